@@ -1,0 +1,80 @@
+//! Every command and flag, declared once: help, completions and man pages all
+//! come from here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+const AFTER: &str =
+    "Exit codes: 0 good, 1 findings or failure, 2 usage.\nA FILE of `-` is standard input. NO_COLOR is respected.";
+
+/// A planet in one file: check it, plan it, price it.
+#[derive(Debug, Parser)]
+#[command(name = "mycel", version, after_help = AFTER, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// When to use colour: auto, always or never.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true, hide_possible_values = true, hide_default_value = true)]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a small planet file to begin with.
+    New(NewArgs),
+    /// Look for mistakes in planet files, or explain one.
+    Check(CheckArgs),
+    /// Print the JSON Schema of planet files, for editors.
+    Schema,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    Man {
+        /// The folder to write the pages to.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// What the planet is called.
+    #[arg(default_value = "garden")]
+    pub(crate) name: String,
+    /// The file to write; an existing one is never overwritten.
+    #[arg(long, short, value_name = "FILE", default_value = "planet.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The planet files.
+    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list"], value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Explain a finding by its code.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "list"])]
+    pub(crate) explain: Option<String>,
+    /// List every lint.
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) list: bool,
+    /// Let warnings fail the check too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

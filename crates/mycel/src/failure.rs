@@ -1,0 +1,50 @@
+//! Why a command could not do its work, and what to try.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// A command's failure. Each says what, why and what to try.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Whoever read our output has gone; there is nobody to tell.
+    PipeClosed,
+    /// Something that the user can change.
+    Told { what: String, hint: String },
+}
+
+impl Failure {
+    pub(crate) fn told(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Told { what: what.into(), hint: hint.into() }
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => "check the path; `mycel new` writes a planet file to begin with",
+            io::ErrorKind::PermissionDenied => "check the permissions of the file and of its folder",
+            io::ErrorKind::AlreadyExists => "choose another name with --out, or move the file away",
+            io::ErrorKind::IsADirectory => "name a file in that folder",
+            _ => "check the disk and the path",
+        };
+        Self::told(format!("cannot {doing} {}: {error}", path.display()), hint)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::PipeClosed;
+        }
+        Self::told(format!("cannot write the output: {error}"), "check where the output goes")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PipeClosed => f.write_str("the output was closed"),
+            Self::Told { what, .. } => f.write_str(what),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The command line of Mycel: reads files, hands them to the pure crates, and
+//! shows what they answer. It must never decide anything itself.
+//!
+//! Data goes to stdout and everything else to stderr. Exit codes: 0 good,
+//! 1 findings or failure, 2 usage.
+
+mod check;
+mod cli;
+mod failure;
+mod files;
+mod manual;
+mod new;
+mod screen;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use failure::Failure;
+use screen::Screen;
+use std::process::ExitCode;
+
+/// What a command ends with when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    /// The command worked, and what it found is bad.
+    Bad,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.color);
+    match run(cli.command, &screen) {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Bad) => ExitCode::from(1),
+        // The reader of the pipe has seen enough.
+        Err(Failure::PipeClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.complain(&failure);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
+    match command {
+        Command::New(args) => new::run(&args, screen),
+        Command::Check(args) => check::run(&args, screen),
+        Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),
+        Command::Completions { shell } => manual::completions(shell, screen),
+        Command::Man { out } => manual::pages(out.as_deref(), screen),
+    }
+}

@@ -1,0 +1,5 @@
+//! Lints of this part of the file.
+
+use super::Lint;
+
+pub(super) const ALL: &[&Lint] = &[];

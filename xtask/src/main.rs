@@ -1,0 +1,55 @@
+//! What a newcomer would otherwise type by hand: `cargo xtask test` checks all
+//! there is to check, and installs what that needs.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod fuzz;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Test, fuzz and tidy the project")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Format, clippy with warnings denied, tidy, and every test.
+    Test {
+        /// Go on without tools that cannot be installed, and list what was skipped.
+        #[arg(long)]
+        allow_missing: bool,
+    },
+    /// Fuzz one target, or each in turn.
+    Fuzz {
+        /// The target; every one when left out.
+        target: Option<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Check the habits that no compiler checks.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Xtask::parse().task {
+        Task::Test { allow_missing } => test::run(allow_missing),
+        Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Task::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

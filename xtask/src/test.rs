@@ -1,0 +1,49 @@
+//! `cargo xtask test`: all that must hold before a change lands.
+
+use crate::run::{cargo, quiet, show};
+use crate::tools::Tools;
+use crate::{fuzz, tidy};
+
+/// Long enough to find what a change broke outright; `cargo xtask fuzz` is
+/// there for the rest.
+const FUZZ_SECONDS: u32 = 10;
+
+pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
+    components()?;
+    let tools = Tools::gather(allow_missing)?;
+    show(cargo().args(["fmt", "--all", "--check"]))?;
+    show(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    tidy::run()?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace"]);
+    for (name, path) in &tools.variables {
+        tests.env(name, path);
+    }
+    if !tools.missing.is_empty() {
+        tests.env("MYCEL_ALLOW_MISSING", "1");
+    }
+    show(&mut tests)?;
+    if tools.has("CXX") {
+        fuzz::run(None, FUZZ_SECONDS)?;
+    }
+    if tools.missing.is_empty() {
+        println!("\nall good, nothing skipped");
+    } else {
+        println!("\nall good, but SKIPPED for want of tools:");
+        for missing in &tools.missing {
+            println!("  - {missing}");
+        }
+    }
+    Ok(())
+}
+
+/// rustfmt and clippy come with most toolchains, and by rustup with the others.
+fn components() -> Result<(), String> {
+    for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if quiet(cargo().args([subcommand, "--version"])).is_err() {
+            println!("installing {component} with rustup");
+            quiet(crate::run::command("rustup").args(["component", "add", component]))?;
+        }
+    }
+    Ok(())
+}

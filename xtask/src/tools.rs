@@ -1,0 +1,112 @@
+//! The tools that the tests need and cargo does not bring: installed when they
+//! are missing, and named when they cannot be.
+
+use crate::run::{command, quiet, target};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What the tests could use, or what they have to do without.
+#[derive(Default)]
+pub(crate) struct Tools {
+    /// Variables that tell the tests where the tools are.
+    pub(crate) variables: Vec<(&'static str, PathBuf)>,
+    /// What is missing, and what is skipped for it.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Tools {
+    /// Finds or installs everything.
+    pub(crate) fn gather(allow_missing: bool) -> Result<Self, String> {
+        let mut tools = Self::default();
+        tools.keep(
+            allow_missing,
+            "check-jsonschema",
+            "planet files against the schema",
+            "MYCEL_CHECK_JSONSCHEMA",
+            python_tool("check-jsonschema", "0.39.0"),
+        )?;
+        tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
+        Ok(tools)
+    }
+
+    fn keep(
+        &mut self,
+        allow_missing: bool,
+        name: &str,
+        purpose: &str,
+        variable: &'static str,
+        found: Result<PathBuf, String>,
+    ) -> Result<(), String> {
+        match found {
+            Ok(path) => self.variables.push((variable, path)),
+            Err(why) if allow_missing => self.missing.push(format!("{name}, so no tests of {purpose}: {why}")),
+            Err(why) => {
+                return Err(format!(
+                    "{name} is missing and could not be installed: {why}\n  try: install it by hand, or go on without by `cargo xtask test --allow-missing`"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has(&self, variable: &str) -> bool {
+        self.variables.iter().any(|(name, _)| *name == variable)
+    }
+}
+
+/// A Python program in a virtual environment of our own.
+fn python_tool(name: &str, version: &str) -> Result<PathBuf, String> {
+    let environment = target().join("tools").join(format!("{name}-{version}"));
+    let program = environment.join("bin").join(name);
+    if program.exists() {
+        return Ok(program);
+    }
+    if quiet(command("python3").args(["-c", "import ensurepip, venv"])).is_err() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    println!("installing {name} {version} from PyPI into {}", environment.display());
+    quiet(command("python3").args(["-m", "venv"]).arg(&environment))?;
+    quiet(
+        Command::new(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .arg(format!("{name}=={version}")),
+    )?;
+    Ok(program)
+}
+
+/// A C++ compiler, which libFuzzer is built with.
+fn compiler() -> Result<PathBuf, String> {
+    let find = || std::env::var_os("CXX").map(PathBuf::from).or_else(|| on_path("c++")).or_else(|| on_path("g++"));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt(&["g++"])?;
+    find().ok_or_else(|| "g++ was installed but is not on the PATH".to_owned())
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Installs Debian packages, as root or through sudo.
+fn apt(packages: &[&str]) -> Result<(), String> {
+    let apt_get = on_path("apt-get")
+        .ok_or_else(|| format!("{} cannot be installed: there is no apt-get here", packages.join(", ")))?;
+    let is_root = quiet(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    println!("installing {} with apt-get{}", packages.join(", "), if is_root { "" } else { " through sudo" });
+    let run = |arguments: &[&str]| {
+        let mut apt = if is_root { command(&apt_get) } else { sudo(&apt_get) };
+        quiet(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    };
+    run(&["update", "-qq"])?;
+    let mut install = vec!["install", "-qq", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    run(&install).map(|_| ())
+}
+
+fn sudo(program: &Path) -> Command {
+    let mut sudo = command("sudo");
+    sudo.arg("-n").arg(program);
+    sudo
+}
