@@ -35,6 +35,10 @@ pub(crate) enum Command {
     New(NewArgs),
     /// Look for mistakes in planet files, or explain one.
     Check(CheckArgs),
+    /// Show what a planet comes to: blocks, addresses, machines.
+    Plan(PlanArgs),
+    /// Show what a planet costs in a month.
+    Price(PriceArgs),
     /// Print the JSON Schema of planet files, for editors.
     Schema,
     /// Print completions for a shell.
@@ -77,4 +81,49 @@ pub(crate) struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Data that replaces what is built in.
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// Figures about machines, instead of the built-in ones.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) calibration: Option<PathBuf>,
+    /// A price book, instead of the built-in one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The planet file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Say where a block, a slot or an address stands: NUMBER/SLOT,
+    /// REGION:INDEX/SLOT, REGION:CELL:192.168.x.y or an IPv6 address.
+    #[arg(long, value_name = "WHAT", conflicts_with = "diff")]
+    pub(crate) locate: Vec<String>,
+    /// Say what changes from FILE to another planet file, and who moves.
+    #[arg(long, value_name = "OTHER", value_hint = ValueHint::FilePath)]
+    pub(crate) diff: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceArgs {
+    /// The planet file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Also price the planet after a loss: region:ID=lost.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) what_if: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
 }

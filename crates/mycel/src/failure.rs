@@ -1,5 +1,6 @@
 //! Why a command could not do its work, and what to try.
 
+use planet::plan::Unplannable;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -28,6 +29,12 @@ impl Failure {
             _ => "check the disk and the path",
         };
         Self::told(format!("cannot {doing} {}: {error}", path.display()), hint)
+    }
+}
+
+impl From<Unplannable> for Failure {
+    fn from(why: Unplannable) -> Self {
+        Self::told(why.what, why.hint)
     }
 }
 

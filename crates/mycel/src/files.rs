@@ -1,6 +1,12 @@
 //! Reading files, never more of them than can be a planet.
 
+use crate::cli::TableArgs;
 use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::screen::finding::{Source, draw, summary};
+use planet::plan::calibration::Calibration;
+use planet::price::book::Book;
+use planet::{Planet, Report, Tables, lint};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -27,4 +33,46 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// What a file is called in messages.
 pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
+}
+
+/// Reads a planet. What is wrong with it goes to stderr; what a lint says is
+/// only counted, because the file can be understood.
+pub(crate) fn planet(path: &Path, screen: &Screen) -> Result<Planet, Failure> {
+    let bytes = read(path)?;
+    let (planet, report) = planet::parse(&bytes);
+    let planet = understood(planet, &report, path, &bytes, screen)?;
+    let mut report = report;
+    lint::check(&planet, &mut report);
+    if report.errors() + report.warnings() > 0 {
+        let name = name(path);
+        screen.say(format_args!("{name}: {}; `mycel check {name}` shows them", summary(&report)));
+    }
+    Ok(planet)
+}
+
+/// The figures and prices that were asked for, or the built-in ones.
+pub(crate) fn tables(args: &TableArgs, screen: &Screen) -> Result<Tables, Failure> {
+    let mut tables = Tables::builtin();
+    if let Some(path) = &args.calibration {
+        let bytes = read(path)?;
+        let (calibration, report) = Calibration::parse(&bytes);
+        tables.calibration = understood(calibration, &report, path, &bytes, screen)?;
+    }
+    if let Some(path) = &args.prices {
+        let bytes = read(path)?;
+        let (book, report) = Book::parse(&bytes);
+        tables.book = understood(book, &report, path, &bytes, screen)?;
+    }
+    Ok(tables)
+}
+
+fn understood<T>(value: Option<T>, report: &Report, path: &Path, bytes: &[u8], screen: &Screen) -> Result<T, Failure> {
+    let name = name(path);
+    let source = Source::new(&name, bytes);
+    for finding in report.findings() {
+        screen.say(format_args!("{}\n", draw(finding, &source, screen.colors_notes())));
+    }
+    value.ok_or_else(|| {
+        Failure::told(format!("{name} cannot be understood: {}", summary(report)), "mend the file at the marks")
+    })
 }

@@ -10,6 +10,8 @@ mod failure;
 mod files;
 mod manual;
 mod new;
+mod plan;
+mod price;
 mod screen;
 
 use clap::Parser as _;
@@ -45,6 +47,8 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
     match command {
         Command::New(args) => new::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
+        Command::Plan(args) => plan::run(&args, screen),
+        Command::Price(args) => price::run(&args, screen),
         Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),
         Command::Completions { shell } => manual::completions(shell, screen),
         Command::Man { out } => manual::pages(out.as_deref(), screen),

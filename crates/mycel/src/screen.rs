@@ -10,6 +10,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 pub(crate) mod finding;
+pub(crate) mod table;
 
 /// The two streams, and whether each takes colour.
 #[derive(Debug)]
@@ -57,6 +58,10 @@ impl Screen {
         if let Failure::Told { hint, .. } = failure {
             self.say(format_args!("  {} {hint}", paint(self.color_err, Style::new().bold(), "try:")));
         }
+    }
+
+    pub(crate) const fn colors_notes(&self) -> bool {
+        self.color_err
     }
 
     pub(crate) const fn colors_data(&self) -> bool {

@@ -10,12 +10,15 @@ mod finding;
 pub mod lint;
 mod model;
 pub mod plan;
+pub mod price;
+mod tables;
 
 pub use file::section::Named;
 pub use file::span::{At, Span};
 pub use file::value::{Name, Text};
 pub use finding::{Finding, Label, Report, Severity};
 pub use model::*;
+pub use tables::{CALIBRATION, PRICES, Tables};
 
 use file::read::Reader;
 use file::schema::Schemas;
@@ -30,10 +33,15 @@ pub const MAX_FILE_BYTES: usize = 8 << 20;
 /// is there when nothing was.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> (Option<Planet>, Report) {
+    read(bytes)
+}
+
+/// Reads a file that is one section.
+fn read<S: Section>(bytes: &[u8]) -> (Option<S>, Report) {
     let mut report = Report::default();
-    let planet = text(bytes, &mut report).and_then(|text| section::<Planet>(text, &mut report));
+    let section = text(bytes, &mut report).and_then(|text| section::<S>(text, &mut report));
     report.sort();
-    (planet.filter(|_| report.errors() == 0), report)
+    (section.filter(|_| report.errors() == 0), report)
 }
 
 /// The JSON Schema that a planet file satisfies, for editors.

@@ -90,7 +90,14 @@ impl FromStr for BitRate {
 }
 
 impl fmt::Display for BitRate {
+    /// In the unit that makes it short: "7.5 Gbps", as data sheets say it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, factor)) in BIT_UNITS.iter().enumerate() {
+            let thousandth = factor / 1_000;
+            if at < 4 && self.0 >= *factor && self.0.is_multiple_of(thousandth) {
+                return write!(f, "{} {name}", show_fraction(self.0 / thousandth, 3));
+            }
+        }
         show_in(self.0, &BIT_UNITS, f)
     }
 }

@@ -42,6 +42,8 @@ section! {
     Data {
         /// The region that takes the writes of records without a class.
         primary: At<Name>,
+        /// Its own replicas there.
+        primary_replicas: At<u32> = 1,
         /// Read replicas in other regions.
         replicas: Named<At<u32>>,
         /// When a write is passed on.

@@ -1,0 +1,227 @@
+//! `mycel plan`: what a planet comes to, for people or for programs.
+
+use crate::Verdict;
+use crate::cli::PlanArgs;
+use crate::failure::Failure;
+use crate::files;
+use crate::screen::table::Table;
+use crate::screen::{Screen, paint};
+use anstyle::Style;
+use planet::plan::diff::{Change, Diff, RegionDiff};
+use planet::plan::layout::Layout;
+use planet::plan::locate::{Located, locate};
+use planet::plan::size::Machines;
+use planet::plan::{Plan, RegionPlan, bytes};
+use planet::{Planet, Tables};
+use serde_json::{Value as Json, json};
+use vocab::{Ppm, thousands};
+
+pub(crate) fn run(args: &PlanArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let planet = files::planet(&args.file, screen)?;
+    if let Some(other) = &args.diff {
+        let after = files::planet(other, screen)?;
+        return diff(&planet, &after, args.json, screen);
+    }
+    if !args.locate.is_empty() {
+        return locations(&planet, &args.locate, args.json, screen);
+    }
+    let plan = Plan::new(&planet, &files::tables(&args.tables, screen)?)?;
+    if args.json {
+        screen.json(&versioned(serde_json::to_value(&plan).unwrap_or_default()))?;
+    } else {
+        screen.data(show(&plan, screen.colors_data()))?;
+    }
+    Ok(Verdict::Good)
+}
+
+/// A value with the version of its shape in front.
+pub(crate) fn versioned(value: Json) -> Json {
+    let mut whole = json!({ "version": 1 });
+    if let (Json::Object(whole), Json::Object(parts)) = (&mut whole, value) {
+        whole.extend(parts);
+    }
+    whole
+}
+
+/// The plan that a command other than `plan` needs.
+pub(crate) fn plan(planet: &Planet, tables: &Tables, lost: Option<&str>) -> Result<Plan, Failure> {
+    Ok(Plan::with_lost(planet, tables, lost)?)
+}
+
+fn show(plan: &Plan, color: bool) -> String {
+    let bold = Style::new().bold();
+    let totals = &plan.planet;
+    let mut table = Table::new(
+        &[
+            "<region",
+            "<",
+            "blocks",
+            "<share",
+            "slots",
+            "cells",
+            "pods",
+            "op/s",
+            "memory",
+            "hosts",
+            "<",
+            "<bound by",
+            "gateways",
+        ],
+        color,
+    );
+    for region in &plan.regions {
+        table.row(row(region));
+    }
+    table.sum([
+        "planet".into(),
+        String::new(),
+        thousands(totals.blocks),
+        String::new(),
+        thousands(totals.slots),
+        thousands(totals.cells),
+        thousands(totals.pods),
+        thousands(totals.ops_per_second),
+        bytes(totals.memory_bytes),
+        thousands(totals.nodes),
+        String::new(),
+        String::new(),
+        thousands(totals.gateways),
+    ]);
+    format!(
+        "{}  {} blocks, {} slots in {} regions\n\n{}\n\n{}",
+        paint(color, bold, &totals.name),
+        thousands(totals.blocks),
+        thousands(totals.slots),
+        thousands(totals.regions),
+        table.text(),
+        notes(plan, color),
+    )
+}
+
+fn row(region: &RegionPlan) -> Vec<String> {
+    vec![
+        region.id.clone(),
+        if region.name == region.id { String::new() } else { region.name.clone() },
+        thousands(region.blocks),
+        format!("{:>5} {}", percent(region.share), bar(region.share)),
+        thousands(region.slots),
+        thousands(region.cells),
+        thousands(region.pods),
+        thousands(region.ops_per_second),
+        bytes(region.memory_bytes),
+        thousands(region.machines.total),
+        hosts(&region.machines),
+        region.machines.binds.word().to_owned(),
+        thousands(region.gateways),
+    ]
+}
+
+/// "3 + 3 + 3": working, spare for a zone, spare for a region.
+fn hosts(machines: &Machines) -> String {
+    format!("= {} + {} + {}", machines.working, machines.spare_for_a_zone, machines.spare_for_a_region)
+}
+
+/// With one decimal, as tables want it.
+pub(crate) fn percent(share: Ppm) -> String {
+    let tenths = (u64::from(share.0) + 500) / 1_000;
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+/// A share as a bar; a full one is 20 wide.
+fn bar(share: Ppm) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = usize::try_from(share.0.min(1_000_000) * 160 / 1_000_000).unwrap_or(0);
+    format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
+}
+
+fn notes(plan: &Plan, color: bool) -> String {
+    let dim = Style::new().dimmed();
+    let host = &plan.host;
+    let mut notes = vec![format!(
+        "hosts: {} ({} cores, {}, {}) = working + spare to lose a zone + spare to lose the region they are the fallback of",
+        host.name,
+        host.cores,
+        bytes(host.memory_bytes),
+        vocab::BitRate(host.network_bits_per_second),
+    )];
+    notes.push("modelled from these figures (a planet's [calibration] replaces them):".into());
+    notes.extend(
+        plan.figures.iter().map(|figure| format!("  {:16} {:>10}  {}", figure.name, figure.value, figure.state)),
+    );
+    notes.iter().map(|note| paint(color, dim, note)).collect::<Vec<_>>().join("\n")
+}
+
+fn locations(planet: &Planet, wanted: &[String], as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
+    let layout = Layout::new(planet)?;
+    let found = wanted.iter().map(|text| locate(&layout, text)).collect::<Result<Vec<_>, _>>()?;
+    if as_json {
+        screen.json(&json!({ "version": 1, "located": found }))?;
+        return Ok(Verdict::Good);
+    }
+    let shown: Vec<_> = found.iter().map(|located| location(located, screen.colors_data())).collect();
+    screen.data(shown.join("\n\n"))?;
+    Ok(Verdict::Good)
+}
+
+fn location(located: &Located, color: bool) -> String {
+    let place = &located.place;
+    let mut lines = vec![
+        ("region", place.region.clone()),
+        ("block", format!("{} of the region, {} of the planet", thousands(place.index), thousands(place.number))),
+        ("cell", thousands(place.cell)),
+        ("network", place.network.clone()),
+        ("router", place.router.to_string()),
+        ("slots", format!("{} to {}", place.first_slot, place.last_slot)),
+        ("monitor", place.monitor.to_string()),
+        ("outside", place.external.clone().unwrap_or_else(|| "none: the region has no `ipv6` prefix".into())),
+    ];
+    if let (Some(host), Some(address)) = (located.host, located.address) {
+        let what = located.slot.map_or_else(|| host.to_owned(), |slot| format!("slot {slot}"));
+        let outside = located.external_address.map_or_else(String::new, |address| format!(", outside {address}"));
+        lines.push(("here", format!("{what} at {address}{outside}")));
+    }
+    lines.push(("names", located.names.join("  ")));
+    let line = |(key, value): &(&str, String)| {
+        format!("  {} {value}", paint(color, Style::new().dimmed(), format_args!("{key:8}")))
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn diff(before: &Planet, after: &Planet, as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
+    let diff = Diff::new(before, after)?;
+    if as_json {
+        screen.json(&versioned(serde_json::to_value(&diff).unwrap_or_default()))?;
+        return Ok(Verdict::Good);
+    }
+    let color = screen.colors_data();
+    let mut table = Table::new(&["<region", "<", "before", "after", "<moving", "<also"], color);
+    for region in diff.regions.iter().filter(|region| region.change != Change::Stays) {
+        table.row(diff_row(region));
+    }
+    table.sum([
+        "planet".into(),
+        String::new(),
+        thousands(diff.blocks_kept + diff.blocks_removed),
+        thousands(diff.blocks_kept + diff.blocks_added),
+        format!("{} blocks, at most {} agents", thousands(diff.blocks_removed), thousands(diff.slots_moving)),
+        String::new(),
+    ]);
+    let kept = format!(
+        "{} blocks keep their id (region:index); agents of the others need a new lease",
+        thousands(diff.blocks_kept)
+    );
+    screen.data(format_args!("{}\n\n{}", table.text(), paint(color, Style::new().dimmed(), kept)))?;
+    Ok(Verdict::Good)
+}
+
+fn diff_row(region: &RegionDiff) -> Vec<String> {
+    let moving = region.moving.map(|(first, last)| format!("{}:{first} to {}:{last}", region.id, region.id));
+    vec![
+        region.id.clone(),
+        region.change.word().to_owned(),
+        thousands(region.before),
+        thousands(region.after),
+        moving.unwrap_or_default(),
+        region.keys.join(", "),
+    ]
+}
