@@ -1,4 +1,5 @@
-//! Any bytes as a planet file: findings or a planet, never a panic.
+//! Any bytes as a planet file: findings or a planet, a plan and a price, never
+//! a panic.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -6,5 +7,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     assert_eq!(planet.is_some(), report.errors() == 0);
     if let Some(planet) = planet {
         planet::lint::check(&planet, &mut report);
+        let tables = planet::Tables::builtin();
+        if let Ok(plan) = planet::plan::Plan::new(&planet, &tables) {
+            let _ = planet::price::Bill::new(&planet, &plan, &tables);
+        }
     }
 });

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod fuzz;
 mod run;
 mod test;
@@ -13,7 +14,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Test, fuzz and tidy the project")]
+#[command(name = "cargo xtask", about = "Test, measure, fuzz and tidy the project")]
 struct Xtask {
     #[command(subcommand)]
     task: Task,
@@ -27,6 +28,8 @@ enum Task {
         #[arg(long)]
         allow_missing: bool,
     },
+    /// Measure against the budgets and the peers.
+    Bench,
     /// Fuzz one target, or each in turn.
     Fuzz {
         /// The target; every one when left out.
@@ -42,6 +45,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Xtask::parse().task {
         Task::Test { allow_missing } => test::run(allow_missing),
+        Task::Bench => bench::run(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Tidy => tidy::run(),
     };

@@ -5,68 +5,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hostile.rs"]
+mod hostile;
+
+use hostile::{MIB, expensive, repeat};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const MIB: usize = 1 << 20;
 /// As much as any input may cost, as the kernel counts it.
 const MAX_RESIDENT_KIB: i64 = 64 << 10;
-
-fn repeat(unit: &str, bytes: usize) -> String {
-    unit.repeat(bytes / unit.len())
-}
-
-/// Texts of a mebibyte that are expensive for somebody.
-#[allow(clippy::too_many_lines)]
-fn expensive() -> Vec<(&'static str, String)> {
-    vec![
-        ("an array of numbers", format!("a = [{}]", repeat("1,", MIB))),
-        ("an array of tables", format!("a = [{}]", repeat("{a=1},", MIB))),
-        ("headers", repeat("[[region]]\n", MIB)),
-        (
-            "regions",
-            (0..16_000).map(|n| format!("[[region]]\nid = \"r{n}\"\nsite = [1, 2]\nfallback = [\"r1\"]\n")).collect(),
-        ),
-        ("equal regions", repeat("[[region]]\nid=\"r\"\nsite=[1,2]\n", MIB)),
-        (
-            "subnets",
-            format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
-                repeat("[[network.subnet]]\ntier=\"a\"\nnet=\"10.0.0.0/8\"\n", MIB)
-            ),
-        ),
-        (
-            "flows",
-            format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
-                repeat("[[network.flow]]\nfrom=\"a\"\nto=\"b\"\n", MIB)
-            ),
-        ),
-        (
-            "jurisdictions",
-            format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\njurisdictions=[{}]",
-                repeat("\"EU\",", MIB)
-            ),
-        ),
-        ("keys", (0..90_000).map(|n| format!("key{n} = 1\n")).collect()),
-        ("dotted keys", (0..60_000).map(|n| format!("a.b{n}.c = 1\n")).collect()),
-        ("long dotted keys", (0..2_600).map(|n| format!("{}b{n} = 1\n", "a.".repeat(200))).collect()),
-        ("new lines", repeat("\n", MIB)),
-        ("equal signs", repeat("=", MIB)),
-        ("brackets", repeat("[", MIB)),
-        ("nested tables", format!("a = {}", repeat("{a=", MIB))),
-        ("one key", repeat("a=1\n", MIB)),
-        ("one long line", format!("name = \"{}\"", repeat("x", MIB))),
-        ("one long key", repeat("k", MIB)),
-        ("one long wrong value", format!("[planet]\nname = \"{}\"", repeat("X", MIB))),
-        ("wrong values on one line", format!("region = [{}]", repeat("1,", MIB))),
-        ("escapes", format!("a = \"{}\"", repeat("\\u0041", MIB))),
-        ("control characters", repeat("\u{1b}[31m", MIB)),
-    ]
-}
 
 /// Checks, plans and prices the bytes; the answers' exit codes.
 fn answers(file: &Path) -> Vec<(Option<i32>, Vec<u8>)> {
@@ -78,7 +27,7 @@ fn answers(file: &Path) -> Vec<(Option<i32>, Vec<u8>)> {
 }
 
 /// Each command that reads a planet file.
-const COMMANDS: &[&str] = &["check"];
+const COMMANDS: &[&str] = &["check", "plan", "price"];
 
 fn scratch() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bad-input-{}.toml", std::process::id()))

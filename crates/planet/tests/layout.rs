@@ -124,7 +124,8 @@ fn network_and_broadcast_addresses_are_nobody() {
         "na:18602:192.168.0.1",
         "2001:db8::",
         "2001:db8::3f",
-        "2001:db8:1::1",
+        "2001:db8:1ff:ffff::1",
+        "2001:db9::1",
     ] {
         assert!(locate(&layout, text).is_err(), "{text}");
     }

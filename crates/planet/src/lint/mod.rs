@@ -8,6 +8,7 @@ mod data;
 pub(crate) mod file;
 mod money;
 mod network;
+mod people;
 mod region;
 mod service;
 mod watch;
@@ -58,7 +59,17 @@ impl<'a> Facts<'a> {
 /// Every lint, by code.
 #[must_use]
 pub fn all() -> Vec<&'static Lint> {
-    let groups = [file::ALL, region::ALL, blocks::ALL, service::ALL, data::ALL, network::ALL, watch::ALL, money::ALL];
+    let groups = [
+        file::ALL,
+        region::ALL,
+        people::ALL,
+        blocks::ALL,
+        service::ALL,
+        data::ALL,
+        network::ALL,
+        watch::ALL,
+        money::ALL,
+    ];
     groups.into_iter().flatten().copied().collect()
 }
 
