@@ -1,0 +1,255 @@
+//! The command line as people and scripts meet it. What a person sees is in
+//! `tests/golden/`; `UPDATE_EXPECT=1 cargo test -p mycel --test command`
+//! rewrites it.
+
+#![allow(clippy::unwrap_used)]
+
+use expect_test::expect_file;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Runs in the folder of the planets.
+fn mycel(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
+    command
+        .args(arguments)
+        .current_dir(folder("../../planets"))
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn code(arguments: &[&str]) -> i32 {
+    mycel(arguments).status.code().unwrap()
+}
+
+fn out(arguments: &[&str]) -> String {
+    String::from_utf8(mycel(arguments).stdout).unwrap()
+}
+
+fn err(arguments: &[&str]) -> String {
+    String::from_utf8(mycel(arguments).stderr).unwrap()
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let value: serde_json::Value = serde_json::from_str(&out(arguments)).unwrap();
+    assert_eq!(value["version"], 1, "{arguments:?}");
+    value
+}
+
+#[test]
+fn what_a_person_sees() {
+    let views: &[(&str, &[&str])] = &[
+        ("help", &["--help"]),
+        ("plan-help", &["plan", "--help"]),
+        ("plan-carma", &["plan", "carma.toml"]),
+        ("plan-garden", &["plan", "garden.toml"]),
+        ("locate-slot", &["plan", "carma.toml", "--locate", "133333333/59"]),
+        ("locate-block", &["plan", "garden.toml", "--locate", "eu:3"]),
+        ("diff", &["plan", "as-written/mesh.toml", "--diff", "mesh.toml"]),
+        ("diff-blocks", &["plan", "garden.toml", "--diff", "erlmcp.toml"]),
+        ("price-erlmcp", &["price", "erlmcp.toml"]),
+        ("price-mesh-lost", &["price", "mesh.toml", "--what-if", "region:eu-west-1=lost"]),
+        ("check-as-written", &["check", "as-written/mesh.toml"]),
+        ("explain", &["check", "--explain", "MY0006"]),
+    ];
+    for (name, arguments) in views {
+        expect_file![folder("tests/golden").join(format!("{name}.txt"))].assert_eq(&out(arguments));
+    }
+}
+
+#[test]
+fn what_the_issue_of_a_planet_is_for_programs() {
+    let plan = json(&["plan", "carma.toml", "--json"]);
+    assert_eq!(
+        (plan["planet"]["blocks"].as_u64(), plan["planet"]["slots"].as_u64()),
+        (Some(133_333_334), Some(8_000_000_040))
+    );
+    assert_eq!(plan["regions"][6]["blocks"], 19_047_620);
+    assert!(
+        plan["figures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|figure| figure["state"] == "assumed" || figure["state"] == "measured")
+    );
+    let price = json(&["price", "erlmcp.toml", "--json"]);
+    assert!(out(&["price", "erlmcp.toml", "--json"]).contains("\"total_usd\": 145000,"));
+    assert_eq!(price["monthly"]["total_microusd"].as_u64(), Some(145_000_000_000));
+    let located = json(&["plan", "carma.toml", "--json", "--locate", "an:19047619/59"]);
+    assert_eq!(located["located"][0]["number"], 133_333_333);
+    assert_eq!(json(&["plan", "garden.toml", "--diff", "garden.toml", "--json"])["slots_moving"], 0);
+    assert_eq!(json(&["check", "garden.toml", "--json"])["files"][0]["errors"], 0);
+    assert_eq!(json(&["check", "--explain", "MY0002", "--json"])["code"], "MY0002");
+    let lost = json(&["price", "mesh.toml", "--what-if", "region:us-east-1=lost", "--json"]);
+    assert_ne!(lost["what_if"]["monthly"]["total_usd"], lost["monthly"]["total_usd"]);
+}
+
+#[test]
+fn the_planets_have_no_errors_and_the_document_has_four_contradictions() {
+    for planet in ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"] {
+        assert_eq!(code(&["check", &format!("{planet}.toml")]), 0, "{planet}");
+    }
+    assert_eq!(code(&["check", "as-written/mesh.toml"]), 1);
+    let found = json(&["check", "as-written/mesh.toml", "--json"]);
+    let codes: Vec<_> = found["files"][0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    // EU-only data with a fallback in the US, minima, maxima, backups.
+    for contradiction in ["MY0402", "MY0302", "MY0303", "MY0406"] {
+        assert!(codes.contains(&contradiction), "{contradiction} is not among {codes:?}");
+    }
+}
+
+#[test]
+fn exit_codes_are_as_documented() {
+    assert_eq!(code(&["check", "garden.toml"]), 0);
+    assert_eq!(code(&["check", "../crates/mycel/tests/lint/MY0115.bad.toml"]), 0);
+    assert_eq!(code(&["check", "--strict", "../crates/mycel/tests/lint/MY0115.bad.toml"]), 1);
+    assert_eq!(code(&["check", "../crates/mycel/tests/lint/MY0103.bad.toml"]), 1);
+    assert_eq!(code(&["check", "no-such-file.toml"]), 1);
+    assert_eq!(code(&["check", "--explain", "MY9999"]), 1);
+    for usage in [&["check"][..], &["plan"], &["nonsense"], &["plan", "garden.toml", "--nonsense"], &[]] {
+        assert_eq!(code(usage), 2, "{usage:?}");
+    }
+}
+
+#[test]
+fn errors_say_what_and_what_to_try() {
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["plan", "no-such-file.toml"], "cannot read no-such-file.toml", "mycel new"),
+        (&["plan", "."], "cannot read .", "name a file"),
+        (&["plan", "carma.toml", "--locate", "133333334"], "`133333334` is nowhere", "NUMBER/SLOT"),
+        (&["plan", "carma.toml", "--locate", "1/60"], "slots are 0 to 59", "NUMBER/SLOT"),
+        (&["price", "carma.toml", "--what-if", "region:mars=lost"], "no region is called `mars`", "na, eu, as"),
+        (&["price", "carma.toml", "--what-if", "doom"], "`doom` is nothing that can be asked", "region:eu=lost"),
+        (&["price", "carma.toml", "--prices", "garden.toml"], "garden.toml cannot be understood", "at the marks"),
+        (&["plan", "../crates/mycel/tests/lint/MY0001.bad.toml"], "cannot be understood: 1 error", "at the marks"),
+    ];
+    for (arguments, what, hint) in cases {
+        let said = err(arguments);
+        assert!(said.contains(what) && said.contains(hint), "{arguments:?}: {said}");
+        assert_eq!(out(arguments), "", "{arguments:?}");
+        assert_eq!(code(arguments), 1, "{arguments:?}");
+    }
+}
+
+#[test]
+fn colour_is_only_where_it_is_wanted() {
+    let colored = |arguments: &[&str], no_color: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
+        let output =
+            command.args(arguments).current_dir(folder("../../planets")).env("NO_COLOR", no_color).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!colored(&["plan", "carma.toml"], ""));
+    assert!(!colored(&["plan", "carma.toml", "--color", "never"], ""));
+    assert!(colored(&["plan", "carma.toml", "--color", "always"], ""));
+    // Asked for by name, it is given.
+    assert!(colored(&["plan", "carma.toml", "--color", "always"], "1"));
+}
+
+#[test]
+fn a_new_planet_is_short_and_plans_and_is_never_overwritten() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("new-{}.toml", std::process::id()));
+    let path = file.to_str().unwrap();
+    assert_eq!(code(&["new", "pond", "--out", path]), 0);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.lines().count() < 30);
+    assert_eq!(code(&["check", "--strict", path]), 0);
+    assert_eq!(json(&["plan", path, "--json"])["planet"]["name"], "pond");
+    assert_eq!(code(&["new", "other", "--out", path]), 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(code(&["new", "Not A Name", "--out", &format!("{path}.no")]), 1);
+    assert_eq!(code(&["new", "x\"\n[evil]\na=\"", "--out", &format!("{path}.no")]), 1);
+    assert!(!Path::new(&format!("{path}.no")).exists());
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mycel"))
+        .arg("schema")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn help_fits_one_screen() {
+    let help = out(&["--help"]);
+    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
+
+#[test]
+fn completions_and_manuals_know_every_command() {
+    let commands = ["new", "check", "plan", "price", "schema", "completions", "man"];
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = out(&["completions", shell]);
+        assert!(commands.iter().all(|command| script.contains(command)), "{shell}");
+    }
+    let pages = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("man-{}", std::process::id()));
+    assert_eq!(code(&["man", "--out", pages.to_str().unwrap()]), 0);
+    for command in commands {
+        let page = fs::read_to_string(pages.join(format!("mycel-{command}.1"))).unwrap();
+        assert!(page.contains(".SH DESCRIPTION"), "{command}");
+    }
+    assert!(out(&["man"]).contains(".TH mycel 1"));
+    fs::remove_dir_all(pages).unwrap();
+}
+
+#[test]
+fn a_planet_comes_from_standard_input_too() {
+    let planet = fs::File::open(folder("../../planets/garden.toml")).unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_mycel")).args(["plan", "-", "--json"]).stdin(planet).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+}
+
+#[test]
+fn figures_and_prices_can_be_replaced() {
+    let scratch = |name: &str, text: &str| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.toml", std::process::id()));
+        fs::write(&file, text).unwrap();
+        file
+    };
+    let figures =
+        planet::CALIBRATION.replace("size = \"2 KiB\"\nstate = \"assumed\"", "size = \"4 KiB\"\nstate = \"measured\"");
+    assert_ne!(figures, planet::CALIBRATION);
+    let prices = planet::PRICES.replace("price = \"$0.6528\"", "price = \"$1.3056\"");
+    assert_ne!(prices, planet::PRICES);
+    let (figures, prices) = (scratch("figures", &figures), scratch("prices", &prices));
+    let plan = json(&["plan", "carma.toml", "--json", "--calibration", figures.to_str().unwrap()]);
+    assert_eq!(plan["regions"][0]["memory_bytes"], 19_047_619u64 * 4_096);
+    assert_eq!(
+        (plan["figures"][0]["value"].as_str(), plan["figures"][0]["state"].as_str()),
+        (Some("4 KiB"), Some("measured"))
+    );
+    let compute = |arguments: &[&str]| json(arguments)["monthly"]["packed"]["monthly_usd"].as_f64().unwrap();
+    let (before, after) = (
+        compute(&["price", "carma.toml", "--json"]),
+        compute(&["price", "carma.toml", "--json", "--prices", prices.to_str().unwrap()]),
+    );
+    assert!(after > before * 1.9 && after < before * 2.0, "{before} {after}");
+    // A figure file must have them all.
+    let few = scratch("few", "[figure.block-memory]\nsize = \"2 KiB\"\nstate = \"assumed\"\n");
+    assert!(
+        err(&["plan", "carma.toml", "--calibration", few.to_str().unwrap()]).contains("`cells-per-pod` is missing")
+    );
+    for file in [figures, prices, few] {
+        fs::remove_file(file).unwrap();
+    }
+}
