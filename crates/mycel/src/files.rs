@@ -38,6 +38,11 @@ pub(crate) fn name(path: &Path) -> String {
 /// Reads a planet. What is wrong with it goes to stderr; what a lint says is
 /// only counted, because the file can be understood.
 pub(crate) fn planet(path: &Path, screen: &Screen) -> Result<Planet, Failure> {
+    planet_and_text(path, screen).map(|(planet, _)| planet)
+}
+
+/// The same, with the text that it was read from.
+pub(crate) fn planet_and_text(path: &Path, screen: &Screen) -> Result<(Planet, String), Failure> {
     let bytes = read(path)?;
     let (planet, report) = planet::parse(&bytes);
     let planet = understood(planet, &report, path, &bytes, screen)?;
@@ -47,7 +52,7 @@ pub(crate) fn planet(path: &Path, screen: &Screen) -> Result<Planet, Failure> {
         let name = name(path);
         screen.say(format_args!("{name}: {}; `mycel check {name}` shows them", summary(&report)));
     }
-    Ok(planet)
+    Ok((planet, String::from_utf8(bytes).unwrap_or_default()))
 }
 
 /// The figures and prices that were asked for, or the built-in ones.

@@ -1,5 +1,7 @@
 //! `mycel plan`: what a planet comes to, for people or for programs.
 
+mod diff;
+
 use crate::Verdict;
 use crate::cli::PlanArgs;
 use crate::failure::Failure;
@@ -7,7 +9,6 @@ use crate::files;
 use crate::screen::table::Table;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
-use planet::plan::diff::{Change, Diff, RegionDiff};
 use planet::plan::layout::Layout;
 use planet::plan::locate::{Located, locate};
 use planet::plan::size::Machines;
@@ -17,11 +18,10 @@ use serde_json::{Value as Json, json};
 use vocab::{Ppm, thousands};
 
 pub(crate) fn run(args: &PlanArgs, screen: &Screen) -> Result<Verdict, Failure> {
-    let planet = files::planet(&args.file, screen)?;
     if let Some(other) = &args.diff {
-        let after = files::planet(other, screen)?;
-        return diff(&planet, &after, args.json, screen);
+        return diff::run(&args.file, other, args.json, screen);
     }
+    let planet = files::planet(&args.file, screen)?;
     if !args.locate.is_empty() {
         return locations(&planet, &args.locate, args.json, screen);
     }
@@ -185,43 +185,4 @@ fn location(located: &Located, color: bool) -> String {
         format!("  {} {value}", paint(color, Style::new().dimmed(), format_args!("{key:8}")))
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn diff(before: &Planet, after: &Planet, as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
-    let diff = Diff::new(before, after)?;
-    if as_json {
-        screen.json(&versioned(serde_json::to_value(&diff).unwrap_or_default()))?;
-        return Ok(Verdict::Good);
-    }
-    let color = screen.colors_data();
-    let mut table = Table::new(&["<region", "<", "before", "after", "<moving", "<also"], color);
-    for region in diff.regions.iter().filter(|region| region.change != Change::Stays) {
-        table.row(diff_row(region));
-    }
-    table.sum([
-        "planet".into(),
-        String::new(),
-        thousands(diff.blocks_kept + diff.blocks_removed),
-        thousands(diff.blocks_kept + diff.blocks_added),
-        format!("{} blocks, at most {} agents", thousands(diff.blocks_removed), thousands(diff.slots_moving)),
-        String::new(),
-    ]);
-    let kept = format!(
-        "{} blocks keep their id (region:index); agents of the others need a new lease",
-        thousands(diff.blocks_kept)
-    );
-    screen.data(format_args!("{}\n\n{}", table.text(), paint(color, Style::new().dimmed(), kept)))?;
-    Ok(Verdict::Good)
-}
-
-fn diff_row(region: &RegionDiff) -> Vec<String> {
-    let moving = region.moving.map(|(first, last)| format!("{}:{first} to {}:{last}", region.id, region.id));
-    vec![
-        region.id.clone(),
-        region.change.word().to_owned(),
-        thousands(region.before),
-        thousands(region.after),
-        moving.unwrap_or_default(),
-        region.keys.join(", "),
-    ]
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use planet::Planet;
-use planet::plan::diff::{Change, Diff};
+use planet::plan::diff::{Change, Diff, changes};
 use planet::plan::layout::{Host, Layout};
 use planet::plan::locate::locate;
 use proptest::prelude::*;
@@ -176,4 +176,25 @@ fn a_diff_says_who_moves() {
         [("r0", Change::Grows, None), ("r1", Change::Shrinks, Some((3, 6))), ("r2", Change::Removed, Some((0, 1)))]
     );
     assert_eq!((diff.blocks_kept, diff.blocks_added, diff.blocks_removed, diff.slots_moving), (8, 1, 6, 360));
+}
+
+#[test]
+fn a_diff_names_every_key_that_differs_by_what_it_belongs_to() {
+    let before =
+        "[planet]\nname = \"x\"\n[[region]]\nid = \"a\"\nzones = [\"a1\"]\n[[region]]\nid = \"b\"\nblocks = 3\n";
+    let after = "planet = { name = \"y\" }\n[[region]]\nid = \"new\"\n[[region]]\nid = \"a\"\nzones = [\"a1\", \"a2\"]\n[[region]]\nid = \"b\"\n";
+    let shown: Vec<_> = changes(before, after)
+        .into_iter()
+        .map(|change| {
+            format!("{} {:?} {:?}", change.key, change.before.unwrap_or_default(), change.after.unwrap_or_default())
+        })
+        .collect();
+    let expected = [
+        "planet.name \"x\" \"y\"",
+        "region.a.zones \"[a1]\" \"[a1, a2]\"",
+        "region.b.blocks \"3\" \"\"",
+        "region.new.id \"\" \"new\"",
+    ];
+    assert_eq!(shown, expected);
+    assert!(changes(after, after).is_empty());
 }

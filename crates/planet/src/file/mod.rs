@@ -4,6 +4,7 @@
 //! file may say, once, for decoder and schema alike; `read` walks the tree by
 //! those declarations and reports everything that is wrong, not only the first.
 
+pub(crate) mod flat;
 pub(crate) mod read;
 pub(crate) mod schema;
 pub(crate) mod section;

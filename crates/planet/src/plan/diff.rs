@@ -6,6 +6,7 @@
 
 use super::layout::Layout;
 use super::split::Unplannable;
+use crate::file::flat::flatten;
 use crate::model::Planet;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 /// What changes from one planet to another.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diff {
-    /// Regions that differ, in the order of the new file, then those that went.
+    /// Every region, in the order of the new file, then those that went.
     pub regions: Vec<RegionDiff>,
     /// Blocks that stay where they are.
     pub blocks_kept: u64,
@@ -38,8 +39,6 @@ pub struct RegionDiff {
     pub after: u64,
     /// The blocks whose agents move, as the first and the last of their indexes.
     pub moving: Option<(u64, u64)>,
-    /// What else differs: the names of the keys.
-    pub keys: Vec<&'static str>,
 }
 
 /// What happens to a region.
@@ -54,9 +53,7 @@ pub enum Change {
     Grows,
     /// It has fewer blocks.
     Shrinks,
-    /// Its blocks stay; something else differs.
-    Changes,
-    /// Nothing differs.
+    /// Its blocks stay.
     Stays,
 }
 
@@ -69,7 +66,6 @@ impl Change {
             Self::Removed => "removed",
             Self::Grows => "grows",
             Self::Shrinks => "shrinks",
-            Self::Changes => "changes",
             Self::Stays => "stays",
         }
     }
@@ -98,54 +94,48 @@ impl Diff {
     }
 }
 
-type Known<'a> = (&'a crate::model::Region, u64);
-
-fn blocks(planet: &Planet) -> Result<BTreeMap<&str, Known<'_>>, Unplannable> {
+/// Blocks of each region, by its id.
+fn blocks(planet: &Planet) -> Result<BTreeMap<&str, u64>, Unplannable> {
     let layout = Layout::new(planet)?;
-    Ok(planet.region.iter().enumerate().map(|(at, region)| (region.id.as_str(), (region, layout.blocks(at)))).collect())
+    Ok(planet.region.iter().enumerate().map(|(at, region)| (region.id.as_str(), layout.blocks(at))).collect())
 }
 
-fn region(id: &str, old: Option<Known<'_>>, new: Option<Known<'_>>) -> RegionDiff {
-    let (before, after) = (old.map_or(0, |(_, blocks)| blocks), new.map_or(0, |(_, blocks)| blocks));
-    let keys = match (old, new) {
-        (Some((old, _)), Some((new, _))) => keys(old, new),
-        _ => Vec::new(),
-    };
+fn region(id: &str, old: Option<u64>, new: Option<u64>) -> RegionDiff {
+    let (before, after) = (old.unwrap_or(0), new.unwrap_or(0));
     let change = match (old, new) {
         (None, _) => Change::Added,
         (_, None) => Change::Removed,
         _ if before < after => Change::Grows,
         _ if before > after => Change::Shrinks,
-        _ if keys.is_empty() => Change::Stays,
-        _ => Change::Changes,
+        _ => Change::Stays,
     };
     let moving = (after < before).then(|| (after, before - 1));
-    RegionDiff { id: id.to_owned(), change, before, after, moving, keys }
+    RegionDiff { id: id.to_owned(), change, before, after, moving }
 }
 
-/// The keys of a region that differ and that somebody outside would notice.
-fn keys(old: &crate::model::Region, new: &crate::model::Region) -> Vec<&'static str> {
-    fn values<T: Clone>(list: &[crate::At<T>]) -> Vec<T> {
-        list.iter().map(|at| at.value.clone()).collect()
+/// A key whose value differs between two files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyChange {
+    /// The key, such as `region.eu.site`.
+    pub key: String,
+    /// What it was; none when it was not there.
+    pub before: Option<String>,
+    /// What it is; none when it is not there any more.
+    pub after: Option<String>,
+}
+
+/// Every key whose value differs between two files, in alphabetical order.
+#[must_use]
+pub fn changes(before: &str, after: &str) -> Vec<KeyChange> {
+    let (mut old, new) = (flatten(before), flatten(after));
+    let mut changes = Vec::new();
+    for (key, after) in new {
+        let before = old.remove(&key);
+        if before.as_ref() != Some(&after) {
+            changes.push(KeyChange { key, before, after: Some(after) });
+        }
     }
-    fn value<T: Clone>(at: Option<&crate::At<T>>) -> Option<T> {
-        at.map(|at| at.value.clone())
-    }
-    let checks = [
-        ("site", old.site.value != new.site.value),
-        ("jurisdictions", values(&old.jurisdictions) != values(&new.jurisdictions)),
-        ("provider", old.provider.value != new.provider.value),
-        ("provider_regions", values(&old.provider_regions) != values(&new.provider_regions)),
-        ("zones", values(&old.zones) != values(&new.zones)),
-        ("capacity", value(old.capacity.as_ref()) != value(new.capacity.as_ref())),
-        ("fallback", values(&old.fallback) != values(&new.fallback)),
-        (
-            "replicas",
-            (old.replicas.at_start(), old.replicas.min.value, old.replicas.at_most())
-                != (new.replicas.at_start(), new.replicas.min.value, new.replicas.at_most()),
-        ),
-        ("vpc", value(old.vpc.as_ref()) != value(new.vpc.as_ref())),
-        ("ipv6", value(old.ipv6.as_ref()) != value(new.ipv6.as_ref())),
-    ];
-    checks.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    changes.extend(old.into_iter().map(|(key, before)| KeyChange { key, before: Some(before), after: None }));
+    changes.sort_by(|one, other| one.key.cmp(&other.key));
+    changes
 }
