@@ -8,6 +8,7 @@ mod data;
 pub(crate) mod file;
 mod money;
 mod network;
+mod overlap;
 mod region;
 mod service;
 mod watch;
