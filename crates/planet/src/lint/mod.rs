@@ -5,6 +5,7 @@
 
 mod blocks;
 mod data;
+mod edge;
 pub(crate) mod file;
 mod money;
 mod network;
@@ -16,6 +17,7 @@ mod watch;
 use crate::finding::{Report, Severity};
 use crate::model::Planet;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// One kind of mistake.
 #[derive(Debug)]
@@ -56,10 +58,24 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Things whose key was there before, each with the first of that key.
+fn repeated<K: Ord, T: Copy>(things: impl Iterator<Item = (K, T)>) -> Vec<(T, T)> {
+    let mut seen = BTreeMap::new();
+    let mut found = Vec::new();
+    for (key, thing) in things {
+        match seen.entry(key) {
+            Entry::Occupied(first) => found.push((thing, *first.get())),
+            Entry::Vacant(free) => _ = free.insert(thing),
+        }
+    }
+    found
+}
+
 /// Every lint, by code.
 #[must_use]
 pub fn all() -> Vec<&'static Lint> {
-    let groups = [file::ALL, region::ALL, blocks::ALL, service::ALL, data::ALL, network::ALL, watch::ALL, money::ALL];
+    let groups =
+        [file::ALL, region::ALL, blocks::ALL, service::ALL, edge::ALL, data::ALL, network::ALL, watch::ALL, money::ALL];
     groups.into_iter().flatten().copied().collect()
 }
 
