@@ -37,9 +37,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Names a place; the first one named is the finding's own.
+    /// Names a place; the first one named is the finding's own. A default of a
+    /// section that the file leaves out has no place, so it is not shown.
     pub(crate) fn at(&mut self, span: Span, text: impl Into<String>) -> &mut Self {
-        self.labels.push(Label { span, text: text.into() });
+        if span != Span::default() {
+            self.labels.push(Label { span, text: text.into() });
+        }
         self
     }
 

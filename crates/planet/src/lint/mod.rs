@@ -5,10 +5,13 @@
 
 mod blocks;
 mod data;
+mod edge;
 pub(crate) mod file;
 mod money;
 mod network;
+mod overlap;
 mod people;
+mod price;
 mod region;
 mod service;
 mod watch;
@@ -16,6 +19,7 @@ mod watch;
 use crate::finding::{Report, Severity};
 use crate::model::Planet;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// One kind of mistake.
 #[derive(Debug)]
@@ -56,6 +60,19 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Things whose key was there before, each with the first of that key.
+fn repeated<K: Ord, T: Copy>(things: impl Iterator<Item = (K, T)>) -> Vec<(T, T)> {
+    let mut seen = BTreeMap::new();
+    let mut found = Vec::new();
+    for (key, thing) in things {
+        match seen.entry(key) {
+            Entry::Occupied(first) => found.push((thing, *first.get())),
+            Entry::Vacant(free) => _ = free.insert(thing),
+        }
+    }
+    found
+}
+
 /// Every lint, by code.
 #[must_use]
 pub fn all() -> Vec<&'static Lint> {
@@ -65,10 +82,12 @@ pub fn all() -> Vec<&'static Lint> {
         people::ALL,
         blocks::ALL,
         service::ALL,
+        edge::ALL,
         data::ALL,
         network::ALL,
         watch::ALL,
         money::ALL,
+        price::ALL,
     ];
     groups.into_iter().flatten().copied().collect()
 }

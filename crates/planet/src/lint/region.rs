@@ -1,10 +1,28 @@
 //! MY01xx: regions, and how the planet is divided over them.
 
-use super::Lint;
-use crate::finding::Severity;
+mod loss;
+mod place;
+
+use super::{Facts, Lint};
+use crate::finding::{Report, Severity};
 use std::collections::BTreeMap;
 
-pub(super) const ALL: &[&Lint] = &[&TWICE, &OFF_EARTH, &FALLBACK_UNKNOWN, &ZONE_SHARED];
+pub(super) const ALL: &[&Lint] = &[
+    &TWICE,
+    &OFF_EARTH,
+    &FALLBACK_UNKNOWN,
+    &ZONE_SHARED,
+    &place::ONE_ZONE,
+    &REPLICAS,
+    &loss::TOO_SMALL,
+    &loss::NO_FALLBACK,
+    &place::ZONE_ELSEWHERE,
+    &place::SAME_SITE,
+    &NO_REGIONS,
+    &place::PROVIDER_REGION_SHARED,
+    &place::PREFIXES_OVERLAP,
+    &loss::PROMISE,
+];
 
 static TWICE: Lint = Lint {
     code: "MY0101",
@@ -89,6 +107,55 @@ static ZONE_SHARED: Lint = Lint {
                     }
                 }
             }
+        }
+    },
+};
+
+static REPLICAS: Lint = Lint {
+    code: "MY0106",
+    severity: Severity::Error,
+    title: "replica counts that contradict each other",
+    why: "A region begins with `start` replicas and stays between `min` and `max`. Counts that are not in this order leave no number that satisfies them all.",
+    hint: "write counts with min <= start <= max",
+    look: replicas,
+};
+
+fn replicas(facts: &Facts<'_>, report: &mut Report) {
+    for region in &facts.planet.region {
+        let counts = &region.replicas;
+        let (id, min) = (&region.id.value, counts.min.value);
+        if let Some(max) = counts.max.as_ref().filter(|max| max.value < min) {
+            report
+                .add(&REPLICAS, format!("`{id}` has at least {min} replicas and at most {}", max.value))
+                .at(max.span, "at most")
+                .at(counts.min.span, "at least");
+            continue;
+        }
+        let Some(start) = &counts.start else { continue };
+        if start.value < min {
+            report
+                .add(&REPLICAS, format!("`{id}` starts with {} replicas and has at least {min}", start.value))
+                .at(start.span, "at the start")
+                .at(counts.min.span, "at least");
+        } else if let Some(max) = counts.max.as_ref().filter(|max| max.value < start.value) {
+            report
+                .add(&REPLICAS, format!("`{id}` starts with {} replicas and has at most {}", start.value, max.value))
+                .at(start.span, "at the start")
+                .at(max.span, "at most");
+        }
+    }
+}
+
+static NO_REGIONS: Lint = Lint {
+    code: "MY0111",
+    severity: Severity::Error,
+    title: "a planet without regions",
+    why: "Every block stands in a region. Without one there is nowhere to put anything.",
+    hint: "add a [[region]] with an `id` and a `site`",
+    look: |facts, report| {
+        let head = &facts.planet.planet;
+        if facts.planet.region.is_empty() {
+            report.add(&NO_REGIONS, format!("`{}` has no regions", head.name.value)).at(head.name.span, "");
         }
     },
 };

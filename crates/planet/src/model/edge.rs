@@ -19,7 +19,7 @@ section! {
         /// How long until another node has taken over.
         failover: At<Millis> = Millis::seconds(10),
         /// How often a node says that it lives.
-        heartbeat: At<Millis> = Millis::seconds(60),
+        heartbeat: At<Millis> = Millis::seconds(3),
         /// What a node keeps.
         cache: Cache,
         /// What a node fetches before it is asked.
