@@ -53,9 +53,9 @@ fn hierarchy(facts: &Facts<'_>, report: &mut Report) {
         if above.value > below.value {
             report
                 .add(&HIERARCHY, format!("there are {} {what} above {} {of}", above.value, below.value))
-                .at(above.span, "more than")
-                .at(below.span, "below them")
-                .hint("each level has at most as many nodes as the one below it");
+                .at(above.span, *what)
+                .at(below.span, *of)
+                .hint(format!("have at least {} {of}, or fewer {what}", above.value));
         }
     }
     if watch.hubs.value == 0 {
