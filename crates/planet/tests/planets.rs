@@ -138,7 +138,7 @@ fn mesh_says_what_its_document_says() {
     assert_eq!(budget.monthly.as_ref().unwrap().value, MicroUsd::dollars(50_000));
     assert_eq!(budget.alerts.iter().map(|alert| alert.value).collect::<Vec<_>>(), [80, 90, 100].map(Ppm::percent));
     assert_eq!(
-        [&budget.mix.reserved, &budget.mix.spot, &budget.mix.on_demand].map(|share| share.value),
+        [budget.mix.reserved.value, budget.mix.spot.value, budget.mix.on_demand()],
         [70, 20, 10].map(Ppm::percent)
     );
 }

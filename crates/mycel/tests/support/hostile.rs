@@ -39,6 +39,18 @@ pub(crate) fn expensive() -> Vec<(&'static str, String)> {
                 repeat("\"EU\",", MIB)
             ),
         ),
+        (
+            "classes and regions",
+            format!(
+                "[planet]\nname=\"x\"\n[data]\nprimary=\"r0\"\n{}{}",
+                (0..8_000)
+                    .map(|n| format!("[[region]]\nid=\"r{n}\"\nsite=[1,2]\njurisdictions=[\"A\"]\n"))
+                    .collect::<String>(),
+                (0..8_000)
+                    .map(|n| format!("[[data.class]]\nname=\"c{n}\"\njurisdictions=[\"A\"]\n"))
+                    .collect::<String>(),
+            ),
+        ),
         ("keys", (0..90_000).map(|n| format!("key{n} = 1\n")).collect()),
         ("dotted keys", (0..60_000).map(|n| format!("a.b{n}.c = 1\n")).collect()),
         ("long dotted keys", (0..2_600).map(|n| format!("{}b{n} = 1\n", "a.".repeat(200))).collect()),

@@ -60,7 +60,8 @@ static FAILOVER: Lint = Lint {
     look: |facts, report| {
         let Some(edge) = &facts.planet.edge else { return };
         let (failover, heartbeat) = (&edge.failover, &edge.heartbeat);
-        if failover.value < heartbeat.value {
+        let is_written = failover.span != edge.span || heartbeat.span != edge.span;
+        if is_written && failover.value < heartbeat.value {
             let what = format!("a node is replaced within {}, and missed after {}", failover.value, heartbeat.value);
             report.add(&FAILOVER, what).at(failover.span, "replaced within").at(heartbeat.span, "missed after");
         }

@@ -11,13 +11,14 @@ static MIX: Lint = Lint {
     severity: Severity::Error,
     title: "a mix of machines that is not 100 %",
     why: "Every machine is bought in one of three ways. Shares that do not add up to all of them price machines twice, or not at all.",
-    hint: "make the three add up to 100%; one that is left out has its default: 0% reserved, 0% spot, 100% on_demand",
+    hint: "make the three add up to 100%; `on_demand` may be left out, and is then the rest",
     look: |facts, report| {
         let mix = &facts.planet.budget.mix;
-        let sum: u64 = [&mix.reserved, &mix.spot, &mix.on_demand].iter().map(|share| u64::from(share.0)).sum();
+        let sum: u64 =
+            [mix.reserved.value, mix.spot.value, mix.on_demand()].iter().map(|share| u64::from(share.0)).sum();
         if sum != u64::from(Ppm::ONE.0) {
             let parts =
-                format!("{} reserved, {} spot, {} on demand", mix.reserved.value, mix.spot.value, mix.on_demand.value);
+                format!("{} reserved, {} spot, {} on demand", mix.reserved.value, mix.spot.value, mix.on_demand());
             let sum = u32::try_from(sum).map_or_else(|_| "far more than 100%".to_owned(), |sum| Ppm(sum).to_string());
             report.add(&MIX, format!("the mix of machines adds up to {sum}")).at(mix.span, parts);
         }

@@ -53,9 +53,9 @@ fn hierarchy(facts: &Facts<'_>, report: &mut Report) {
         if above.value > below.value {
             report
                 .add(&HIERARCHY, format!("there are {} {what} above {} {of}", above.value, below.value))
-                .at(above.span, "more than")
-                .at(below.span, "below them")
-                .hint("each level has at most as many nodes as the one below it");
+                .at(above.span, *what)
+                .at(below.span, *of)
+                .hint(format!("have at least {} {of}, or fewer {what}", above.value));
         }
     }
     if watch.hubs.value == 0 {
@@ -71,11 +71,11 @@ static REJECTED: Lint = Lint {
     severity: Severity::Error,
     title: "new nodes that are rejected for ever",
     why: "A node earns reputation by results that count, and its results count once it has enough reputation. A new one that begins below that never gets there.",
-    hint: "add `probation = \"1d\"`, in which its results count while it earns its own, or start it at `needed`",
+    hint: "write `probation = \"1d\"`, in which its results count while it earns its own, or start it at `needed`",
     look: |facts, report| {
         let Some(reputation) = facts.planet.watch.as_ref().map(|watch| &watch.reputation) else { return };
         let (start, needed) = (&reputation.start, &reputation.needed);
-        if start.value < needed.value && reputation.probation.is_none() {
+        if start.value < needed.value && reputation.probation.0 == 0 {
             report
                 .add(&REJECTED, format!("a new node has {} of reputation and needs {}", start.value, needed.value))
                 .at(start.span, "at the start")

@@ -51,8 +51,17 @@ section! {
         reserved: At<Ppm> = Ppm(0),
         /// Given back when asked.
         spot: At<Ppm> = Ppm(0),
-        /// By the hour.
-        on_demand: At<Ppm> = Ppm::ONE,
+        /// By the hour; what is left when left out.
+        on_demand: Option<At<Ppm>>,
+    }
+}
+
+impl Mix {
+    /// By the hour: as written, or what is left.
+    #[must_use]
+    pub fn on_demand(&self) -> Ppm {
+        let rest = Ppm::ONE.0.saturating_sub(self.reserved.0).saturating_sub(self.spot.0);
+        self.on_demand.as_ref().map_or(Ppm(rest), |share| share.value)
     }
 }
 

@@ -44,10 +44,11 @@ choice! {
 section! {
     /// The networks of the regions.
     Network {
-        /// The network of each region that has none of its own.
+        /// The network of each region that has none of its own. Regions that
+        /// share it cannot reach each other by these addresses.
         vpc: At<Net4> = Net4 { address: std::net::Ipv4Addr::new(10, 0, 0, 0), prefix: 16 },
         /// How private subnets reach the Internet.
-        nat: At<Nat> = Nat::Region,
+        nat: At<Nat> = Nat::Zone,
         /// Subnets, by tier and zone.
         subnet: Vec<Subnet>,
         /// Flows that must work; every other is denied.

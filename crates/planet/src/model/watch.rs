@@ -44,7 +44,7 @@ section! {
         /// What a new node begins with.
         start: At<Ppm> = Ppm::percent(50),
         /// How long a new node's results count while it earns its own.
-        probation: Option<At<Millis>>,
+        probation: At<Millis> = Millis::days(1),
         /// What a broken promise leaves of trust.
         trust_penalty: At<Ppm> = Ppm::percent(80),
         /// What a bad result leaves of the right to aggregate.

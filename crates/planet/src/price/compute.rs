@@ -137,7 +137,7 @@ fn bought(hourly: MicroUsd, planet: &Planet, book: &Book) -> MicroUsd {
     let parts = [
         (mix.reserved.value, book.discount.reserved.value),
         (mix.spot.value, book.discount.spot.value),
-        (mix.on_demand.value, Ppm::ONE),
+        (mix.on_demand(), Ppm::ONE),
     ];
     let factor: u128 = parts.iter().map(|(share, price)| u128::from(share.0) * u128::from(price.0)).sum();
     let exact = u128::from(hourly.0).saturating_mul(factor).div_ceil(1_000_000_000_000);
@@ -160,7 +160,7 @@ fn to_internet(planet: &Planet, traffic: u128) -> u128 {
 }
 
 fn nats(planet: &Planet, plan: &RegionPlan) -> u64 {
-    match planet.network.as_ref().map_or(Nat::Region, |network| network.nat.value) {
+    match planet.network.as_ref().map_or(Nat::Zone, |network| network.nat.value) {
         Nat::None => 0,
         Nat::Region => 1,
         Nat::Zone => plan.machines.zones,

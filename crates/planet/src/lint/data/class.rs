@@ -51,7 +51,7 @@ fn fallback_forbidden(facts: &Facts<'_>, report: &mut Report) {
     let places = Places::new(facts);
     let number = |id: &str| places.by_id.get(id).copied();
     let regions = &facts.planet.region;
-    let fallbacks: Vec<Vec<_>> =
+    let fallbacks: Vec<BTreeSet<usize>> =
         regions.iter().map(|region| region.fallback.iter().filter_map(|id| number(id.as_str())).collect()).collect();
     let classes = facts.planet.data.iter().flat_map(|data| &data.class);
     for class in classes.filter(|class| class.when_lost.value == WhenLost::Move) {

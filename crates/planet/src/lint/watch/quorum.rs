@@ -103,3 +103,20 @@ fn escalation(facts: &Facts<'_>, report: &mut Report) {
         report.add(&ESCALATION, what).at(escalation.most.span, "");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_takes_exactly_what_it_was_made_for() {
+        for whole in 1..200 {
+            for part in 1..=whole {
+                assert_eq!(share(part, whole).of_ceil(whole), part, "{part} of {whole}");
+            }
+        }
+        assert_eq!(share(5, 7), Ppm::percent(71));
+        // What `int(5 * 0.75)` makes 3 of.
+        assert_eq!(Ppm::percent(75).of_ceil(5), 4);
+    }
+}
