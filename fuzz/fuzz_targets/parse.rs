@@ -2,14 +2,18 @@
 //! a panic.
 #![no_main]
 
+use std::sync::OnceLock;
+
+static TABLES: OnceLock<planet::Tables> = OnceLock::new();
+
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (planet, mut report) = planet::parse(bytes);
     assert_eq!(planet.is_some(), report.errors() == 0);
     if let Some(planet) = planet {
-        planet::lint::check(&planet, &mut report);
-        let tables = planet::Tables::builtin();
-        if let Ok(plan) = planet::plan::Plan::new(&planet, &tables) {
-            let _ = planet::price::Bill::new(&planet, &plan, &tables);
+        let tables = TABLES.get_or_init(planet::Tables::builtin);
+        planet::lint::check(&planet, tables, &mut report);
+        if let Ok(plan) = planet::plan::Plan::new(&planet, tables) {
+            let _ = planet::price::Bill::new(&planet, &plan, tables);
         }
     }
 });

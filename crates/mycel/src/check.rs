@@ -8,8 +8,8 @@ use crate::screen::finding::{Source, draw, summary, to_json};
 use crate::screen::{Screen, paint, wrap};
 use anstyle::{AnsiColor, Style};
 use planet::lint::{self, Lint};
-use planet::{Report, Severity};
-use serde_json::json;
+use planet::{Report, Severity, Tables};
+use serde_json::{Value as Json, json};
 use std::path::Path;
 
 /// As wide as a page of a book.
@@ -17,40 +17,53 @@ const EXPLANATION_WIDTH: usize = 78;
 
 pub(crate) fn run(args: &CheckArgs, screen: &Screen) -> Result<Verdict, Failure> {
     if let Some(code) = &args.explain {
-        return explain(code, args.json, screen);
+        return explain(code, screen);
     }
     if args.list {
-        return list(args.json, screen);
+        return list(screen);
     }
+    files::once(&args.files)?;
+    let tables = files::tables(&args.tables, screen)?;
     let mut verdict = Verdict::Good;
     let mut files_json = Vec::new();
     for path in &args.files {
-        let bytes = files::read(path)?;
-        let report = look(&bytes);
-        let source_name = files::name(path);
-        let source = Source::new(&source_name, &bytes);
-        if report.errors() > 0 || (args.strict && report.warnings() > 0) {
+        // A file that cannot be read does not keep the others from being looked at.
+        let (found, json) = match files::read(path) {
+            Ok(bytes) => file(path, &bytes, args.strict, &tables, screen)?,
+            Err(failure @ Failure::Told { .. }) => unreadable(path, &failure, screen),
+            Err(closed) => return Err(closed),
+        };
+        if found == Verdict::Bad {
             verdict = Verdict::Bad;
         }
-        if args.json {
-            files_json.push(file_json(&report, &source));
-        } else {
-            show(&report, &source, path, screen)?;
-        }
+        files_json.push(json);
     }
-    if args.json {
+    if screen.is_json() {
         screen.json(&json!({ "version": 1, "files": files_json }))?;
     }
     Ok(verdict)
 }
 
-/// All findings of a file.
-pub(crate) fn look(bytes: &[u8]) -> Report {
+/// Looks at one file, and shows what it finds to people.
+fn file(path: &Path, bytes: &[u8], strict: bool, tables: &Tables, screen: &Screen) -> Result<(Verdict, Json), Failure> {
     let (planet, mut report) = planet::parse(bytes);
     if let Some(planet) = &planet {
-        lint::check(planet, &mut report);
+        lint::check(planet, tables, &mut report);
     }
-    report
+    let source_name = files::name(path);
+    let source = Source::new(&source_name, bytes);
+    if !screen.is_json() {
+        show(&report, &source, path, screen)?;
+    }
+    let bad = report.errors() > 0 || (strict && report.warnings() > 0);
+    Ok((if bad { Verdict::Bad } else { Verdict::Good }, file_json(&report, &source)))
+}
+
+fn unreadable(path: &Path, failure: &Failure, screen: &Screen) -> (Verdict, Json) {
+    if !screen.is_json() {
+        screen.complain(failure);
+    }
+    (Verdict::Bad, json!({ "file": files::name(path), "error": failure.to_string(), "findings": [] }))
 }
 
 fn show(report: &Report, source: &Source<'_>, path: &Path, screen: &Screen) -> Result<(), Failure> {
@@ -61,7 +74,7 @@ fn show(report: &Report, source: &Source<'_>, path: &Path, screen: &Screen) -> R
     Ok(())
 }
 
-fn file_json(report: &Report, source: &Source<'_>) -> serde_json::Value {
+fn file_json(report: &Report, source: &Source<'_>) -> Json {
     json!({
         "file": source.name,
         "errors": report.errors(),
@@ -71,11 +84,11 @@ fn file_json(report: &Report, source: &Source<'_>) -> serde_json::Value {
     })
 }
 
-fn explain(code: &str, as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
+fn explain(code: &str, screen: &Screen) -> Result<Verdict, Failure> {
     let lint = lint::by_code(code).ok_or_else(|| {
         Failure::told(format!("no lint is called `{code}`"), "`mycel check --list` shows all of them")
     })?;
-    if as_json {
+    if screen.is_json() {
         screen.json(&lint_json(lint))?;
         return Ok(Verdict::Good);
     }
@@ -94,8 +107,8 @@ fn explain(code: &str, as_json: bool, screen: &Screen) -> Result<Verdict, Failur
     Ok(Verdict::Good)
 }
 
-fn list(as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
-    if as_json {
+fn list(screen: &Screen) -> Result<Verdict, Failure> {
+    if screen.is_json() {
         let lints: Vec<_> = lint::all().into_iter().map(lint_json).collect();
         screen.json(&json!({ "version": 1, "lints": lints }))?;
         return Ok(Verdict::Good);
@@ -107,7 +120,7 @@ fn list(as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
     Ok(Verdict::Good)
 }
 
-fn lint_json(lint: &Lint) -> serde_json::Value {
+fn lint_json(lint: &Lint) -> Json {
     json!({
         "version": 1,
         "code": lint.code,

@@ -15,6 +15,10 @@ pub(crate) struct Cli {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true, hide_possible_values = true, hide_default_value = true)]
     pub(crate) color: Color,
 
+    /// Print JSON, with a `version` of its shape.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -59,7 +63,8 @@ pub(crate) struct NewArgs {
     /// What the planet is called.
     #[arg(default_value = "garden")]
     pub(crate) name: String,
-    /// The file to write; an existing one is never overwritten.
+    /// The file to write, or `-` for standard output; an existing one is never
+    /// overwritten.
     #[arg(long, short, value_name = "FILE", default_value = "planet.toml", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
 }
@@ -78,9 +83,8 @@ pub(crate) struct CheckArgs {
     /// Let warnings fail the check too.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
 }
 
 /// Data that replaces what is built in.
@@ -101,14 +105,11 @@ pub(crate) struct PlanArgs {
     pub(crate) file: PathBuf,
     /// Say where a block, a slot or an address stands: NUMBER/SLOT,
     /// REGION:INDEX/SLOT, REGION:CELL:192.168.x.y or an IPv6 address.
-    #[arg(long, value_name = "WHAT", conflicts_with = "diff")]
+    #[arg(long, value_name = "WHAT", conflicts_with = "diff", allow_hyphen_values = true)]
     pub(crate) locate: Vec<String>,
     /// Say what changes from FILE to another planet file, and who moves.
     #[arg(long, value_name = "OTHER", value_hint = ValueHint::FilePath)]
     pub(crate) diff: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
 }
@@ -121,9 +122,6 @@ pub(crate) struct PriceArgs {
     /// Also price the planet after a loss: region:ID=lost.
     #[arg(long, value_name = "WHAT")]
     pub(crate) what_if: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
 }

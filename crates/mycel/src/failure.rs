@@ -22,7 +22,10 @@ impl Failure {
     /// A file that could not be read or written.
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => "check the path; `mycel new` writes a planet file to begin with",
+            io::ErrorKind::NotFound if doing == "read" => {
+                "check the path; `mycel new` writes a planet file to begin with"
+            }
+            io::ErrorKind::NotFound => "make its folder first",
             io::ErrorKind::PermissionDenied => "check the permissions of the file and of its folder",
             io::ErrorKind::AlreadyExists => "choose another name with --out, or move the file away",
             io::ErrorKind::IsADirectory => "name a file in that folder",

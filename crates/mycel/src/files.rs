@@ -9,7 +9,7 @@ use planet::price::book::Book;
 use planet::{Planet, Report, Tables, lint};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a file, or standard input for `-`. One byte more than a planet may
 /// have is enough to say that it is too large.
@@ -30,6 +30,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Standard input can be read once.
+pub(crate) fn once<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    if paths.into_iter().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Failure::told("standard input cannot be read twice", "name a file for one of the two"));
+    }
+    Ok(())
+}
+
 /// What a file is called in messages.
 pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
@@ -37,20 +45,20 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// Reads a planet. What is wrong with it goes to stderr; what a lint says is
 /// only counted, because the file can be understood.
-pub(crate) fn planet(path: &Path, screen: &Screen) -> Result<Planet, Failure> {
-    planet_and_text(path, screen).map(|(planet, _)| planet)
+pub(crate) fn planet(path: &Path, tables: &Tables, screen: &Screen) -> Result<Planet, Failure> {
+    planet_and_text(path, tables, screen).map(|(planet, _)| planet)
 }
 
 /// The same, with the text that it was read from.
-pub(crate) fn planet_and_text(path: &Path, screen: &Screen) -> Result<(Planet, String), Failure> {
+pub(crate) fn planet_and_text(path: &Path, tables: &Tables, screen: &Screen) -> Result<(Planet, String), Failure> {
     let bytes = read(path)?;
     let (planet, report) = planet::parse(&bytes);
     let planet = understood(planet, &report, path, &bytes, screen)?;
     let mut report = report;
-    lint::check(&planet, &mut report);
+    lint::check(&planet, tables, &mut report);
     if report.errors() + report.warnings() > 0 {
         let name = name(path);
-        screen.say(format_args!("{name}: {}; `mycel check {name}` shows them", summary(&report)));
+        screen.say(format_args!("{name}: {}; `mycel check` shows them", summary(&report)));
     }
     Ok((planet, String::from_utf8(bytes).unwrap_or_default()))
 }

@@ -30,7 +30,7 @@ enum Verdict {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let screen = Screen::new(cli.color);
+    let screen = Screen::new(cli.color, cli.json);
     match run(cli.command, &screen) {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Bad) => ExitCode::from(1),
@@ -49,6 +49,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
+        // Already JSON, and the same to everybody.
         Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),
         Command::Completions { shell } => manual::completions(shell, screen),
         Command::Man { out } => manual::pages(out.as_deref(), screen),

@@ -9,24 +9,29 @@ use crate::files;
 use crate::screen::table::Table;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
+use planet::Planet;
 use planet::plan::layout::Layout;
 use planet::plan::locate::{Located, locate};
-use planet::plan::size::Machines;
 use planet::plan::{Plan, RegionPlan, bytes};
-use planet::{Planet, Tables};
 use serde_json::{Value as Json, json};
 use vocab::{Ppm, thousands};
 
 pub(crate) fn run(args: &PlanArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    files::once(
+        [Some(&args.file), args.diff.as_ref(), args.tables.calibration.as_ref(), args.tables.prices.as_ref()]
+            .into_iter()
+            .flatten(),
+    )?;
+    let tables = files::tables(&args.tables, screen)?;
     if let Some(other) = &args.diff {
-        return diff::run(&args.file, other, args.json, screen);
+        return diff::run(&args.file, other, &tables, screen);
     }
-    let planet = files::planet(&args.file, screen)?;
+    let planet = files::planet(&args.file, &tables, screen)?;
     if !args.locate.is_empty() {
-        return locations(&planet, &args.locate, args.json, screen);
+        return locations(&planet, &args.locate, screen);
     }
-    let plan = Plan::new(&planet, &files::tables(&args.tables, screen)?)?;
-    if args.json {
+    let plan = Plan::new(&planet, &tables)?;
+    if screen.is_json() {
         screen.json(&versioned(serde_json::to_value(&plan).unwrap_or_default()))?;
     } else {
         screen.data(show(&plan, screen.colors_data()))?;
@@ -43,118 +48,120 @@ pub(crate) fn versioned(value: Json) -> Json {
     whole
 }
 
-/// The plan that a command other than `plan` needs.
-pub(crate) fn plan(planet: &Planet, tables: &Tables, lost: Option<&str>) -> Result<Plan, Failure> {
-    Ok(Plan::with_lost(planet, tables, lost)?)
+fn show(plan: &Plan, color: bool) -> String {
+    let totals = &plan.planet;
+    format!(
+        "{}  {}, {} in {}\n\n{}\n\n{}\n\n{}",
+        paint(color, Style::new().bold(), &totals.name),
+        counted(totals.blocks, "block"),
+        counted(totals.slots, "slot"),
+        counted(totals.regions, "region"),
+        places(plan, color),
+        machines(plan, color),
+        notes(plan, color),
+    )
 }
 
-fn show(plan: &Plan, color: bool) -> String {
-    let bold = Style::new().bold();
+/// "1 block", "2 blocks".
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(count), if count == 1 { "" } else { "s" })
+}
+
+/// What stands where.
+fn places(plan: &Plan, color: bool) -> String {
+    let mut table = Table::new(&["<region", "<", "blocks", "<share", "slots", "cells", "pods"], color);
+    for region in &plan.regions {
+        table.row([
+            region.id.clone(),
+            if region.name == region.id { String::new() } else { region.name.chars().take(MAX_NAME).collect() },
+            thousands(region.blocks),
+            format!("{:>5} {}", percent(region.share), bar(region.share)),
+            thousands(region.slots),
+            thousands(region.cells),
+            thousands(region.pods),
+        ]);
+    }
     let totals = &plan.planet;
-    let mut table = Table::new(
-        &[
-            "<region",
-            "<",
-            "blocks",
-            "<share",
-            "slots",
-            "cells",
-            "pods",
-            "op/s",
-            "memory",
-            "hosts",
-            "<",
-            "<bound by",
-            "gateways",
-        ],
-        color,
-    );
+    let numbers = [totals.slots, totals.cells, totals.pods].map(thousands);
+    let [slots, cells, pods] = numbers;
+    table.sum(["planet".into(), String::new(), thousands(totals.blocks), String::new(), slots, cells, pods]);
+    table.text()
+}
+
+/// A name that is longer is cut, so that the table fits a screen.
+const MAX_NAME: usize = 16;
+
+/// What it takes.
+fn machines(plan: &Plan, color: bool) -> String {
+    let headings = ["<region", "op/s", "memory", "hosts", "<", "<bound by", "gateways", "instances"];
+    let mut table = Table::new(&headings, color);
     for region in &plan.regions {
         table.row(row(region));
     }
+    let totals = &plan.planet;
     table.sum([
         "planet".into(),
-        String::new(),
-        thousands(totals.blocks),
-        String::new(),
-        thousands(totals.slots),
-        thousands(totals.cells),
-        thousands(totals.pods),
         thousands(totals.ops_per_second),
         bytes(totals.memory_bytes),
         thousands(totals.nodes),
         String::new(),
         String::new(),
         thousands(totals.gateways),
+        thousands(totals.instances),
     ]);
-    format!(
-        "{}  {} blocks, {} slots in {} regions\n\n{}\n\n{}",
-        paint(color, bold, &totals.name),
-        thousands(totals.blocks),
-        thousands(totals.slots),
-        thousands(totals.regions),
-        table.text(),
-        notes(plan, color),
-    )
+    table.text()
 }
 
-fn row(region: &RegionPlan) -> Vec<String> {
-    vec![
+fn row(region: &RegionPlan) -> [String; 8] {
+    let machines = &region.machines;
+    [
         region.id.clone(),
-        if region.name == region.id { String::new() } else { region.name.clone() },
-        thousands(region.blocks),
-        format!("{:>5} {}", percent(region.share), bar(region.share)),
-        thousands(region.slots),
-        thousands(region.cells),
-        thousands(region.pods),
         thousands(region.ops_per_second),
         bytes(region.memory_bytes),
-        thousands(region.machines.total),
-        hosts(&region.machines),
-        region.machines.binds.word().to_owned(),
+        thousands(machines.total),
+        format!("= {} + {} + {}", machines.working, machines.spare_for_a_zone, machines.spare_for_a_region),
+        machines.binds.word().to_owned(),
         thousands(region.gateways),
+        thousands(region.instances),
     ]
 }
 
-/// "3 + 3 + 3": working, spare for a zone, spare for a region.
-fn hosts(machines: &Machines) -> String {
-    format!("= {} + {} + {}", machines.working, machines.spare_for_a_zone, machines.spare_for_a_region)
-}
-
 /// With one decimal, as tables want it.
-pub(crate) fn percent(share: Ppm) -> String {
+fn percent(share: Ppm) -> String {
     let tenths = (u64::from(share.0) + 500) / 1_000;
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
-/// A share as a bar; a full one is 20 wide.
+/// A share as a bar; a full one is 10 wide.
 fn bar(share: Ppm) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = usize::try_from(share.0.min(1_000_000) * 160 / 1_000_000).unwrap_or(0);
+    let eighths = usize::try_from(share.0.min(1_000_000) * 80 / 1_000_000).unwrap_or(0);
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
 fn notes(plan: &Plan, color: bool) -> String {
-    let dim = Style::new().dimmed();
     let host = &plan.host;
-    let mut notes = vec![format!(
-        "hosts: {} ({} cores, {}, {}) = working + spare to lose a zone + spare to lose the region they are the fallback of",
-        host.name,
-        host.cores,
-        bytes(host.memory_bytes),
-        vocab::BitRate(host.network_bits_per_second),
-    )];
-    notes.push("modelled from these figures (a planet's [calibration] replaces them):".into());
+    let mut notes = vec![
+        format!(
+            "hosts: {} ({} cores, {}, {}), working + spare to lose a zone",
+            host.name,
+            host.cores,
+            bytes(host.memory_bytes),
+            vocab::BitRate(host.network_bits_per_second),
+        ),
+        "  + spare to lose the region whose first fallback they are".into(),
+        "modelled from these figures; a planet's [calibration] replaces them:".into(),
+    ];
     notes.extend(
         plan.figures.iter().map(|figure| format!("  {:16} {:>10}  {}", figure.name, figure.value, figure.state)),
     );
-    notes.iter().map(|note| paint(color, dim, note)).collect::<Vec<_>>().join("\n")
+    notes.iter().map(|note| paint(color, Style::new().dimmed(), note)).collect::<Vec<_>>().join("\n")
 }
 
-fn locations(planet: &Planet, wanted: &[String], as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
+fn locations(planet: &Planet, wanted: &[String], screen: &Screen) -> Result<Verdict, Failure> {
     let layout = Layout::new(planet)?;
     let found = wanted.iter().map(|text| locate(&layout, text)).collect::<Result<Vec<_>, _>>()?;
-    if as_json {
+    if screen.is_json() {
         screen.json(&json!({ "version": 1, "located": found }))?;
         return Ok(Verdict::Good);
     }
@@ -173,7 +180,10 @@ fn location(located: &Located, color: bool) -> String {
         ("router", place.router.to_string()),
         ("slots", format!("{} to {}", place.first_slot, place.last_slot)),
         ("monitor", place.monitor.to_string()),
-        ("outside", place.external.clone().unwrap_or_else(|| "none: the region has no `ipv6` prefix".into())),
+        (
+            "outside",
+            place.external.clone().unwrap_or_else(|| "none: the region's `ipv6` prefix is missing or too small".into()),
+        ),
     ];
     if let (Some(host), Some(address)) = (located.host, located.address) {
         let what = located.slot.map_or_else(|| host.to_owned(), |slot| format!("slot {slot}"));

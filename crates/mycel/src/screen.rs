@@ -17,10 +17,11 @@ pub(crate) mod table;
 pub(crate) struct Screen {
     color_out: bool,
     color_err: bool,
+    json: bool,
 }
 
 impl Screen {
-    pub(crate) fn new(color: Color) -> Self {
+    pub(crate) fn new(color: Color, json: bool) -> Self {
         let wanted = |is_terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,
@@ -28,7 +29,7 @@ impl Screen {
                 is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
         };
-        Self { color_out: wanted(io::stdout().is_terminal()), color_err: wanted(io::stderr().is_terminal()) }
+        Self { color_out: wanted(io::stdout().is_terminal()), color_err: wanted(io::stderr().is_terminal()), json }
     }
 
     /// Prints data.
@@ -36,6 +37,11 @@ impl Screen {
         let mut out = io::stdout().lock();
         writeln!(out, "{text}")?;
         Ok(out.flush()?)
+    }
+
+    /// Whether a program reads the output.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Prints data as JSON.
@@ -51,8 +57,12 @@ impl Screen {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Says why a command failed and what to try.
+    /// Says why a command failed and what to try; to a program on stdout, where
+    /// it reads.
     pub(crate) fn complain(&self, failure: &Failure) {
+        if let (true, Failure::Told { what, hint }) = (self.json, failure) {
+            let _ = self.json(&serde_json::json!({ "version": 1, "error": { "what": what, "try": hint } }));
+        }
         let error = AnsiColor::BrightRed.on_default().bold();
         self.say(format_args!("{} {failure}", paint(self.color_err, error, "error:")));
         if let Failure::Told { hint, .. } = failure {

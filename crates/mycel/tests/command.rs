@@ -56,6 +56,8 @@ fn what_a_person_sees() {
         ("diff-blocks", &["plan", "garden.toml", "--diff", "erlmcp.toml"]),
         ("price-erlmcp", &["price", "erlmcp.toml"]),
         ("price-mesh-lost", &["price", "mesh.toml", "--what-if", "region:eu-west-1=lost"]),
+        ("price-carma-lost", &["price", "carma.toml", "--what-if", "region:eu=lost"]),
+        ("price-garden", &["price", "garden.toml"]),
         ("check-as-written", &["check", "as-written/mesh.toml"]),
         ("explain", &["check", "--explain", "MY0006"]),
     ];
@@ -65,7 +67,7 @@ fn what_a_person_sees() {
 }
 
 #[test]
-fn what_the_issue_of_a_planet_is_for_programs() {
+fn what_a_program_reads() {
     let plan = json(&["plan", "carma.toml", "--json"]);
     assert_eq!(
         (plan["planet"]["blocks"].as_u64(), plan["planet"]["slots"].as_u64()),
@@ -133,6 +135,14 @@ fn errors_say_what_and_what_to_try() {
         (&["price", "carma.toml", "--what-if", "region:mars=lost"], "no region is called `mars`", "na, eu, as"),
         (&["price", "carma.toml", "--what-if", "doom"], "`doom` is nothing that can be asked", "region:eu=lost"),
         (&["price", "carma.toml", "--prices", "garden.toml"], "garden.toml cannot be understood", "at the marks"),
+        (&["plan", "carma.toml", "--locate", "192.168.4.7"], "every cell has this address", "REGION:CELL"),
+        (&["plan", "carma.toml", "--locate", "1/1/1"], "a slot is a number", "NUMBER/SLOT"),
+        (&["plan", "carma.toml", "--locate", "-1"], "`-1` is nowhere", "NUMBER/SLOT"),
+        (&["plan", "-", "--diff", "-"], "standard input cannot be read twice", "name a file"),
+        (&["new", "--out", "no-such-folder/planet.toml"], "cannot create", "make its folder first"),
+        (&["plan", "../crates/mycel/tests/lint/MY0101.bad.toml"], "two regions are called `north`", "an id of its own"),
+        (&["plan", "../crates/mycel/tests/lint/MY0804.bad.toml"], "has no machine `control-plane`", "--prices"),
+        (&["plan", "../crates/mycel/tests/lint/MY0805.bad.toml"], "has no memory left for blocks", "larger machine"),
         (&["plan", "../crates/mycel/tests/lint/MY0001.bad.toml"], "cannot be understood: 1 error", "at the marks"),
     ];
     for (arguments, what, hint) in cases {
@@ -252,4 +262,79 @@ fn figures_and_prices_can_be_replaced() {
     for file in [figures, prices, few] {
         fs::remove_file(file).unwrap();
     }
+}
+
+#[test]
+fn every_command_answers_a_program() {
+    let commands: &[&[&str]] = &[
+        &["check", "garden.toml"],
+        &["check", "--list"],
+        &["plan", "garden.toml"],
+        &["plan", "garden.toml", "--locate", "0/0"],
+        &["plan", "garden.toml", "--diff", "carma.toml"],
+        &["price", "garden.toml"],
+        &["schema"],
+        &["completions", "bash"],
+        &["man"],
+        &["new", "--out", "-"],
+        // Failures too.
+        &["plan", "no-such-file.toml"],
+        &["check", "--explain", "MY9999"],
+    ];
+    for command in commands {
+        json(&[*command, &["--json"]].concat());
+    }
+    assert_eq!(json(&["plan", "no-such-file.toml", "--json"])["error"]["try"].as_str().map(str::is_empty), Some(false));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let found = json(&["check", "no-such-file.toml", "as-written/mesh.toml", "--json"]);
+    assert!(found["files"][0]["error"].as_str().unwrap().contains("no-such-file.toml"));
+    assert!(found["files"][1]["errors"].as_u64().unwrap() >= 4);
+    assert_eq!(code(&["check", "no-such-file.toml", "garden.toml"]), 1);
+    assert!(err(&["check", "no-such-file.toml", "garden.toml"]).contains("garden.toml: no findings"));
+}
+
+#[test]
+fn a_loss_that_nobody_carries_is_no_saving() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("alone-{}.toml", std::process::id()));
+    fs::write(&file, "[planet]\nname = \"x\"\nblocks = 60_000\n[[region]]\nid = \"a\"\nsite = [1, 2]\n[[region]]\nid = \"b\"\nsite = [3, 4]\n").unwrap();
+    let arguments = ["price", file.to_str().unwrap(), "--what-if", "region:a=lost"];
+    assert!(out(&arguments).contains("if a were lost: nobody takes over its 3,000 op/s"), "{}", out(&arguments));
+    let loss = &json(&[&arguments[..], &["--json"]].concat())["what_if"]["loss"];
+    assert!(loss["carried_by"].is_null() && loss["ops_per_second"] == 3_000);
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_lost_region_costs_nothing_and_stands_in_for_nobody() {
+    for (planet, region) in [("carma.toml", "eu"), ("mesh.toml", "us-east-1"), ("bitcraps.toml", "eu-west")] {
+        let lost = json(&["price", planet, "--what-if", &format!("region:{region}=lost"), "--json"]);
+        let regions = lost["what_if"]["monthly"]["regions"].as_array().unwrap();
+        let cost: Vec<_> =
+            regions.iter().map(|line| (line["id"] == region, line["computed_usd"].as_f64().unwrap())).collect();
+        assert!(cost.iter().all(|(lost, cost)| *lost == (*cost == 0.0)), "{planet}: {cost:?}");
+    }
+}
+
+#[test]
+fn more_than_can_be_counted_is_refused_not_shown_as_nothing() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("huge-{}.toml", std::process::id()));
+    let planet = |more: &str| {
+        format!("[planet]\nname = \"x\"\nblocks = 1_000_000_000_000\n[[region]]\nid = \"a\"\nsite = [1, 2]\n{more}")
+    };
+    let huge = [
+        "[calibration.block-memory]\nsize = \"18000000 TB\"\nstate = \"assumed\"\n",
+        "[activity]\nactive = \"100%\"\nop_rate = \"18000000000000000000/s\"\n",
+        "[activity]\nactive = \"100%\"\nop_rate = \"1/s\"\nop_size = \"18000000 TB\"\n",
+    ];
+    for more in huge {
+        fs::write(&file, planet(more)).unwrap();
+        for command in ["plan", "price"] {
+            let said = err(&[command, file.to_str().unwrap()]);
+            assert!(said.contains("more than can be counted"), "{command} {more}: {said}");
+        }
+    }
+    fs::remove_file(file).unwrap();
 }

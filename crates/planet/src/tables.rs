@@ -44,6 +44,6 @@ mod tests {
         {
             assert_eq!(report.errors(), 0, "{text}\n{:?}", report.findings());
         }
-        assert_eq!(Tables::builtin().calibration.figures().len(), crate::plan::calibration::NAMES.len());
+        assert_eq!(Tables::builtin().calibration.figures().len(), crate::plan::calibration::FIGURES.len());
     }
 }

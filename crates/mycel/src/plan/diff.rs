@@ -1,23 +1,24 @@
 //! `mycel plan A --diff B`: what changes, and who moves.
 
-use super::versioned;
+use super::{counted, versioned};
 use crate::Verdict;
 use crate::failure::Failure;
 use crate::files;
 use crate::screen::table::Table;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
+use planet::Tables;
 use planet::plan::diff::{Change, Diff, KeyChange, RegionDiff, changes};
 use serde_json::json;
 use std::path::Path;
 use vocab::thousands;
 
-pub(super) fn run(before: &Path, after: &Path, as_json: bool, screen: &Screen) -> Result<Verdict, Failure> {
-    let (old, old_text) = files::planet_and_text(before, screen)?;
-    let (new, new_text) = files::planet_and_text(after, screen)?;
+pub(super) fn run(before: &Path, after: &Path, tables: &Tables, screen: &Screen) -> Result<Verdict, Failure> {
+    let (old, old_text) = files::planet_and_text(before, tables, screen)?;
+    let (new, new_text) = files::planet_and_text(after, tables, screen)?;
     let diff = Diff::new(&old, &new)?;
     let keys = changes(&old_text, &new_text);
-    if as_json {
+    if screen.is_json() {
         let mut whole = versioned(serde_json::to_value(&diff).unwrap_or_default());
         whole["keys"] = json!(keys);
         screen.json(&whole)?;
@@ -43,7 +44,7 @@ fn blocks(diff: &Diff, color: bool) -> Option<String> {
         String::new(),
         thousands(diff.blocks_kept + diff.blocks_removed),
         thousands(diff.blocks_kept + diff.blocks_added),
-        format!("{} blocks, at most {} agents", thousands(diff.blocks_removed), thousands(diff.slots_moving)),
+        format!("{}, at most {}", counted(diff.blocks_removed, "block"), counted(diff.slots_moving, "agent")),
     ]);
     let kept = format!(
         "  {} blocks keep their id (region:index); agents of those that move need a new lease",
@@ -73,6 +74,6 @@ fn values(keys: &[KeyChange], color: bool) -> Option<String> {
     for key in keys {
         table.row([key.key.clone(), shown(&key.before), shown(&key.after)]);
     }
-    table.sum([format!("{} keys differ", keys.len())]);
+    table.sum([format!("{} differ", counted(keys.len() as u64, "key"))]);
     Some(table.text())
 }

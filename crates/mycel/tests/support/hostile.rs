@@ -6,6 +6,10 @@ pub(crate) fn repeat(unit: &str, bytes: usize) -> String {
     unit.repeat(bytes / unit.len())
 }
 
+/// A head that makes a planet of what follows it: it can be planned, and is
+/// priced by a lint already.
+const PLANNED: &str = "[planet]\nname=\"x\"\nblocks=1_000_000\n[budget]\nmonthly=\"$1\"\n";
+
 /// Each with what it is made of.
 #[allow(clippy::too_many_lines)]
 pub(crate) fn expensive() -> Vec<(&'static str, String)> {
@@ -15,39 +19,72 @@ pub(crate) fn expensive() -> Vec<(&'static str, String)> {
         ("headers", repeat("[[region]]\n", MIB)),
         (
             "regions",
-            (0..16_000).map(|n| format!("[[region]]\nid = \"r{n}\"\nsite = [1, 2]\nfallback = [\"r1\"]\n")).collect(),
+            format!(
+                "{PLANNED}{}",
+                (0..16_000)
+                    .map(|n| format!("[[region]]\nid = \"r{n}\"\nsite = [1, 2]\nfallback = [\"r1\"]\n"))
+                    .collect::<String>()
+            ),
         ),
         ("equal regions", repeat("[[region]]\nid=\"r\"\nsite=[1,2]\n", MIB)),
         (
             "subnets",
             format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
+                "{PLANNED}[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
                 repeat("[[network.subnet]]\ntier=\"a\"\nnet=\"10.0.0.0/8\"\n", MIB)
             ),
         ),
         (
             "flows",
             format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
+                "{PLANNED}[[region]]\nid=\"r\"\nsite=[1,2]\n{}",
                 repeat("[[network.flow]]\nfrom=\"a\"\nto=\"b\"\n", MIB)
             ),
         ),
         (
             "jurisdictions",
             format!(
-                "[planet]\nname=\"x\"\n[[region]]\nid=\"r\"\nsite=[1,2]\njurisdictions=[{}]",
+                "{PLANNED}[[region]]\nid=\"r\"\nsite=[1,2]\njurisdictions=[{}]",
                 repeat("\"EU\",", MIB)
             ),
         ),
         (
             "classes and regions",
             format!(
-                "[planet]\nname=\"x\"\n[data]\nprimary=\"r0\"\n{}{}",
+                "{PLANNED}[data]\nprimary=\"r0\"\n{}{}",
                 (0..8_000)
                     .map(|n| format!("[[region]]\nid=\"r{n}\"\nsite=[1,2]\njurisdictions=[\"A\"]\n"))
                     .collect::<String>(),
                 (0..8_000)
                     .map(|n| format!("[[data.class]]\nname=\"c{n}\"\njurisdictions=[\"A\"]\n"))
+                    .collect::<String>(),
+            ),
+        ),
+        (
+            "regions and balancers",
+            format!(
+                "{PLANNED}[network]\nbalancer=[{}]\n{}",
+                (0..32_000).map(|n| format!("{{name=\"b{n}\"}},")).collect::<String>(),
+                (0..16_000).map(|n| format!("[[region]]\nid=\"r{n}\"\nsite=[1,2]\n")).collect::<String>(),
+            ),
+        ),
+        (
+            "regions, each with a balancer and a subnet of its own",
+            format!(
+                "{PLANNED}{}",
+                (0..5_000)
+                    .map(|n| format!(
+                        "[[region]]\nid=\"r{n}\"\nsite=[1,2]\n[[network.balancer]]\nname=\"b{n}\"\nregion=\"r{n}\"\n[[network.subnet]]\ntier=\"public\"\nnet=\"10.0.0.0/24\"\nregion=\"r{n}\"\n"
+                    ))
+                    .collect::<String>(),
+            ),
+        ),
+        (
+            "quotes",
+            format!(
+                "{PLANNED}quote=[{}]\n[[region]]\nid=\"r\"\nsite=[1,2]\n",
+                (0..13_000)
+                    .map(|n| format!("{{name=\"q{n}\",group=\"g{n}\",monthly=\"$1\",replaces=[\"nat\",\"nat\"]}},"))
                     .collect::<String>(),
             ),
         ),

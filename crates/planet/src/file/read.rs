@@ -15,13 +15,15 @@ pub(crate) struct Reader<'r, 'i> {
     /// None for a section that the file leaves out.
     table: Option<NodeId>,
     span: Span,
+    /// The key that the table is under.
+    section: &'static str,
     known: Vec<&'static str>,
 }
 
 impl<'r, 'i> Reader<'r, 'i> {
     pub(crate) fn root(tree: &'r Tree<'i>, report: &'r mut Report) -> Self {
         let table = Some(tree.root());
-        Self { tree, report, table, span: Span::default(), known: Vec::new() }
+        Self { tree, report, table, span: Span::default(), section: "", known: Vec::new() }
     }
 
     pub(crate) const fn span(&self) -> Span {
@@ -29,9 +31,9 @@ impl<'r, 'i> Reader<'r, 'i> {
     }
 
     /// Reads a section from a table, or from nothing but defaults.
-    fn section<S: Section>(&mut self, table: Option<NodeId>) -> Option<S> {
+    fn section<S: Section>(&mut self, section: &'static str, table: Option<NodeId>) -> Option<S> {
         let span = table.map_or(self.span, |table| self.tree.span(table));
-        let mut inner = Reader { tree: self.tree, report: self.report, table, span, known: Vec::new() };
+        let mut inner = Reader { tree: self.tree, report: self.report, table, span, section, known: Vec::new() };
         let section = S::read(&mut inner);
         inner.refuse_unknown();
         section
@@ -50,7 +52,13 @@ impl<'r, 'i> Reader<'r, 'i> {
     }
 
     fn missing(&mut self, key: &'static str, example: &str) {
-        let span = self.span;
+        let Self { span, section, .. } = *self;
+        if self.table.is_none() {
+            self.report
+                .add(&file::MISSING_KEY, format!("the section [{section}] is missing, and its `{key}` has no default"))
+                .hint(format!("add `[{section}]`, and below it `{key} = {example}`"));
+            return;
+        }
         self.report
             .add(&file::MISSING_KEY, format!("`{key}` is missing here"))
             .at(span, "")
@@ -157,13 +165,13 @@ impl<'r, 'i> Reader<'r, 'i> {
             self.not(node, "a table", &format!("[{key}]"));
             return None;
         }
-        self.section(node)
+        self.section(key, node)
     }
 
     /// A section that may be left out.
     pub(crate) fn optional_section<S: Section>(&mut self, key: &'static str) -> Option<Option<S>> {
         match self.find(key) {
-            Some(node) if self.is_table(node) => self.section(Some(node)).map(Some),
+            Some(node) if self.is_table(node) => self.section(key, Some(node)).map(Some),
             Some(node) => {
                 self.not(node, "a table", &format!("[{key}]"));
                 None
@@ -185,7 +193,7 @@ impl<'r, 'i> Reader<'r, 'i> {
         let mut all = Some(Vec::new());
         for child in tree.children(node) {
             let section = if self.is_table(child) {
-                self.section(Some(child))
+                self.section(key, Some(child))
             } else {
                 self.not(child, "a table", &format!("[[{key}]]"));
                 None
@@ -212,7 +220,7 @@ impl<'r, 'i> Reader<'r, 'i> {
         for child in tree.children(node) {
             let name = self.key_as_name(child);
             let section = if self.is_table(child) {
-                self.section(Some(child))
+                self.section(key, Some(child))
             } else {
                 self.not(child, "a table", &format!("[{key}.name]"));
                 None

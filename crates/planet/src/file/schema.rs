@@ -56,6 +56,8 @@ impl Schemas {
         if let Json::Object(document) = &mut document {
             document.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
             document.insert("title".into(), json!(title));
+            // Of the shape of this output, like every other one has.
+            document.insert("version".into(), json!(1));
             document.insert("definitions".into(), Json::Object(schemas.definitions));
         }
         document

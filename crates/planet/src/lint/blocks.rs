@@ -23,6 +23,7 @@ pub(super) const ALL: &[&Lint] = &[
     &TOO_BUSY,
     &ABOVE_ALL,
     &BANS_BEFORE_SUSPICION,
+    &NO_BLOCKS,
 ];
 
 static SLOTS: Lint = Lint {
@@ -63,27 +64,45 @@ static CELL: Lint = Lint {
     },
 };
 
+static NO_BLOCKS: Lint = Lint {
+    code: "MY0216",
+    severity: Severity::Error,
+    title: "a planet without blocks",
+    why: "Everything that runs, runs in a block. Without one there is nobody to serve, and still a bill for each region.",
+    hint: "write how many blocks there are; each holds 60 agents",
+    look: |facts, report| {
+        let planet = facts.planet;
+        let said = planet.planet.blocks.iter().chain(planet.region.iter().filter_map(|region| region.blocks.as_ref()));
+        if split::total(planet) == 0
+            && let Some(first) = said.into_iter().next()
+        {
+            report.add(&NO_BLOCKS, "the planet has no block at all").at(first.span, "");
+        }
+    },
+};
+
 /// All IPv4 addresses less those that are reserved (RFC 6890).
 const PUBLIC_ADDRESSES: u64 = 3_702_258_432;
-/// A /16 is the largest piece of IPv4 space that is still for sale.
-const MOST_PUBLIC: u64 = 65_536;
+/// A /24 is what the registries still hand out, after a wait.
+const MOST_PUBLIC: u64 = 256;
 
 static PUBLIC_IPV4: Lint = Lint {
     code: "MY0208",
     severity: Severity::Error,
     title: "public IPv4 for every block",
-    why: "There are 3.7 billion public IPv4 addresses for everybody, all of them taken. More than a /16 of them can hardly be bought, and each costs rent every hour.",
+    why: "There are 3.7 billion public IPv4 addresses for everybody, all of them taken. Registries hand out a /24 after a long wait; every one beyond costs its price and rent every hour.",
     hint: "use `external = \"gateway\"`, or \"ipv6\" and a prefix for each region",
     look: |facts, report| {
         let external = &facts.planet.block.external;
         let blocks = split::total(facts.planet);
         if external.value == External::Ipv4 && blocks > MOST_PUBLIC {
             let share = match Ppm::ratio(blocks, PUBLIC_ADDRESSES) {
-                share if share > Ppm::ONE => "more than there are".to_owned(),
-                share => format!("{share} of all there are"),
+                share if share > Ppm::ONE => ", more than there are".to_owned(),
+                Ppm(0) => String::new(),
+                share => format!(", {share} of all there are"),
             };
             report
-                .add(&PUBLIC_IPV4, format!("{} blocks need as many public IPv4 addresses, {share}", thousands(blocks)))
+                .add(&PUBLIC_IPV4, format!("{} blocks need as many public IPv4 addresses{share}", thousands(blocks)))
                 .at(external.span, "");
         }
     },

@@ -6,6 +6,7 @@
 mod blocks;
 mod data;
 mod edge;
+pub(crate) mod figures;
 pub(crate) mod file;
 mod money;
 mod network;
@@ -18,6 +19,7 @@ mod watch;
 
 use crate::finding::{Report, Severity};
 use crate::model::Planet;
+use crate::tables::Tables;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -41,17 +43,18 @@ pub struct Lint {
 /// What a lint may look at.
 pub(crate) struct Facts<'a> {
     pub(crate) planet: &'a Planet,
+    pub(crate) tables: &'a Tables,
     /// Regions by id, the first of each.
     regions: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Facts<'a> {
-    fn new(planet: &'a Planet) -> Self {
+    fn new(planet: &'a Planet, tables: &'a Tables) -> Self {
         let mut regions = BTreeMap::new();
         for (at, region) in planet.region.iter().enumerate() {
             regions.entry(region.id.as_str()).or_insert(at);
         }
-        Self { planet, regions }
+        Self { planet, tables, regions }
     }
 
     /// The region that is called `id`.
@@ -88,6 +91,7 @@ pub fn all() -> Vec<&'static Lint> {
         watch::ALL,
         money::ALL,
         price::ALL,
+        figures::ALL,
     ];
     groups.into_iter().flatten().copied().collect()
 }
@@ -99,8 +103,8 @@ pub fn by_code(code: &str) -> Option<&'static Lint> {
 }
 
 /// Looks for every mistake and adds what is found to the report.
-pub fn check(planet: &Planet, report: &mut Report) {
-    let facts = Facts::new(planet);
+pub fn check(planet: &Planet, tables: &Tables, report: &mut Report) {
+    let facts = Facts::new(planet, tables);
     for lint in all() {
         (lint.look)(&facts, report);
     }

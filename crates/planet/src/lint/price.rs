@@ -4,7 +4,6 @@ use super::Lint;
 use crate::finding::Severity;
 use crate::plan::Plan;
 use crate::price::Bill;
-use crate::tables::Tables;
 use vocab::Ppm;
 
 pub(super) const ALL: &[&Lint] = &[&OVER_BUDGET];
@@ -18,9 +17,10 @@ static OVER_BUDGET: Lint = Lint {
     look: |facts, report| {
         let planet = facts.planet;
         let Some(budget) = &planet.budget.monthly else { return };
-        let tables = Tables::builtin();
         // What cannot be planned has no price; another lint says why it cannot.
-        let Ok(bill) = Plan::new(planet, &tables).and_then(|plan| Bill::new(planet, &plan, &tables)) else { return };
+        let Ok(bill) = Plan::new(planet, facts.tables).and_then(|plan| Bill::new(planet, &plan, facts.tables)) else {
+            return;
+        };
         if bill.total <= budget.value {
             return;
         }

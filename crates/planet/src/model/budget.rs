@@ -72,6 +72,8 @@ section! {
         name: At<Text>,
         /// In a month.
         monthly: At<MicroUsd>,
+        /// What it belongs to, for a sum of its own.
+        group: Option<At<Text>>,
         /// The computed categories that it replaces; with none it is added to them.
         replaces: Vec<At<Category>>,
     }
@@ -100,7 +102,5 @@ section! {
         size: Option<At<vocab::Bytes>>,
         /// A rate.
         rate: Option<At<vocab::Rate>>,
-        /// A speed of a wire.
-        bits: Option<At<vocab::BitRate>>,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::file::section::{Named, section};
 use crate::finding::Report;
-use crate::model::{Calibrated, Planet, State};
+use crate::model::{Calibrated, Planet};
 use serde::Serialize;
 use vocab::{Bytes, Rate};
 
@@ -47,34 +47,56 @@ pub struct Calibration {
     figures: Vec<Figure>,
 }
 
-/// The names of the figures that there are.
-pub(crate) const NAMES: &[&str] = &[
-    "block-memory",
-    "cells-per-pod",
-    "ops-per-core",
-    "host-reserved",
-    "kubelet-pods",
-    "cluster-pods",
-    "zones-unlisted",
+/// What a figure is a figure of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Size,
+    Count,
+    Rate,
+}
+
+impl Kind {
+    /// The key that holds its value.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Count => "count",
+            Self::Rate => "rate",
+        }
+    }
+}
+
+/// The figures that there are.
+pub(crate) const FIGURES: &[(&str, Kind)] = &[
+    ("block-memory", Kind::Size),
+    ("cells-per-pod", Kind::Count),
+    ("ops-per-core", Kind::Rate),
+    ("host-reserved", Kind::Size),
+    ("kubelet-pods", Kind::Count),
+    ("cluster-pods", Kind::Count),
+    ("zones-unlisted", Kind::Count),
 ];
 
+/// What kind of figure has a name.
+pub(crate) fn kind(name: &str) -> Option<Kind> {
+    FIGURES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+}
+
 impl Calibration {
-    /// Reads a file of figures.
+    /// Reads a file of figures: all of them, and nothing else.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> (Option<Self>, Report) {
         let (figures, mut report) = crate::read::<Figures>(bytes);
-        let calibration = figures.map(|figures| {
-            let mut calibration = Self::nothing();
-            calibration.replace(&figures.figure);
-            calibration
-        });
-        if let Some(calibration) = &calibration
-            && let Some(name) =
-                NAMES.iter().find(|name| !calibration.figures.iter().any(|figure| figure.name == **name))
-        {
-            report.add(&crate::lint::file::MISSING_KEY, format!("the figure `{name}` is missing"));
+        let Some(figures) = figures else { return (None, report) };
+        crate::lint::figures::look(&figures.figure, &mut report);
+        for (name, _) in FIGURES {
+            if !figures.figure.iter().any(|(known, _)| known.as_str() == *name) {
+                report.add(&crate::lint::file::MISSING_KEY, format!("the figure `{name}` is missing"));
+            }
         }
-        (calibration.filter(|_| report.errors() == 0), report)
+        let mut calibration = Self::nothing();
+        calibration.replace(&figures.figure);
+        (Some(calibration).filter(|_| report.errors() == 0), report)
     }
 
     const fn nothing() -> Self {
@@ -98,39 +120,11 @@ impl Calibration {
         own
     }
 
+    /// Takes over the figures that can be; a lint names the others.
     fn replace(&mut self, figures: &Named<Calibrated>) {
         for (name, figure) in figures {
-            // A divisor of zero is a figure that nobody meant.
-            let count = |to: &mut u64| {
-                figure.count.as_ref().map(|count| {
-                    *to = count.value.max(1);
-                    vocab::thousands(count.value)
-                })
-            };
-            let size = |to: &mut Bytes| {
-                figure.size.as_ref().map(|size| {
-                    *to = size.value;
-                    size.value.to_string()
-                })
-            };
-            let rate = |to: &mut Rate| {
-                figure.rate.as_ref().map(|rate| {
-                    *to = rate.value;
-                    rate.value.to_string()
-                })
-            };
-            let value = match name.as_str() {
-                "block-memory" => size(&mut self.block_memory),
-                "cells-per-pod" => count(&mut self.cells_per_pod),
-                "ops-per-core" => rate(&mut self.ops_per_core),
-                "host-reserved" => size(&mut self.host_reserved),
-                "kubelet-pods" => count(&mut self.kubelet_pods),
-                "cluster-pods" => count(&mut self.cluster_pods),
-                "zones-unlisted" => count(&mut self.zones_unlisted),
-                _ => None,
-            };
-            let Some(value) = value else { continue };
-            let state = if figure.state.value == State::Measured { "measured" } else { "assumed" };
+            let Some(value) = self.set(name.as_str(), figure) else { continue };
+            let state = figure.state.value.word();
             let source = figure.source.as_ref().map(|source| source.to_string());
             let shown = Figure { name: name.to_string(), value, state, source };
             match self.figures.iter_mut().find(|known| known.name == shown.name) {
@@ -138,6 +132,24 @@ impl Calibration {
                 None => self.figures.push(shown),
             }
         }
+    }
+
+    /// Sets one figure; how it is shown, when there is such a figure.
+    fn set(&mut self, name: &str, figure: &Calibrated) -> Option<String> {
+        let count = figure.count.as_ref().map(|count| count.value).filter(|count| *count > 0);
+        let (size, rate) = (figure.size.as_ref().map(|size| size.value), figure.rate.as_ref().map(|rate| rate.value));
+        match name {
+            "block-memory" => self.block_memory = size?,
+            "host-reserved" => self.host_reserved = size?,
+            "ops-per-core" => self.ops_per_core = rate?,
+            "cells-per-pod" => self.cells_per_pod = count?,
+            "kubelet-pods" => self.kubelet_pods = count?,
+            "cluster-pods" => self.cluster_pods = count?,
+            "zones-unlisted" => self.zones_unlisted = count?,
+            _ => return None,
+        }
+        let size = size.map(|size| size.to_string());
+        size.or_else(|| rate.map(|rate| rate.to_string())).or_else(|| count.map(vocab::thousands))
     }
 
     /// The figures as they are shown.

@@ -79,6 +79,8 @@ impl Layout {
             what: format!("a block cannot have {} slots", planet.block.slots.value),
             hint: format!("write 1 to {}: a /26 also holds a router and a monitor", Slot::MOST),
         })?;
+        unique(planet)?;
+        whole_cell(planet.block.cell.value)?;
         let mut starts = vec![0u64];
         for blocks in split(planet)? {
             let next = starts.last().copied().unwrap_or(0).checked_add(blocks).filter(|total| *total <= MAX_BLOCKS);
@@ -91,6 +93,7 @@ impl Layout {
             by_prefix.extend(prefix.map(|prefix| (prefix.first(), at)));
         }
         by_prefix.sort_unstable();
+        disjoint(planet, &prefixes, &by_prefix)?;
         let ids = planet.region.iter().map(|region| region.id.to_string()).collect();
         Ok(Self { starts, ids, slots, cell: planet.block.cell.value, prefixes, by_prefix })
     }
@@ -247,6 +250,48 @@ fn too_many() -> Unplannable {
         what: format!("the regions have more than {MAX_BLOCKS} blocks together"),
         hint: "a planet of 8 billion people has 133,333,334".into(),
     }
+}
+
+/// Two regions with one id would give two blocks one name.
+fn unique(planet: &Planet) -> Result<(), Unplannable> {
+    let mut ids: Vec<_> = planet.region.iter().map(|region| region.id.as_str()).collect();
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Unplannable {
+            what: format!("two regions are called `{}`", pair[0]),
+            hint: "give each region an id of its own".into(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// 1,024 blocks of /26 need exactly a /16.
+fn whole_cell(cell: Net4) -> Result<(), Unplannable> {
+    if cell.prefix == 16 && !cell.has_host_bits() {
+        return Ok(());
+    }
+    Err(Unplannable {
+        what: format!("a cell cannot be {cell}"),
+        hint: "write a /16, such as \"192.168.0.0/16\"".into(),
+    })
+}
+
+/// Two prefixes that overlap would give two blocks one address.
+fn disjoint(planet: &Planet, prefixes: &[Option<Net6>], by_prefix: &[(u128, u32)]) -> Result<(), Unplannable> {
+    let prefix = |region: u32| prefixes.get(region as usize).copied().flatten();
+    for pair in by_prefix.windows(2) {
+        let (one, two) = (pair[0].1, pair[1].1);
+        if let (Some(first), Some(second)) = (prefix(one), prefix(two))
+            && first.overlaps(second)
+        {
+            let id = |region: u32| planet.region.get(region as usize).map_or("", |region| region.id.as_str());
+            return Err(Unplannable {
+                what: format!("`{}` and `{}` share addresses: {first} and {second} overlap", id(one), id(two)),
+                hint: "give each region an `ipv6` prefix of its own".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn offset(host: Host) -> u32 {

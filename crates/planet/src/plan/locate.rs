@@ -54,10 +54,14 @@ fn parse(layout: &Layout, text: &str) -> Result<Found, Unplannable> {
         return in_cell(layout, cell, address)
             .ok_or_else(|| none("no such cell, or nothing stands at this address of it"));
     }
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return Err(none("every cell has this address; say which cell of which region, as eu:0:192.168.4.7"));
+    }
     let (block, slot) = text.split_once('/').map_or((text, None), |(block, slot)| (block, Some(slot)));
     let block = block_of(layout, block).ok_or_else(|| none("no such block"))?;
     let Some(slot) = slot else { return Ok((block, None)) };
-    let slot = number(slot).and_then(|slot| u8::try_from(slot).ok()).and_then(|slot| layout.slot(slot));
+    let slot = number(slot).ok_or_else(|| none("a slot is a number"))?;
+    let slot = u8::try_from(slot).ok().and_then(|slot| layout.slot(slot));
     let slot = slot.ok_or_else(|| none(&format!("slots are 0 to {}", layout.slots() - 1)))?;
     Ok((block, Some(Host::Slot(slot))))
 }
@@ -78,11 +82,11 @@ fn block_of(layout: &Layout, text: &str) -> Option<BlockId> {
     }
 }
 
-/// Digits, with `_` or `,` between them as people copy them from tables.
+/// Digits, with single `_` or `,` between them as people copy them from tables.
 fn number(text: &str) -> Option<u64> {
-    let digits: String = text.chars().filter(|c| !matches!(c, '_' | ',')).collect();
-    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if all_digits { digits.parse().ok() } else { None }
+    let groups: Vec<_> = text.split(['_', ',']).collect();
+    let digits = groups.iter().all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()));
+    if digits { groups.concat().parse().ok() } else { None }
 }
 
 fn describe(layout: &Layout, block: BlockId, host: Option<Host>) -> Option<Located> {

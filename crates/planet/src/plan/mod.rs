@@ -6,18 +6,21 @@
 pub mod calibration;
 pub mod diff;
 pub mod layout;
+pub(crate) mod load;
 pub mod locate;
 pub mod size;
 mod split;
 
-pub use split::Unplannable;
-
-use crate::model::Planet;
+pub(crate) use crate::model::Planet;
 use crate::tables::Tables;
 use calibration::{Calibration, Figure};
 use layout::Layout;
+use load::Loads;
+pub use load::Loss;
 use serde::Serialize;
-use size::{Load, Machines, Sizing};
+use size::{Machines, Sizing};
+pub use split::Unplannable;
+pub(crate) use split::count;
 use vocab::{Bytes, Ppm};
 
 /// The network that every cell repeats.
@@ -32,6 +35,9 @@ pub struct Plan {
     pub regions: Vec<RegionPlan>,
     /// The machine that hosts blocks.
     pub host: Host,
+    /// The region that is taken to be lost, and what that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
     /// The figures that the sizes were computed from.
     pub figures: Vec<Figure>,
 }
@@ -51,6 +57,8 @@ pub struct Totals {
     pub cells: u64,
     /// How many pods.
     pub pods: u64,
+    /// Hosts that work.
+    pub working: u64,
     /// Hosts, with all spare ones.
     pub nodes: u64,
     /// Gateway replicas to begin with.
@@ -127,61 +135,18 @@ impl Plan {
             .machine(planet.compute.host.as_str())
             .ok_or_else(|| Unplannable::machine(&planet.compute.host))?;
         let sizing = Sizing::new(planet, &calibration, &host);
-        let loads = loads(planet, &layout, lost)?;
-        let takeovers = takeovers(planet, &loads);
-        let regions: Vec<_> = planet
-            .region
-            .iter()
-            .enumerate()
-            .map(|(at, _)| region_plan(planet, &layout, &calibration, &sizing, at, loads[at], takeovers[at]))
-            .collect();
-        let planet = totals(planet, &regions);
+        let loads = load::loads(planet, &layout, lost)?;
+        let region = |at| region_plan(planet, &layout, &calibration, &sizing, &loads, at);
+        let regions = (0..planet.region.len()).map(region).collect::<Result<Vec<_>, _>>()?;
+        let planet = totals(planet, &regions)?;
         let host = Host {
             name: host.name.clone(),
             cores: host.cores,
             memory_bytes: host.memory.0,
             network_bits_per_second: host.network.0,
         };
-        Ok(Self { planet, regions, host, figures: calibration.figures() })
+        Ok(Self { planet, regions, host, loss: loads.loss, figures: calibration.figures() })
     }
-}
-
-/// What each region carries.
-fn loads(planet: &Planet, layout: &Layout, lost: Option<&str>) -> Result<Vec<Load>, Unplannable> {
-    let mut loads: Vec<_> = (0..planet.region.len()).map(|at| Load::of(planet, layout.blocks(at))).collect();
-    let Some(lost) = lost else { return Ok(loads) };
-    let at = planet
-        .region
-        .iter()
-        .position(|region| region.id.as_str() == lost)
-        .ok_or_else(|| Unplannable::no_region(planet, lost))?;
-    let moved = std::mem::take(&mut loads[at]);
-    if let Some(to) = fallback(planet, at) {
-        loads[to] = loads[to].plus(moved);
-    }
-    Ok(loads)
-}
-
-/// The region that takes over from region `at`.
-fn fallback(planet: &Planet, at: usize) -> Option<usize> {
-    let region = &planet.region[at];
-    let names = region.fallback.iter().filter(|name| name.value != region.id.value);
-    names.into_iter().find_map(|name| planet.region.iter().position(|other| other.id.value == name.value))
-}
-
-/// The largest load that each region must be able to take over.
-fn takeovers(planet: &Planet, loads: &[Load]) -> Vec<Load> {
-    let mut takeovers = vec![Load::default(); loads.len()];
-    let by_id: std::collections::BTreeMap<_, _> =
-        planet.region.iter().enumerate().rev().map(|(at, region)| (region.id.as_str(), at)).collect();
-    for (from, region) in planet.region.iter().enumerate() {
-        let first =
-            region.fallback.iter().find(|name| name.value != region.id.value && by_id.contains_key(name.as_str()));
-        if let Some(&to) = first.and_then(|name| by_id.get(name.as_str())) {
-            takeovers[to] = takeovers[to].max(loads[from]);
-        }
-    }
-    takeovers
 }
 
 fn region_plan(
@@ -189,19 +154,19 @@ fn region_plan(
     layout: &Layout,
     calibration: &Calibration,
     sizing: &Sizing,
+    loads: &Loads,
     at: usize,
-    load: Load,
-    takeover: Load,
-) -> RegionPlan {
-    let region = &planet.region[at];
+) -> Result<RegionPlan, Unplannable> {
+    let (region, load) = (&planet.region[at], loads.own[at]);
     let blocks = layout.blocks(at);
     let zones = if region.zones.is_empty() { calibration.zones_unlisted } else { region.zones.len() as u64 };
-    let machines = sizing.machines(load, takeover, zones);
+    let machines = sizing.machines(load, loads.takeover[at], zones)?;
     let cells = blocks.div_ceil(vocab::BlockId::PER_CELL);
     // A cell is never divided; more hosts than pods make smaller pods.
     let pods = cells.div_ceil(calibration.cells_per_pod).max(machines.working.min(cells));
-    let gateways = if load.blocks == 0 && blocks > 0 { 0 } else { u64::from(region.replicas.at_start()) };
-    RegionPlan {
+    let is_lost = loads.loss.as_ref().is_some_and(|loss| loss.region == region.id.as_str());
+    let gateways = if is_lost { 0 } else { u64::from(region.replicas.at_start()) };
+    Ok(RegionPlan {
         id: region.id.to_string(),
         name: region.name.as_ref().map_or_else(|| region.id.to_string(), |name| name.to_string()),
         blocks,
@@ -211,28 +176,29 @@ fn region_plan(
         cells,
         pods,
         ops_per_second: load.ops_per_second,
-        memory_bytes: sizing.memory(load).0,
+        memory_bytes: sizing.memory(load)?.0,
         gateways,
-        instances: machines.total + gateways,
+        instances: count(u128::from(machines.total) + u128::from(gateways))?,
         machines,
-    }
+    })
 }
 
-fn totals(planet: &Planet, regions: &[RegionPlan]) -> Totals {
-    let sum = |value: fn(&RegionPlan) -> u64| regions.iter().map(value).fold(0, u64::saturating_add);
-    Totals {
+fn totals(planet: &Planet, regions: &[RegionPlan]) -> Result<Totals, Unplannable> {
+    let sum = |value: fn(&RegionPlan) -> u64| count(regions.iter().map(|region| u128::from(value(region))).sum());
+    Ok(Totals {
         name: planet.planet.name.to_string(),
         regions: regions.len() as u64,
-        blocks: sum(|region| region.blocks),
-        slots: sum(|region| region.slots),
-        cells: sum(|region| region.cells),
-        pods: sum(|region| region.pods),
-        nodes: sum(|region| region.machines.total),
-        gateways: sum(|region| region.gateways),
-        instances: sum(|region| region.instances),
-        memory_bytes: sum(|region| region.memory_bytes),
-        ops_per_second: sum(|region| region.ops_per_second),
-    }
+        blocks: sum(|region| region.blocks)?,
+        slots: sum(|region| region.slots)?,
+        cells: sum(|region| region.cells)?,
+        pods: sum(|region| region.pods)?,
+        working: sum(|region| region.machines.working)?,
+        nodes: sum(|region| region.machines.total)?,
+        gateways: sum(|region| region.gateways)?,
+        instances: sum(|region| region.instances)?,
+        memory_bytes: sum(|region| region.memory_bytes)?,
+        ops_per_second: sum(|region| region.ops_per_second)?,
+    })
 }
 
 /// A size for people.

@@ -5,45 +5,12 @@
 //! the sizes are modelled from figures that say whether anybody measured them.
 
 use super::calibration::Calibration;
+use super::load::Load;
+use super::split::{Unplannable, count};
 use crate::model::Planet;
 use crate::price::book::Machine;
 use serde::Serialize;
 use vocab::Bytes;
-
-/// What a region has to carry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Blocks to keep in memory.
-    pub blocks: u64,
-    /// Slots that send.
-    pub active_slots: u64,
-    /// Ops of all of them.
-    pub ops_per_second: u64,
-}
-
-impl Load {
-    /// What so many blocks do at the planet's stated activity.
-    #[must_use]
-    pub fn of(planet: &Planet, blocks: u64) -> Self {
-        let slots = blocks.saturating_mul(u64::from(planet.block.slots.value));
-        let active_slots = planet.activity.active.of_ceil(slots);
-        let rate = planet.activity.op_rate.value;
-        let ops = (u128::from(active_slots) * u128::from(rate.events) * 1_000).div_ceil(u128::from(rate.per.0.max(1)));
-        Self { blocks, active_slots, ops_per_second: u64::try_from(ops).unwrap_or(u64::MAX) }
-    }
-
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            blocks: self.blocks.saturating_add(other.blocks),
-            active_slots: self.active_slots.saturating_add(other.active_slots),
-            ops_per_second: self.ops_per_second.saturating_add(other.ops_per_second),
-        }
-    }
-
-    pub(super) fn max(self, other: Self) -> Self {
-        if other.blocks > self.blocks { other } else { self }
-    }
-}
 
 /// What decides how many hosts are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,59 +65,58 @@ pub struct Machines {
 pub struct Sizing {
     block_memory: u64,
     host_memory: u64,
-    op_bits: u64,
+    op_bits: u128,
     host_bits: u64,
-    host_ops: u64,
+    /// Ops of one host in `host_ops_per` milliseconds.
+    host_ops: u128,
+    host_ops_per: u64,
 }
 
 impl Sizing {
     /// For a planet's activity on a machine.
     #[must_use]
     pub fn new(planet: &Planet, calibration: &Calibration, machine: &Machine) -> Self {
-        let usable = machine.memory.0.saturating_sub(calibration.host_reserved.0);
+        let ops = calibration.ops_per_core;
         Self {
             block_memory: calibration.block_memory.0,
-            host_memory: usable.max(1),
-            op_bits: planet.activity.op_size.0.saturating_mul(8),
-            host_bits: machine.network.0.max(1),
-            host_ops: machine
-                .cores
-                .saturating_mul(
-                    calibration.ops_per_core.events.saturating_mul(1_000) / calibration.ops_per_core.per.0.max(1),
-                )
-                .max(1),
+            host_memory: machine.memory.0.saturating_sub(calibration.host_reserved.0),
+            op_bits: u128::from(planet.activity.op_size.0) * 8,
+            host_bits: machine.network.0,
+            host_ops: u128::from(machine.cores) * u128::from(ops.events),
+            host_ops_per: ops.per.0,
         }
     }
 
     /// Memory of a load.
-    #[must_use]
-    pub fn memory(&self, load: Load) -> Bytes {
-        Bytes(load.blocks.saturating_mul(self.block_memory))
+    pub fn memory(&self, load: Load) -> Result<Bytes, Unplannable> {
+        count(u128::from(load.blocks) * u128::from(self.block_memory)).map(Bytes)
     }
 
-    fn needs(&self, load: Load) -> [(u64, Binds); 3] {
-        [
-            (self.memory(load).0.div_ceil(self.host_memory), Binds::Memory),
-            (load.ops_per_second.saturating_mul(self.op_bits).div_ceil(self.host_bits), Binds::Network),
-            (load.ops_per_second.div_ceil(self.host_ops), Binds::Cpu),
-        ]
+    fn needs(&self, load: Load) -> Result<[(u64, Binds); 3], Unplannable> {
+        let ops = u128::from(load.ops_per_second);
+        let bits = ops.saturating_mul(self.op_bits);
+        let milli_ops = ops * u128::from(self.host_ops_per);
+        Ok([
+            (hosts(u128::from(self.memory(load)?.0), u128::from(self.host_memory), "memory")?, Binds::Memory),
+            (hosts(bits, u128::from(self.host_bits), "network")?, Binds::Network),
+            (hosts(milli_ops, self.host_ops * 1_000, "cores")?, Binds::Cpu),
+        ])
     }
 
-    fn hosts(&self, load: Load) -> u64 {
-        self.needs(load).iter().map(|(hosts, _)| *hosts).max().unwrap_or(0)
+    fn working(&self, load: Load) -> Result<u64, Unplannable> {
+        Ok(self.needs(load)?.iter().map(|(hosts, _)| *hosts).max().unwrap_or(0))
     }
 
     /// The hosts for a load, when the larger of it and what must be taken over
     /// may come at a time when a zone is away.
-    #[must_use]
-    pub fn machines(&self, load: Load, takeover: Load, zones: u64) -> Machines {
-        let needs = self.needs(load);
-        let working = self.hosts(load);
+    pub fn machines(&self, load: Load, takeover: Load, zones: u64) -> Result<Machines, Unplannable> {
+        let needs = self.needs(load)?;
+        let working = self.working(load)?;
         // The first of equals, in the order memory, network, cpu.
         let binds = needs.iter().rev().max_by_key(|(hosts, _)| *hosts).map_or(Binds::Memory, |(_, binds)| *binds);
-        let own = over_zones(working, zones);
-        let both = over_zones(self.hosts(load.plus(takeover)), zones);
-        Machines {
+        let own = over_zones(working, zones)?;
+        let both = over_zones(self.working(load.plus(takeover)?)?, zones)?;
+        Ok(Machines {
             for_memory: needs[0].0,
             for_network: needs[1].0,
             for_cpu: needs[2].0,
@@ -160,15 +126,60 @@ impl Sizing {
             spare_for_a_zone: own - working,
             spare_for_a_region: both - own,
             total: both,
-        }
+        })
     }
 }
 
-/// As many hosts in each zone that the others suffice when one is lost. With
-/// one zone there is nothing that spare hosts could do.
-fn over_zones(hosts: u64, zones: u64) -> u64 {
-    match zones {
-        0 | 1 => hosts,
-        _ => hosts.div_ceil(zones - 1).saturating_mul(zones),
+/// How many hosts a need takes, of a kind that each has so much of.
+fn hosts(need: u128, each: u128, kind: &str) -> Result<u64, Unplannable> {
+    if need == 0 {
+        return Ok(0);
+    }
+    if each == 0 {
+        return Err(Unplannable {
+            what: format!("the host of [compute] has no {kind} left for blocks"),
+            hint: "name a larger machine, or look at `host-reserved` and `ops-per-core` of the calibration".into(),
+        });
+    }
+    count(need.div_ceil(each))
+}
+
+/// The fewest hosts of which enough are left when the fullest zone is lost.
+/// With one zone there is nothing that spare hosts could do.
+fn over_zones(hosts: u64, zones: u64) -> Result<u64, Unplannable> {
+    if zones <= 1 {
+        return Ok(hosts);
+    }
+    let left = |all: u128| all - all.div_ceil(u128::from(zones));
+    let mut all = u128::from(hosts) * u128::from(zones) / u128::from(zones - 1);
+    // At most two steps: the division above is off by less than that.
+    while left(all) < u128::from(hosts) {
+        all += 1;
+    }
+    count(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_hosts_are_left_without_the_fullest_zone_and_no_host_is_wasted() {
+        for zones in 2..9 {
+            for hosts in 0..200 {
+                let all = over_zones(hosts, zones).unwrap();
+                let left = |all: u64| all - all.div_ceil(zones);
+                assert!(left(all) >= hosts, "{hosts} over {zones}");
+                assert!(all == 0 || left(all - 1) < hosts, "{hosts} over {zones}");
+            }
+        }
+        assert_eq!((over_zones(3, 3).unwrap(), over_zones(1, 3).unwrap(), over_zones(5, 1).unwrap()), (5, 2, 5));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_refused() {
+        assert!(over_zones(u64::MAX, 2).is_err());
+        assert!(hosts(1, 0, "memory").is_err());
+        assert_eq!(hosts(0, 0, "memory").unwrap(), 0);
     }
 }

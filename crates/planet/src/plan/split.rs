@@ -35,6 +35,17 @@ impl Unplannable {
     }
 }
 
+/// A number that 64 bits hold: everything that is counted is exact, and what
+/// cannot be counted exactly is refused.
+pub(crate) fn count(exact: u128) -> Result<u64, Unplannable> {
+    u64::try_from(exact).map_err(|_| {
+        Unplannable::new(
+            "the planet comes to more than can be counted",
+            "look for a quantity with some zeros too many in [activity] or [calibration]",
+        )
+    })
+}
+
 /// How many blocks each region gets, in the order of the file.
 pub(super) fn split(planet: &Planet) -> Result<Vec<u64>, Unplannable> {
     let regions = &planet.region;

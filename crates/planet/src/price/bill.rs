@@ -2,11 +2,13 @@
 
 use super::book::Used;
 use super::compute::{CATEGORIES, Pricing};
-use super::monthly;
-use crate::model::Planet;
+use super::packed::Packed;
+use super::sum;
+use crate::model::{Category, Planet, Quote};
 use crate::plan::{Plan, Unplannable};
 use crate::tables::Tables;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 use vocab::{MicroUsd, Ppm};
 
 /// What a planet costs in a month.
@@ -17,6 +19,12 @@ pub struct Bill {
     pub total: MicroUsd,
     /// The same in millionths.
     pub total_microusd: u64,
+    /// Of which computed.
+    #[serde(rename = "counted_usd", serialize_with = "usd")]
+    pub counted: MicroUsd,
+    /// Of which quoted.
+    #[serde(rename = "quoted_usd", serialize_with = "usd")]
+    pub quoted: MicroUsd,
     /// What it would be if nobody had quoted anything.
     #[serde(rename = "computed_usd", serialize_with = "usd")]
     pub computed: MicroUsd,
@@ -24,6 +32,8 @@ pub struct Bill {
     pub categories: Vec<Line>,
     /// What somebody has quoted.
     pub quotes: Vec<QuoteLine>,
+    /// The quotes that belong together.
+    pub groups: Vec<Group>,
     /// What the price book computes for each region, by its id.
     pub regions: Vec<RegionLine>,
     /// How it stands to the budget.
@@ -34,6 +44,27 @@ pub struct Bill {
     pub prices: Vec<Used>,
     /// What machines cost when they are not bought by the hour.
     pub discount: DiscountLine,
+    /// What the computed figures leave out.
+    pub not_included: &'static [&'static str],
+}
+
+/// What the computed figures leave out. Said with every bill, because a bill
+/// that is silent about it pretends to be whole.
+const NOT_INCLUDED: &[&str] = &[
+    "backups beyond one full copy at hand and one in the archive",
+    "replication traffic beyond the stated cross-region share",
+    "what a CDN charges for the traffic that it takes over",
+    "capacity units of load balancers, requests, monitoring, support and taxes",
+];
+
+/// Quotes that belong together.
+#[derive(Debug, Clone, Serialize)]
+pub struct Group {
+    /// What they are called together.
+    pub name: String,
+    /// What they come to.
+    #[serde(rename = "monthly_usd", serialize_with = "usd")]
+    pub monthly: MicroUsd,
 }
 
 /// A category of the bill.
@@ -56,6 +87,8 @@ pub struct Line {
 pub struct QuoteLine {
     /// Its name.
     pub name: String,
+    /// What it belongs to.
+    pub group: Option<String>,
     /// What it says.
     #[serde(rename = "monthly_usd", serialize_with = "usd")]
     pub monthly: MicroUsd,
@@ -82,8 +115,8 @@ pub struct Against {
     /// The budget.
     #[serde(rename = "monthly_usd", serialize_with = "usd")]
     pub monthly: MicroUsd,
-    /// How much of it is used, in millionths.
-    pub used_ppm: u32,
+    /// How much of it is used, in millionths; nothing when it is nothing.
+    pub used_ppm: Option<u64>,
     /// The levels at which somebody is told.
     pub alerts: Vec<Alert>,
 }
@@ -95,26 +128,6 @@ pub struct Alert {
     pub at_ppm: u32,
     /// Whether it is reached.
     pub reached: bool,
-}
-
-/// Blocks packed into pods beside a pod for each block. Both are modelled, and
-/// count hosts and control planes alone, bought by the hour.
-#[derive(Debug, Clone, Serialize)]
-pub struct Packed {
-    /// Hosts as planned.
-    pub nodes: u64,
-    /// What they cost.
-    #[serde(rename = "monthly_usd", serialize_with = "usd")]
-    pub monthly: MicroUsd,
-    /// The machine that would run pods of one block each: the gateways' own.
-    pub pod_machine: String,
-    /// How many of them.
-    pub pod_nodes: u64,
-    /// How many clusters.
-    pub pod_clusters: u64,
-    /// What they would cost.
-    #[serde(rename = "pod_monthly_usd", serialize_with = "usd")]
-    pub pod_monthly: MicroUsd,
 }
 
 /// What machines cost when they are not bought by the hour.
@@ -130,7 +143,7 @@ pub struct DiscountLine {
 
 /// Dollars: a whole number where there are no cents.
 #[allow(clippy::cast_precision_loss, clippy::float_arithmetic)]
-fn usd<S: Serializer>(amount: &MicroUsd, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn usd<S: Serializer>(amount: &MicroUsd, serializer: S) -> Result<S::Ok, S::Error> {
     if amount.0.is_multiple_of(1_000_000) {
         return serializer.serialize_u64(amount.0 / 1_000_000);
     }
@@ -146,62 +159,84 @@ impl Bill {
         let mut regions = Vec::with_capacity(plan.regions.len());
         for (at, region) in plan.regions.iter().enumerate() {
             let priced = pricing.region(at)?;
-            for (sum, part) in by_category.iter_mut().zip(&priced.by_category) {
-                *sum = sum.plus(*part);
+            for (whole, part) in by_category.iter_mut().zip(&priced) {
+                *whole = sum([*whole, *part])?;
             }
-            regions.push(RegionLine { id: region.id.clone(), computed: sum(priced.by_category) });
+            regions.push(RegionLine { id: region.id.clone(), computed: sum(priced)? });
         }
-        let used: Vec<_> = std::mem::take(&mut pricing.used).into_iter().collect();
+        let packed = Packed::new(planet, plan, tables, &mut pricing)?;
         let categories = lines(planet, &by_category);
-        let quotes = quotes(planet, &by_category);
-        let total = sum(categories.iter().map(|line| line.counted).chain(quotes.iter().map(|quote| quote.monthly)));
+        let quotes = quotes(planet, &by_category)?;
+        let counted = sum(categories.iter().map(|line| line.counted))?;
+        let quoted = sum(quotes.iter().map(|quote| quote.monthly))?;
+        let total = sum([counted, quoted])?;
+        let discount = &tables.book.discount;
         Ok(Self {
             total,
             total_microusd: total.0,
-            computed: sum(by_category),
+            counted,
+            quoted,
+            computed: sum(by_category)?,
+            groups: groups(planet)?,
             categories,
             quotes,
             regions,
             budget: against(planet, total),
-            packed: packed(planet, plan, tables)?,
-            prices: used,
+            packed,
+            prices: pricing.used(),
             discount: DiscountLine {
-                reserved_ppm: tables.book.discount.reserved.0,
-                spot_ppm: tables.book.discount.spot.0,
-                state: tables.book.discount.state.word(),
+                reserved_ppm: discount.reserved.0,
+                spot_ppm: discount.spot.0,
+                state: discount.state.word(),
             },
+            not_included: NOT_INCLUDED,
         })
     }
 }
 
-fn sum(amounts: impl IntoIterator<Item = MicroUsd>) -> MicroUsd {
-    amounts.into_iter().fold(MicroUsd(0), MicroUsd::plus)
-}
-
 fn lines(planet: &Planet, by_category: &[MicroUsd]) -> Vec<Line> {
-    let line = |(category, computed): (&crate::model::Category, &MicroUsd)| {
-        let replacing =
-            planet.budget.quote.iter().filter(|quote| quote.replaces.iter().any(|named| named.value == *category));
-        let replaced_by: Vec<_> = replacing.map(|quote| quote.name.to_string()).collect();
+    let mut replaced: BTreeMap<Category, Vec<String>> = BTreeMap::new();
+    for quote in &planet.budget.quote {
+        for category in &quote.replaces {
+            replaced.entry(category.value).or_default().push(quote.name.to_string());
+        }
+    }
+    let line = |(category, computed): (&Category, &MicroUsd)| {
+        let replaced_by = replaced.remove(category).unwrap_or_default();
         let counted = if replaced_by.is_empty() { *computed } else { MicroUsd(0) };
         Line { category: category.word(), computed: *computed, replaced_by, counted }
     };
     CATEGORIES.iter().zip(by_category).map(line).collect()
 }
 
-fn quotes(planet: &Planet, by_category: &[MicroUsd]) -> Vec<QuoteLine> {
-    let line = |quote: &crate::model::Quote| {
-        let named = |category: &crate::model::Category| quote.replaces.iter().any(|named| named.value == *category);
-        let computed =
-            CATEGORIES.iter().zip(by_category).filter(|(category, _)| named(category)).map(|(_, computed)| *computed);
-        QuoteLine {
+fn quotes(planet: &Planet, by_category: &[MicroUsd]) -> Result<Vec<QuoteLine>, Unplannable> {
+    let line = |quote: &Quote| {
+        let named = |category: &Category| quote.replaces.iter().any(|named| named.value == *category);
+        let computed = CATEGORIES.iter().zip(by_category).filter(|(category, _)| named(category));
+        Ok(QuoteLine {
             name: quote.name.to_string(),
+            group: quote.group.as_ref().map(|group| group.to_string()),
             monthly: quote.monthly.value,
-            computed: sum(computed),
+            computed: sum(computed.map(|(_, computed)| *computed))?,
             replaces: quote.replaces.iter().map(|category| category.word()).collect(),
-        }
+        })
     };
     planet.budget.quote.iter().map(line).collect()
+}
+
+/// The quotes of each group together, in the order of the file.
+fn groups(planet: &Planet) -> Result<Vec<Group>, Unplannable> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known = BTreeMap::new();
+    for quote in &planet.budget.quote {
+        let Some(name) = &quote.group else { continue };
+        let at = *known.entry(name.as_str()).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push(Group { name: name.to_string(), monthly: MicroUsd(0) });
+        }
+        groups[at].monthly = sum([groups[at].monthly, quote.monthly.value])?;
+    }
+    Ok(groups)
 }
 
 /// The levels when the planet names none.
@@ -215,26 +250,8 @@ fn against(planet: &Planet, total: MicroUsd) -> Option<Against> {
     }
     let reached = |level: Ppm| u128::from(total.0) * 1_000_000 >= u128::from(monthly.0) * u128::from(level.0);
     let alerts = levels.into_iter().map(|level| Alert { at_ppm: level.0, reached: reached(level) }).collect();
-    Some(Against { monthly, used_ppm: Ppm::ratio(total.0, monthly.0).0, alerts })
-}
-
-fn packed(planet: &Planet, plan: &Plan, tables: &Tables) -> Result<Packed, Unplannable> {
-    let calibration = tables.calibration.for_planet(planet);
-    let price =
-        |name: &str| tables.book.price(name, "any").map(|item| item.price.value).ok_or_else(|| Unplannable::item(name));
-    let (host, pod, control) =
-        (price(planet.compute.host.as_str())?, price(planet.compute.gateway.as_str())?, price("control-plane")?);
-    let each =
-        |pods: fn(u64, u64) -> u64, by: u64| plan.regions.iter().map(|region| pods(region.blocks, by)).sum::<u64>();
-    let (pod_nodes, pod_clusters) =
-        (each(u64::div_ceil, calibration.kubelet_pods), each(u64::div_ceil, calibration.cluster_pods));
-    let running = plan.regions.iter().filter(|region| region.instances > 0).count() as u64;
-    Ok(Packed {
-        nodes: plan.planet.nodes,
-        monthly: monthly(host, plan.planet.nodes).plus(monthly(control, running)),
-        pod_machine: planet.compute.gateway.to_string(),
-        pod_nodes,
-        pod_clusters,
-        pod_monthly: monthly(pod, pod_nodes).plus(monthly(control, pod_clusters)),
-    })
+    // Of a budget of nothing there is no share.
+    let used = (u128::from(total.0) * 1_000_000).checked_div(u128::from(monthly.0));
+    let used_ppm = used.map(|used| u64::try_from(used).unwrap_or(u64::MAX));
+    Some(Against { monthly, used_ppm, alerts })
 }

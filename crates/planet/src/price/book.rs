@@ -5,6 +5,7 @@ use crate::file::span::At;
 use crate::file::value::{Name, Text, choice};
 use crate::finding::Report;
 use crate::model::State;
+use std::collections::BTreeMap;
 use vocab::{BitRate, Bytes, MicroUsd, Ppm};
 
 choice! {
@@ -88,6 +89,8 @@ pub struct Used {
     pub item: String,
     /// Of which region, or "any".
     pub region: String,
+    /// Whether it stands in for regions whose own price nobody has looked up.
+    pub stands_in: bool,
     /// One of what.
     pub unit: &'static str,
     /// How much.
@@ -104,49 +107,91 @@ pub struct Used {
 #[derive(Debug, Clone)]
 pub struct Book {
     items: Vec<Item>,
+    /// Where the items of a name are: by region, and the first of them.
+    index: BTreeMap<String, BTreeMap<String, usize>>,
     /// What machines cost when they are not bought by the hour.
     pub discount: Discount,
 }
+
+/// A price for a place.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a> {
+    /// The item.
+    pub item: &'a Item,
+    /// Its place in the book.
+    pub at: usize,
+    /// Whether it is of this very place; otherwise it stands in for the one
+    /// that nobody has looked up.
+    pub of_this_place: bool,
+}
+
+/// What is said of items that cost the same everywhere.
+const ANYWHERE: &str = "any";
 
 impl Book {
     /// Reads a price book.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> (Option<Self>, Report) {
         let (file, report) = crate::read::<BookFile>(bytes);
-        (file.map(|file| Self { items: file.item, discount: file.discount }), report)
+        let book = file.map(|file| {
+            let mut index: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+            for (at, item) in file.item.iter().enumerate() {
+                index.entry(item.name.to_string()).or_default().entry(item.region.to_string()).or_insert(at);
+            }
+            Self { items: file.item, index, discount: file.discount }
+        });
+        (book, report)
     }
 
-    /// The price of an item in a provider's region, or anywhere.
+    /// The price of an item in a provider's region: its own, the one that holds
+    /// anywhere, or another region's in its stead.
     #[must_use]
-    pub fn price(&self, name: &str, region: &str) -> Option<&Item> {
-        let of =
-            |wanted: &str| self.items.iter().find(|item| item.name.as_str() == name && item.region.as_str() == wanted);
-        of(region).or_else(|| of("any"))
+    pub fn price(&self, name: &str, region: &str) -> Option<Quoted<'_>> {
+        let regions = self.index.get(name)?;
+        let own = regions.get(region).or_else(|| regions.get(ANYWHERE));
+        let at = *own.or_else(|| regions.values().min())?;
+        Some(Quoted { item: &self.items[at], at, of_this_place: own.is_some() })
     }
 
-    /// A machine by name.
+    /// The item at a place in the book.
+    #[must_use]
+    pub fn item(&self, at: usize) -> Option<&Item> {
+        self.items.get(at)
+    }
+
+    /// The names of all machines.
+    #[must_use]
+    pub fn machines(&self) -> Vec<&str> {
+        self.index.keys().map(String::as_str).filter(|name| self.machine(name).is_some()).collect()
+    }
+
+    /// A machine by name: an item that is paid by the hour and has cores,
+    /// memory and a wire.
     #[must_use]
     pub fn machine(&self, name: &str) -> Option<Machine> {
-        let item = self.items.iter().find(|item| item.name.as_str() == name && item.cores.is_some())?;
-        Some(Machine {
+        let item = self.items.get(*self.index.get(name)?.values().min()?)?;
+        let machine = Machine {
             name: name.to_owned(),
             cores: item.cores.as_ref()?.value,
             memory: item.memory.as_ref()?.value,
             network: item.network.as_ref()?.value,
-        })
+        };
+        (item.unit.value == Unit::Hour).then_some(machine)
     }
 }
 
 impl Item {
-    /// The price as it is shown.
+    /// The price as it is shown. One that stands in for a place that nobody has
+    /// looked up is assumed, whatever it is at home.
     #[must_use]
-    pub fn used(&self) -> Used {
+    pub fn used(&self, of_this_place: bool) -> Used {
         Used {
+            stands_in: !of_this_place,
             item: self.name.to_string(),
             region: self.region.to_string(),
             unit: self.unit.word(),
             microusd: self.price.0,
-            state: self.state.word(),
+            state: if of_this_place { self.state.word() } else { State::Assumed.word() },
             source: self.source.to_string(),
             date: self.date.to_string(),
         }
