@@ -15,7 +15,7 @@ mod tables;
 
 pub use file::section::Named;
 pub use file::span::{At, Span};
-pub use file::value::{Name, Text};
+pub use file::value::{Name, PublicKey, Text};
 pub use finding::{Finding, Label, Report, Severity};
 pub use model::*;
 pub use tables::{CALIBRATION, PRICES, Tables};

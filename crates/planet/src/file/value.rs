@@ -225,6 +225,43 @@ impl Value for Text {
     }
 }
 
+/// A public key, which is also what its holder is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl Value for PublicKey {
+    const WHAT: &'static str = "a public key";
+    const EXAMPLE: &'static str = "64 hexadecimal digits in quotes";
+
+    fn read(tree: &Tree<'_>, node: NodeId) -> Result<Self, Problem> {
+        let text = text::<Self>(tree, node)?;
+        let digit = |at: usize| text.as_bytes().get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let byte =
+            |at: usize| digit(2 * at).zip(digit(2 * at + 1)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        let mut key = [0; 32];
+        let read = key.iter_mut().enumerate().all(|(at, place)| {
+            byte(at).is_some_and(|byte| {
+                *place = byte;
+                true
+            })
+        });
+        if read && text.len() == 64 {
+            return Ok(Self(key));
+        }
+        Err(Problem {
+            lint: &file::BAD_QUANTITY,
+            what: format!("`{}` is not a public key", printable(&text)),
+            hint: "write the 32 bytes of an Ed25519 key as 64 hexadecimal digits".into(),
+        })
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}$" })
+    }
+    fn to_json(&self) -> Json {
+        json!(self.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+}
+
 macro_rules! quantities {
     ($($type:ty: $what:literal, $example:literal, $lint:ident, $pattern:literal;)*) => {$(
         impl Value for $type {

@@ -1,5 +1,6 @@
 //! MY06xx: who watches the agents, who must agree, and who holds the keys.
 
+mod enrol;
 mod keys;
 mod quorum;
 
@@ -23,6 +24,8 @@ pub(super) const ALL: &[&Lint] = &[
     &keys::ROTATION,
     &keys::AUDIT,
     &keys::BRIDGE_TWICE,
+    &enrol::NOBODY,
+    &enrol::UNREAD_KEYS,
 ];
 
 static HIERARCHY: Lint = Lint {

@@ -2,8 +2,8 @@
 
 use crate::file::section::section;
 use crate::file::span::At;
-use crate::file::value::Name;
-use vocab::{Millis, Ppm};
+use crate::file::value::{Name, PublicKey, choice};
+use vocab::{Millis, Ppm, Rate};
 
 section! {
     /// Keys and their rotation.
@@ -22,6 +22,30 @@ section! {
         recovery_of: At<u32> = 5,
         /// How often recovery is rehearsed.
         recovery_drill: Option<At<Millis>>,
+    }
+}
+
+choice! {
+    /// How an agent gets its first lease.
+    Enrolment, "a way to enrol" {
+        /// Anybody may, so many of each source.
+        Open = "open",
+        /// Whoever is invited by the holder of one of the keys.
+        Invitation = "invitation",
+        /// The holders of the keys, and nobody else.
+        List = "list",
+    }
+}
+
+section! {
+    /// How an agent gets its first lease. Without this section nobody does.
+    Enrol {
+        /// Who may.
+        how: At<Enrolment> = Enrolment::Open,
+        /// How many agents one source may enrol.
+        quota: At<Rate> = Rate { events: 10, per: Millis::hours(1) },
+        /// Who may invite, or who is on the list.
+        keys: Vec<At<PublicKey>>,
     }
 }
 

@@ -15,7 +15,7 @@ pub use block::{Activity, Block, Compute, External, Monitor};
 pub use budget::{Budget, Calibrated, Category, Mix, Quote, State};
 pub use data::{Backup, Class, Conflict, Data, Recovery, Sync, WhenLost};
 pub use edge::{Cache, Cdn, CdnRule, Edge, Prefetch};
-pub use keys::{Bridge, Keys, Observe};
+pub use keys::{Bridge, Enrol, Enrolment, Keys, Observe};
 pub use network::{
     Balancer, BalancerKind, Bgp, Dns, Flow, Limits, Nat, Network, Protocol, Provider, Qos, SecurityGroup, Subnet, Vlan,
     Vpn,
@@ -90,6 +90,8 @@ section! {
         watch: Option<Watch>,
         /// Keys and their rotation.
         keys: Option<Keys>,
+        /// How an agent gets its first lease.
+        enrol: Option<Enrol>,
         /// Other chains that values travel to.
         bridge: Vec<Bridge>,
         /// What is measured and kept about the planet's running.
