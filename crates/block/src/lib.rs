@@ -1,0 +1,9 @@
+//! What happens inside a block: who holds which slot, how often its holder may
+//! send, and whom the block's monitor turns away.
+//!
+//! Pure: time and input are arguments, and nothing here knows of files,
+//! sockets or other blocks than the one that it is asked about.
+
+pub mod monitor;
+pub mod rate;
+pub mod slots;
