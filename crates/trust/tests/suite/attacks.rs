@@ -1,0 +1,134 @@
+//! Attacks that must fail, each named after what it replays.
+
+use crate::world::{FENCING, NOW, agent, block, cell_key, door, lease, planet, region, regional, secret, signer, slot};
+use trust::enrol::{Application, Book, Invitation, Policy, Refused as NotEnrolled, Serial, Source};
+use trust::lease::{Door, Lease, LeaseText, Refused};
+use trust::{CellKey, RegionalKey};
+use vocab::Millis;
+
+/// What the host of block 2,000 says to a text that is shown for slot 5.
+fn shown(text: &str) -> Result<Lease, Refused> {
+    let keys = [cell_key(block(2_000))];
+    door(&keys).admit(text, slot(5), FENCING, NOW)
+}
+
+fn valid() -> String {
+    lease().issue(&cell_key(block(2_000))).unwrap().as_str().to_owned()
+}
+
+/// In the original any string of the right shape was an administrator.
+#[test]
+fn the_carma_admin_string() {
+    let pi = trust::pi::digits(0, 188).unwrap();
+    let strings = [
+        "admin".to_owned(),
+        "carma-admin-3141592653589793".to_owned(),
+        "pi_admin_".to_owned() + &pi[..32],
+        pi.clone(),
+        pi.to_lowercase(),
+        "A".repeat(LeaseText::LEN),
+        "_".repeat(LeaseText::LEN),
+        // The right version, the right kind, and π after it.
+        format!("AQE{}", &pi[..LeaseText::LEN - 3]),
+        // A true lease's every word, and π for its code.
+        format!("{}{}", &valid()[..145], &pi[..43]),
+    ];
+    for string in strings {
+        assert!(shown(&string).is_err(), "{string}");
+    }
+}
+
+#[test]
+fn a_lease_for_the_neighbours_slot() {
+    let keys = [cell_key(block(2_000))];
+    let refused = door(&keys).admit(&valid(), slot(6), FENCING, NOW);
+    assert_eq!(refused, Err(Refused::WrongSlot { right: slot(5) }));
+    // The neighbour's block, with the same slot, and the same key.
+    let next_door = Door { block: block(2_001), ..door(&keys) };
+    assert_eq!(next_door.admit(&valid(), slot(5), FENCING, NOW), Err(Refused::WrongBlock { right: block(2_000) }));
+}
+
+#[test]
+fn the_slots_previous_holder() {
+    let previous = Lease { fencing: FENCING - 1, agent: agent(9), ..lease() };
+    let text = previous.issue(&cell_key(block(2_000))).unwrap();
+    assert_eq!(shown(text.as_str()), Err(Refused::Superseded));
+}
+
+#[test]
+fn a_lease_cut_glued_or_signed_again() {
+    let text = valid();
+    assert_eq!(shown(&text), Ok(lease()));
+    for end in 0..text.len() {
+        assert!(matches!(shown(&text[..end]), Err(Refused::Malformed(_))), "cut at {end}");
+    }
+    for more in ["A", "AA", "AAA", "AAAA", "="] {
+        assert!(matches!(shown(&format!("{text}{more}")), Err(Refused::Malformed(_))), "{more}");
+    }
+    // Half of one and half of another that are both valid, at every letter.
+    let longer = Lease { expires: NOW.after(Millis::days(6)), ..lease() };
+    let other = longer.issue(&cell_key(block(2_000))).unwrap();
+    assert_eq!(shown(other.as_str()), Ok(longer));
+    for at in 1..text.len() {
+        let glued = format!("{}{}", &other.as_str()[..at], &text[at..]);
+        let is_either = glued == text || glued == other.as_str();
+        assert!(is_either || shown(&glued).is_err(), "glued at {at}");
+    }
+    // Signed again, with a key of one's own that has taken the right one's name.
+    let own = CellKey::new(planet(), region(), block(2_000).cell(), regional().id(), secret(66));
+    assert_eq!(shown(longer.issue(&own).unwrap().as_str()), Err(Refused::Forged));
+    let own = RegionalKey::new(planet(), region(), secret(66));
+    let text = longer.issue(&own.cell(block(2_000).cell())).unwrap();
+    assert_eq!(shown(text.as_str()), Err(Refused::UnknownKey(own.id())));
+}
+
+#[test]
+fn a_lease_with_any_bit_flipped() {
+    let text = valid();
+    for at in 0..text.len() {
+        for bit in 0..8 {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            let refused = String::from_utf8(bytes).map(|text| shown(&text));
+            assert!(refused.is_err() || refused.is_ok_and(|refused| refused.is_err()), "bit {bit} of letter {at}");
+        }
+    }
+}
+
+#[test]
+fn a_host_forging_a_lease_for_another_cell() {
+    // Block 2,000 is in cell 1. The host of cell 7 has the key of cell 7.
+    let host = regional().cell(vocab::CellId(7));
+    assert!(lease().issue(&host).is_err());
+    // It lies about which cell its key is for.
+    let lying = CellKey::new(planet(), region(), block(2_000).cell(), host.id(), {
+        trust::Secret::take(&mut host.secret().expose().clone())
+    });
+    let forged = lease().issue(&lying).unwrap();
+    assert_eq!(shown(forged.as_str()), Err(Refused::Forged));
+}
+
+#[test]
+fn an_invitation_used_twice() {
+    let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW.after(Millis::days(1)));
+    let policy = Policy::Invitation(vec![agent(100)]);
+    let source = Source::from(std::net::IpAddr::from([203, 0, 113, 1]));
+    let mut book = Book::default();
+    let enrol = |book: &mut Book, who, now| {
+        let application = Application::make(&signer(who), planet(), Some(invitation), now);
+        book.enrol(&policy, planet(), &application, source, now)
+    };
+    let first = enrol(&mut book, 1, NOW).unwrap();
+    assert_eq!(first.agent, agent(1));
+    // By another agent, by the same one, and after the book was read back.
+    assert_eq!(enrol(&mut book, 2, NOW), Err(NotEnrolled::Used));
+    assert_eq!(enrol(&mut book, 1, NOW.after(Millis::hours(1))), Err(NotEnrolled::Used));
+    let mut read_back = Book::default();
+    read_back.remember(first.used.unwrap());
+    assert_eq!(enrol(&mut read_back, 2, NOW), Err(NotEnrolled::Used));
+    // An application that was refused does not use one up.
+    let mut book = Book::default();
+    let stolen = Application { agent: agent(3), ..Application::make(&signer(2), planet(), Some(invitation), NOW) };
+    assert_eq!(book.enrol(&policy, planet(), &stolen, source, NOW), Err(NotEnrolled::Signature));
+    assert!(enrol(&mut book, 1, NOW).is_ok());
+}

@@ -1,0 +1,10 @@
+//! What trust promises, tried from outside.
+
+#![allow(clippy::unwrap_used)]
+
+mod attach;
+mod attacks;
+mod enrol;
+mod lease;
+mod secrets;
+mod world;
