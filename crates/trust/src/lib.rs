@@ -17,6 +17,7 @@ mod wire;
 pub mod attach;
 pub mod enrol;
 pub mod lease;
+pub mod rotation;
 pub mod sign;
 
 pub use ids::{AgentId, BlockRef, KeyId, Moment, PlanetId, RegionTag};

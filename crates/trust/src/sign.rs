@@ -16,6 +16,15 @@
 //!
 //! A point with a part of small order beside a large one is accepted. Whoever
 //! can make one knows the secret, so it is another key of the same agent.
+//!
+//! The curve is curve25519-dalek's; the equation is here, because no crate that
+//! is as fast has this rule for both (docs/decisions/0010-cryptography.md).
+
+mod batch;
+#[cfg(test)]
+mod tests;
+
+pub use batch::{BadBatch, Item, verify_batch};
 
 use crate::ids::AgentId;
 use crate::secret::Secret;
@@ -28,7 +37,10 @@ use std::fmt;
 
 /// What kind of statement is signed. A signature for one is none for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Domain(&'static str);
+pub struct Domain {
+    name: &'static str,
+    length: [u8; 1],
+}
 
 impl Domain {
     /// An agent proves that it holds the key of its lease.
@@ -37,19 +49,21 @@ impl Domain {
     pub const APPLY: Self = Self::new("apply");
     /// Somebody with the right to do so invites one agent.
     pub const INVITE: Self = Self::new("invite");
+    /// A key names its successor.
+    pub const ROTATE: Self = Self::new("rotate");
 
     /// A domain of another crate. Its name is for ever.
     #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "at most 64, as is asserted")]
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty() && name.len() <= 64, "a domain has 1 to 64 bytes");
-        Self(name)
+        Self { name, length: [name.len() as u8] }
     }
 
-    /// What goes before the message. The length of the name keeps one domain
-    /// from running into what follows another.
-    #[allow(clippy::cast_possible_truncation, reason = "at most 64, as `new` asserts")]
-    const fn length(self) -> u8 {
-        self.0.len() as u8
+    /// What is signed, in parts. The length of the name keeps one domain from
+    /// running into what follows another.
+    fn frame<'m>(&'m self, message: &'m [u8]) -> [&'m [u8]; 4] {
+        [HOUSE, &self.length, self.name.as_bytes(), message]
     }
 }
 
@@ -77,7 +91,7 @@ impl Signature {
     pub const LEN: usize = 64;
 
     /// `R` and `S`, when both could be.
-    pub(crate) fn parts(&self) -> Option<([u8; 32], Scalar)> {
+    fn parts(&self) -> Option<([u8; 32], Scalar)> {
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&self.0[..32]);
         s.copy_from_slice(&self.0[32..]);
@@ -113,11 +127,7 @@ impl SigningKey {
     /// Signs a statement of one domain.
     #[must_use]
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
-        let mut whole = Vec::with_capacity(HOUSE.len() + 1 + domain.0.len() + message.len());
-        whole.extend_from_slice(HOUSE);
-        whole.push(domain.length());
-        whole.extend_from_slice(domain.0.as_bytes());
-        whole.extend_from_slice(message);
+        let whole = domain.frame(message).concat();
         Signature(self.0.sign(&whole).to_bytes())
     }
 }
@@ -132,7 +142,7 @@ impl fmt::Debug for SigningKey {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey {
     id: AgentId,
-    pub(crate) minus: EdwardsPoint,
+    minus: EdwardsPoint,
 }
 
 impl PublicKey {
@@ -159,22 +169,21 @@ impl PublicKey {
     /// # Errors
     /// When it does not hold by the rule above.
     pub fn verify(&self, domain: Domain, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        let hash = challenge(signature, self.id, Some(domain), message);
-        self.holds(signature, &Scalar::from_bytes_mod_order_wide(&hash)).then_some(()).ok_or(BadSignature::Signature)
+        self.holds(signature, &challenge(signature, self.id, &domain.frame(message)))
     }
 
-    fn holds(&self, signature: &Signature, k: &Scalar) -> bool {
-        let Some((r, s)) = signature.parts() else {
-            return false;
-        };
-        let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &self.minus, &s);
+    fn holds(&self, signature: &Signature, k: &[u8; 64]) -> Result<(), BadSignature> {
+        let (r, s) = signature.parts().ok_or(BadSignature::Signature)?;
+        let k = Scalar::from_bytes_mod_order_wide(k);
+        let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &self.minus, &s);
         // Equal encodings are equal points, and then the equation holds with
         // any factor. That is every signature of an honest signer; only what
         // differs has to be decoded.
         if expected.compress().0 == r {
-            return true;
+            return Ok(());
         }
-        CompressedEdwardsY(r).decompress().is_some_and(|r| (r - expected).mul_by_cofactor().is_identity())
+        let r = CompressedEdwardsY(r).decompress().ok_or(BadSignature::Signature)?;
+        (r - expected).mul_by_cofactor().is_identity().then_some(()).ok_or(BadSignature::Signature)
     }
 }
 
@@ -184,18 +193,13 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The hash of `R`, `A` and what was signed. Without a domain, the message is
-/// bare: that is how published vectors are.
-pub(crate) fn challenge(signature: &Signature, id: AgentId, domain: Option<Domain>, message: &[u8]) -> [u8; 64] {
+/// `k`, before it is taken modulo the order: the hash of `R`, `A` and what was
+/// signed.
+fn challenge(signature: &Signature, id: AgentId, signed: &[&[u8]]) -> [u8; 64] {
     let mut hash = Sha512::new();
     hash.update(&signature.0[..32]);
     hash.update(id.0);
-    if let Some(domain) = domain {
-        hash.update(HOUSE);
-        hash.update([domain.length()]);
-        hash.update(domain.0);
-    }
-    hash.update(message);
+    signed.iter().for_each(|part| hash.update(part));
     hash.finalize().into()
 }
 

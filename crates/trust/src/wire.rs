@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Lease = 1,
     Invitation = 2,
     Application = 3,
+    Rotation = 4,
 }
 
 /// Bytes or text that are no form of this house.
@@ -44,6 +45,7 @@ impl Kind {
             Self::Lease => "a lease",
             Self::Invitation => "an invitation",
             Self::Application => "an application",
+            Self::Rotation => "a rotation statement",
         }
     }
 }

@@ -9,12 +9,13 @@
 mod lease;
 mod measure;
 mod pi;
+mod sign;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| name.starts_with(wanted));
     measure::title();
-    for (name, run) in [("lease", lease::run as fn()), ("pi", pi::run)] {
+    for (name, run) in [("lease", lease::run as fn()), ("pi", pi::run), ("sign", sign::run)] {
         if is_wanted(name) {
             run();
         }

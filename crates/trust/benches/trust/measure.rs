@@ -44,6 +44,13 @@ pub(crate) fn at_most(what: &str, budget_ns: f64, ns: f64, raw: Option<(&str, f6
     line(what, &time(budget_ns), &time(ns), ns <= budget_ns, raw.map(|(name, raw_ns)| (name, raw_ns, raw_ns / ns)));
 }
 
+/// A share of the raw primitive's speed that must be reached.
+pub(crate) fn share(what: &str, budget: f64, ns: f64, raw: (&str, f64)) {
+    let share = raw.1 / ns;
+    let rate = format!("{:.0}/s", 1e9 / ns);
+    line(what, &format!("≥ {budget} raw"), &rate, share >= budget, Some((raw.0, raw.1, share)));
+}
+
 /// Something without a budget.
 pub(crate) fn plain(what: &str, ns: f64) {
     line(what, "", &time(ns), true, None);

@@ -3,6 +3,8 @@
 use crate::world::{FENCING, NOW, agent, block, cell_key, door, lease, planet, region, regional, secret, signer, slot};
 use trust::enrol::{Application, Book, Invitation, Policy, Refused as NotEnrolled, Serial, Source};
 use trust::lease::{Door, Lease, LeaseText, Refused};
+use trust::rotation::Line;
+use trust::rotation::Refused::{Forked, Stale};
 use trust::{CellKey, RegionalKey};
 use vocab::Millis;
 
@@ -131,4 +133,28 @@ fn an_invitation_used_twice() {
     let stolen = Application { agent: agent(3), ..Application::make(&signer(2), planet(), Some(invitation), NOW) };
     assert_eq!(book.enrol(&policy, planet(), &stolen, source, NOW), Err(NotEnrolled::Signature));
     assert!(enrol(&mut book, 1, NOW).is_ok());
+}
+
+#[test]
+fn a_stale_rotation() {
+    let day = |day| NOW.after(Millis::days(day));
+    let mut line = Line::new(planet(), agent(1)).unwrap();
+    let first = line.rotate(&signer(1), &signer(2), day(90), day(97));
+    line.accept(&first).unwrap();
+    let second = line.rotate(&signer(2), &signer(3), day(180), day(187));
+    line.accept(&second).unwrap();
+    // Whoever found the first key, long after it gave its place away.
+    assert_eq!(line.accept(&first), Err(Stale { found: 1, have: 2 }));
+    let back = Line::new(planet(), agent(1)).unwrap().rotate(&signer(1), &signer(66), day(200), day(207));
+    assert_eq!(line.accept(&back), Err(Stale { found: 1, have: 2 }));
+    assert_eq!(line.accept(&second), Err(Stale { found: 2, have: 2 }));
+    // Whoever has the second key names another successor: two truths, one line.
+    let mut before = Line::new(planet(), agent(1)).unwrap();
+    before.accept(&first).unwrap();
+    let rival = before.rotate(&signer(2), &signer(66), day(180), day(187));
+    assert_eq!(line.accept(&rival), Err(Forked));
+    // Without that key it is only a bad signature.
+    let forged = before.rotate(&signer(66), &signer(66), day(180), day(187));
+    assert_eq!(line.accept(&forged), Err(trust::rotation::Refused::Signature));
+    assert_eq!(line.current(), agent(3));
 }

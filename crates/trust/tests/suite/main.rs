@@ -6,5 +6,6 @@ mod attach;
 mod attacks;
 mod enrol;
 mod lease;
+mod rotation;
 mod secrets;
 mod world;
