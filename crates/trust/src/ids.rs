@@ -46,6 +46,18 @@ name!(
     AgentId, 32
 );
 
+name!(
+    /// Whoever data is about: the name of an agent, or 256 bits that stand for
+    /// a person or a firm.
+    OwnerId, 32
+);
+
+impl From<AgentId> for OwnerId {
+    fn from(agent: AgentId) -> Self {
+        Self(agent.0)
+    }
+}
+
 impl PlanetId {
     /// The planet whose first root key this is.
     #[must_use]

@@ -36,6 +36,12 @@ impl RegionalKey {
         self.id
     }
 
+    /// The planet that it is for.
+    #[must_use]
+    pub const fn planet(&self) -> PlanetId {
+        self.planet
+    }
+
     /// The region that it is for.
     #[must_use]
     pub const fn region(&self) -> RegionTag {

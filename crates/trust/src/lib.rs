@@ -16,11 +16,12 @@ mod wire;
 
 pub mod attach;
 pub mod enrol;
+pub mod envelope;
 pub mod lease;
 pub mod rotation;
 pub mod sign;
 
-pub use ids::{AgentId, BlockRef, KeyId, Moment, PlanetId, RegionTag};
+pub use ids::{AgentId, BlockRef, KeyId, Moment, OwnerId, PlanetId, RegionTag};
 pub use keys::{CellKey, RegionalKey};
 pub use secret::Secret;
 pub use wire::Malformed;

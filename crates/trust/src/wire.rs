@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Invitation = 2,
     Application = 3,
     Rotation = 4,
+    Envelope = 5,
+    WrappedKey = 6,
 }
 
 /// Bytes or text that are no form of this house.
@@ -45,6 +47,8 @@ impl Kind {
             Self::Lease => "a lease",
             Self::Invitation => "an invitation",
             Self::Application => "an application",
+            Self::Envelope => "an envelope",
+            Self::WrappedKey => "a wrapped key",
             Self::Rotation => "a rotation statement",
         }
     }
@@ -79,6 +83,10 @@ impl<'b> Reader<'b> {
 
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         self.take().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn rest(self) -> &'b [u8] {
+        self.left
     }
 
     pub(crate) fn end(self) -> Result<(), Malformed> {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::float_arithmetic, clippy::cast_precision_loss)]
 
+mod envelope;
 mod lease;
 mod measure;
 mod pi;
@@ -15,7 +16,9 @@ fn main() {
     let wanted = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| name.starts_with(wanted));
     measure::title();
-    for (name, run) in [("lease", lease::run as fn()), ("pi", pi::run), ("sign", sign::run)] {
+    for (name, run) in
+        [("lease", lease::run as fn()), ("pi", pi::run), ("sign", sign::run), ("envelope", envelope::run)]
+    {
         if is_wanted(name) {
             run();
         }

@@ -2,10 +2,11 @@
 
 use crate::world::{FENCING, NOW, agent, block, cell_key, door, lease, planet, region, regional, secret, signer, slot};
 use trust::enrol::{Application, Book, Invitation, Policy, Refused as NotEnrolled, Serial, Source};
+use trust::envelope::{DataKey, NotOpened, NotUnwrapped, WrappedKey};
 use trust::lease::{Door, Lease, LeaseText, Refused};
 use trust::rotation::Line;
 use trust::rotation::Refused::{Forked, Stale};
-use trust::{CellKey, RegionalKey};
+use trust::{CellKey, OwnerId, RegionalKey};
 use vocab::Millis;
 
 /// What the host of block 2,000 says to a text that is shown for slot 5.
@@ -157,4 +158,24 @@ fn a_stale_rotation() {
     let forged = before.rotate(&signer(66), &signer(66), day(180), day(187));
     assert_eq!(line.accept(&forged), Err(trust::rotation::Refused::Signature));
     assert_eq!(line.current(), agent(3));
+}
+
+#[test]
+fn an_envelope_moved_to_another_owner() {
+    let (alice, mallory) = (OwnerId([1; 32]), OwnerId([2; 32]));
+    let key = DataKey::new(planet(), alice, secret(11));
+    let envelope = key.seal(b"record 1", b"alice owes nothing").unwrap();
+    let opened = |key: &DataKey, context: &[u8]| key.open(context, &envelope);
+    assert_eq!(opened(&key, b"record 1").unwrap(), b"alice owes nothing");
+    assert_eq!(opened(&key, b"record 2"), Err(NotOpened::Sealed));
+    assert_eq!(opened(&DataKey::new(planet(), mallory, secret(12)), b"record 1"), Err(NotOpened::Sealed));
+    // Even with the same secret under another owner's name, or on another planet.
+    assert_eq!(opened(&DataKey::new(planet(), mallory, secret(11)), b"record 1"), Err(NotOpened::Sealed));
+    let elsewhere = DataKey::new(trust::PlanetId([0; 16]), alice, secret(11));
+    assert_eq!(opened(&elsewhere, b"record 1"), Err(NotOpened::Sealed));
+    // The owner's wrapped key under another owner's name.
+    let mut wrapped = regional().wrapping().wrap(&key).to_bytes();
+    wrapped[2..34].copy_from_slice(&mallory.0);
+    let renamed = WrappedKey::from_bytes(&wrapped).unwrap();
+    assert_eq!(regional().wrapping().unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);
 }

@@ -5,6 +5,7 @@
 mod attach;
 mod attacks;
 mod enrol;
+mod envelope;
 mod lease;
 mod rotation;
 mod secrets;
