@@ -18,6 +18,7 @@ pub mod attach;
 pub mod enrol;
 pub mod envelope;
 pub mod lease;
+pub mod merkle;
 pub mod rotation;
 pub mod sign;
 

@@ -51,6 +51,8 @@ impl Domain {
     pub const INVITE: Self = Self::new("invite");
     /// A key names its successor.
     pub const ROTATE: Self = Self::new("rotate");
+    /// Somebody vouches for a Merkle tree: how many leaves, and their root.
+    pub const HEAD: Self = Self::new("head");
 
     /// A domain of another crate. Its name is for ever.
     #[must_use]

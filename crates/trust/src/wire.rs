@@ -19,6 +19,11 @@ pub(crate) enum Kind {
     Rotation = 4,
     Envelope = 5,
     WrappedKey = 6,
+    Inclusion = 7,
+    Consistency = 8,
+    Range = 9,
+    Frontier = 10,
+    Head = 11,
 }
 
 /// Bytes or text that are no form of this house.
@@ -49,6 +54,11 @@ impl Kind {
             Self::Application => "an application",
             Self::Envelope => "an envelope",
             Self::WrappedKey => "a wrapped key",
+            Self::Inclusion => "a proof of inclusion",
+            Self::Consistency => "a proof of consistency",
+            Self::Range => "a proof of a range",
+            Self::Frontier => "a frontier",
+            Self::Head => "the head of a tree",
             Self::Rotation => "a rotation statement",
         }
     }

@@ -9,6 +9,7 @@
 mod envelope;
 mod lease;
 mod measure;
+mod merkle;
 mod pi;
 mod sign;
 
@@ -16,9 +17,13 @@ fn main() {
     let wanted = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| name.starts_with(wanted));
     measure::title();
-    for (name, run) in
-        [("lease", lease::run as fn()), ("pi", pi::run), ("sign", sign::run), ("envelope", envelope::run)]
-    {
+    for (name, run) in [
+        ("lease", lease::run as fn()),
+        ("pi", pi::run),
+        ("sign", sign::run),
+        ("envelope", envelope::run),
+        ("merkle", merkle::run),
+    ] {
         if is_wanted(name) {
             run();
         }

@@ -44,6 +44,13 @@ pub(crate) fn at_most(what: &str, budget_ns: f64, ns: f64, raw: Option<(&str, f6
     line(what, &time(budget_ns), &time(ns), ns <= budget_ns, raw.map(|(name, raw_ns)| (name, raw_ns, raw_ns / ns)));
 }
 
+/// A rate that must be reached.
+pub(crate) fn at_least(what: &str, budget: f64, ns: f64, raw: Option<(&str, f64)>) {
+    let rate = 1e9 / ns;
+    let raw = raw.map(|(name, raw_ns)| (name, raw_ns, raw_ns / ns));
+    line(what, &format!("{budget:.0}/s"), &format!("{rate:.0}/s"), rate >= budget, raw);
+}
+
 /// A share of the raw primitive's speed that must be reached.
 pub(crate) fn share(what: &str, budget: f64, ns: f64, raw: (&str, f64)) {
     let share = raw.1 / ns;

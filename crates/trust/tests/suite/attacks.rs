@@ -1,9 +1,11 @@
 //! Attacks that must fail, each named after what it replays.
 
+use crate::merkle::{leaves, tree};
 use crate::world::{FENCING, NOW, agent, block, cell_key, door, lease, planet, region, regional, secret, signer, slot};
 use trust::enrol::{Application, Book, Invitation, Policy, Refused as NotEnrolled, Serial, Source};
 use trust::envelope::{DataKey, NotOpened, NotUnwrapped, WrappedKey};
 use trust::lease::{Door, Lease, LeaseText, Refused};
+use trust::merkle::{BadProof, Consistency, Head, Inclusion, Node, Range};
 use trust::rotation::Line;
 use trust::rotation::Refused::{Forked, Stale};
 use trust::{CellKey, OwnerId, RegionalKey};
@@ -178,4 +180,74 @@ fn an_envelope_moved_to_another_owner() {
     wrapped[2..34].copy_from_slice(&mallory.0);
     let renamed = WrappedKey::from_bytes(&wrapped).unwrap();
     assert_eq!(regional().wrapping().unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);
+}
+
+/// The two hashes below a node, shown as a leaf's data, have the node's hash
+/// where leaves and nodes are hashed alike.
+#[test]
+fn a_merkle_second_preimage() {
+    let leaves = leaves(4);
+    let tree = tree(&leaves);
+    let below = [leaves[0].0, leaves[1].0].concat();
+    let inner = Node::over(&leaves[0], &leaves[1]);
+    assert_ne!(Node::leaf(&below), inner);
+    let head = tree.head();
+    // A shorter way, from the node, in the tree as it is and in one of two leaves.
+    let shorter = Inclusion { index: 0, path: tree.inclusion(0, 4).unwrap().path[1..].to_vec() };
+    for leaf in [Node::leaf(&below), inner] {
+        assert_eq!(shorter.verify(&leaf, &head), Err(BadProof));
+    }
+    let two = Head { size: 2, root: head.root };
+    assert_eq!(shorter.verify(&Node::leaf(&below), &two), Err(BadProof));
+    // Two levels as one list of leaves.
+    let right = Node::over(&leaves[2], &leaves[3]);
+    assert_ne!(crate::merkle::tree(&[Node::leaf(&inner.0), Node::leaf(&right.0)]).head().root, head.root);
+}
+
+/// Where an odd leaf is paired with itself, a list and the list with its last
+/// leaf doubled have one root.
+#[test]
+fn an_odd_leaf_duplicated() {
+    for count in [1, 3, 5, 6, 7, 9, 11, 100] {
+        let leaves = leaves(count);
+        let head = tree(&leaves).head();
+        for doubled in 1..=count {
+            let longer = tree(&[&leaves[..], &leaves[count - doubled..]].concat()).head();
+            assert_ne!(longer.root, head.root, "the last {doubled} of {count}");
+        }
+        let last = count as u64 - 1;
+        let proof = tree(&leaves).inclusion(last, head.size).unwrap();
+        let beyond = Inclusion { index: last + 1, ..proof };
+        assert_eq!(beyond.verify(&leaves[count - 1], &head), Err(BadProof));
+    }
+}
+
+#[test]
+fn a_proof_truncated_or_extended() {
+    let leaves = leaves(100);
+    let tree = tree(&leaves);
+    let head = tree.head();
+    // Every path with one node too few, and with one too many of each kind.
+    let wrong = |path: &[Node]| {
+        let mut wrong: Vec<Vec<Node>> = (0..path.len()).map(|at| [&path[..at], &path[at + 1..]].concat()).collect();
+        for more in [head.root, Node::empty(), leaves[0], path.last().copied().unwrap_or(leaves[1])] {
+            wrong.extend((0..=path.len()).map(|at| [&path[..at], &[more], &path[at..]].concat()));
+        }
+        wrong
+    };
+    for index in 0..100u64 {
+        let leaf = leaves[usize::try_from(index).unwrap()];
+        for path in wrong(&tree.inclusion(index, 100).unwrap().path) {
+            assert_eq!(Inclusion { index, path }.verify(&leaf, &head), Err(BadProof));
+        }
+        let old = tree.head_at(index).unwrap();
+        for path in wrong(&tree.consistency(index, 100).unwrap().path) {
+            assert_eq!(Consistency { path }.verify(&old, &head), Err(BadProof));
+        }
+        let range = leaves[usize::try_from(index).unwrap()..].chunks(7).next().unwrap();
+        let end = index + range.len() as u64;
+        for path in wrong(&tree.range(index, end, 100).unwrap().path) {
+            assert_eq!(Range { start: index, path }.verify(range, &head), Err(BadProof));
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod attacks;
 mod enrol;
 mod envelope;
 mod lease;
+mod merkle;
 mod rotation;
 mod secrets;
 mod world;
