@@ -75,3 +75,25 @@ impl Sealer {
         cipher
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer() -> Sealer {
+        Sealer::new(&Secret::take(&mut [1; 32]), &Secret::take(&mut [2; 32]))
+    }
+
+    /// What GCM alone would open: sealed under a key of this sealer, whose salt
+    /// is not that of the data. Whoever can choose the salt can choose the key.
+    #[test]
+    fn a_salt_that_was_chosen_does_not_open() {
+        let salt = [7; SALT];
+        let mut data = *b"data";
+        let tag = sealer().cipher(&salt).encrypt_inout_detached(&Nonce::default(), b"", data.as_mut_slice().into());
+        let chosen = [&salt[..], &data, &tag.unwrap()].concat();
+        assert_eq!(sealer().open(b"", &chosen), None);
+        let honest = sealer().seal(b"", b"", b"data").unwrap();
+        assert_eq!(sealer().open(b"", &honest).unwrap(), b"data");
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn verify_hashed(items: &[Item<'_>], hashes: &[[u8; 64]]) -> Result<(
     }
 }
 
-fn all_hold(items: &[Item<'_>], hashes: &[[u8; 64]]) -> bool {
+pub(super) fn all_hold(items: &[Item<'_>], hashes: &[[u8; 64]]) -> bool {
     let seed = seed(items, hashes);
     let mut base = Scalar::ZERO;
     let (mut factors, mut points) = (Vec::with_capacity(2 * items.len()), Vec::with_capacity(2 * items.len()));

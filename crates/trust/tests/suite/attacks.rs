@@ -111,6 +111,11 @@ fn a_host_forging_a_lease_for_another_cell() {
     });
     let forged = lease().issue(&lying).unwrap();
     assert_eq!(shown(forged.as_str()), Err(Refused::Forged));
+    // At a host of both cells, that has the key which made it.
+    let keys = [regional().cell(vocab::CellId(7)), cell_key(block(2_000))];
+    assert_eq!(door(&keys).admit(forged.as_str(), slot(5), FENCING, NOW), Err(Refused::Forged));
+    let only_seven = door(&keys[..1]).admit(forged.as_str(), slot(5), FENCING, NOW);
+    assert_eq!(only_seven, Err(Refused::UnknownKey(host.id())));
 }
 
 #[test]

@@ -88,6 +88,8 @@ fn a_list_admits_who_is_on_it() {
     assert_eq!(tried(&Application::make(&signer(3), planet(), None, NOW), NOW), Some(Refused::NotListed));
     let borrowed = Application { agent: agent(1), ..Application::make(&signer(3), planet(), None, NOW) };
     assert_eq!(tried(&borrowed, NOW), Some(Refused::Signature));
+    let other_planet = Application::make(&signer(1), PlanetId([1; 16]), None, NOW);
+    assert_eq!(tried(&other_planet, NOW), Some(Refused::OtherPlanet));
     let early = Application::make(&signer(1), planet(), None, NOW);
     assert_eq!(tried(&early, NOW.after(FRESH)), None);
     assert_eq!(tried(&early, NOW.after(Millis(FRESH.0 + 1))), Some(Refused::Stale));

@@ -73,6 +73,18 @@ fn a_lease_of_no_sense_is_not_issued() {
 }
 
 #[test]
+fn a_lease_of_no_sense_is_not_read() {
+    let nothing = Malformed::Field("it ends before it begins, or lasts longer than a lease can");
+    // From 1970 until then, with every other field empty as well.
+    let empty = format!("AQE{}", "A".repeat(LeaseText::LEN - 3));
+    assert_eq!(Claim::read(&empty).unwrap_err(), nothing);
+    let valid = lease().issue(&cell_key(block(2_000))).unwrap();
+    // Its fields from the slot on are whole groups of letters, with one bit too many set.
+    let no_such_slot = format!("{}__{}", &valid.as_str()[..44], &valid.as_str()[46..]);
+    assert_eq!(Claim::read(&no_such_slot).unwrap_err(), Malformed::Field("there is no such slot"));
+}
+
+#[test]
 fn checking_a_lease_allocates_nothing() {
     let keys = [cell_key(block(2_000))];
     let text = lease().issue(&keys[0]).unwrap();

@@ -126,6 +126,8 @@ fn every_small_tree_is_the_rfcs_and_proves_all_of_itself() {
             let proof = tree.consistency(old as u64, size as u64).unwrap();
             let expected = if old == 0 { vec![] } else { rfc::subproof(old, d, true) };
             assert_eq!(proof.path, expected);
+            let wrong = Head { size: old as u64, root: Node([0; 32]) };
+            assert_eq!(proof.verify(&wrong, &head), Err(BadProof));
             for other in 0..=MOST {
                 let other_head = tree.head_at(other as u64).unwrap();
                 let holds = proof.verify(&other_head, &head).is_ok();
