@@ -70,7 +70,8 @@ impl Sealer {
 
     fn cipher(&self, salt: &[u8; SALT]) -> Aes256Gcm {
         let mut key = hash::code(&self.keys, &[salt]);
-        let cipher = Aes256Gcm::new(&key.into());
+        // By reference: a key that is passed by value is a second one to wipe.
+        let cipher = Aes256Gcm::new((&key).into());
         key.zeroize();
         cipher
     }
