@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a planet costs in a month.
     Price(PriceArgs),
+    /// Look into what trust is made of.
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Print the JSON Schema of planet files, for editors.
     Schema,
     /// Print completions for a shell.
@@ -55,6 +58,20 @@ pub(crate) enum Command {
         /// The folder to write the pages to.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Compute hexadecimal digits of π, from which salts are taken. They are
+    /// public, and add no strength to anything.
+    Pi {
+        /// Where to begin, counted from 0 after the point.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        at: u64,
+        /// How many digits.
+        #[arg(long, value_name = "K", default_value_t = 64)]
+        digits: u64,
     },
 }
 

@@ -13,9 +13,10 @@ mod new;
 mod plan;
 mod price;
 mod screen;
+mod trust;
 
 use clap::Parser as _;
-use cli::{Cli, Command};
+use cli::{Cli, Command, TrustCommand};
 use failure::Failure;
 use screen::Screen;
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
+        Command::Trust(TrustCommand::Pi { at, digits }) => trust::pi(at, digits, screen),
         // Already JSON, and the same to everybody.
         Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),
         Command::Completions { shell } => manual::completions(shell, screen),

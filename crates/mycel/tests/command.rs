@@ -138,6 +138,7 @@ fn errors_say_what_and_what_to_try() {
         (&["plan", "carma.toml", "--locate", "192.168.4.7"], "every cell has this address", "REGION:CELL"),
         (&["plan", "carma.toml", "--locate", "1/1/1"], "a slot is a number", "NUMBER/SLOT"),
         (&["plan", "carma.toml", "--locate", "-1"], "`-1` is nowhere", "NUMBER/SLOT"),
+        (&["trust", "pi", "--at", "10000000000"], "10000000000", "up to position"),
         (&["plan", "-", "--diff", "-"], "standard input cannot be read twice", "name a file"),
         (&["new", "--out", "no-such-folder/planet.toml"], "cannot create", "make its folder first"),
         (&["plan", "../crates/mycel/tests/lint/MY0101.bad.toml"], "two regions are called `north`", "an id of its own"),
@@ -199,6 +200,13 @@ fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[test]
+fn the_digits_of_pi_are_the_published_ones() {
+    assert_eq!(out(&["trust", "pi", "--digits", "48"]), "243F6A8885A308D313198A2E03707344A4093822299F31D0\n");
+    // Published tables count from 1: this is their millionth digit.
+    assert_eq!(out(&["trust", "pi", "--at", "999999", "--digits", "14"]), "26C65E52CB4593\n");
+}
+
+#[test]
 fn help_fits_one_screen() {
     let help = out(&["--help"]);
     assert!(help.lines().count() <= 24 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
@@ -206,7 +214,7 @@ fn help_fits_one_screen() {
 
 #[test]
 fn completions_and_manuals_know_every_command() {
-    let commands = ["new", "check", "plan", "price", "schema", "completions", "man"];
+    let commands = ["new", "check", "plan", "price", "trust", "schema", "completions", "man"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = out(&["completions", shell]);
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}");
@@ -273,6 +281,7 @@ fn every_command_answers_a_program() {
         &["plan", "garden.toml", "--locate", "0/0"],
         &["plan", "garden.toml", "--diff", "carma.toml"],
         &["price", "garden.toml"],
+        &["trust", "pi"],
         &["schema"],
         &["completions", "bash"],
         &["man"],

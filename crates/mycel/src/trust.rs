@@ -1,0 +1,20 @@
+//! `mycel trust`: what trust is made of, for whoever wants to check.
+
+use crate::Verdict;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use serde_json::json;
+use trust::pi;
+
+pub(crate) fn pi(at: u64, digits: u64, screen: &Screen) -> Result<Verdict, Failure> {
+    let found = pi::digits(at, digits).map_err(|error| {
+        let hint = format!("ask for at most {} digits, up to position {}", pi::MOST, pi::FURTHEST);
+        Failure::told(error.to_string(), hint)
+    })?;
+    if screen.is_json() {
+        screen.json(&json!({ "version": 1, "at": at, "digits": found }))?;
+    } else {
+        screen.data(found)?;
+    }
+    Ok(Verdict::Good)
+}

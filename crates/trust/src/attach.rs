@@ -1,0 +1,161 @@
+//! Attaching: the holder of a lease proves that it is the agent of the lease,
+//! on this very connection.
+//!
+//! The host sends a nonce; the agent signs the nonce, the lease and the
+//! channel. A stolen lease is useless without the agent's key. A proof that was
+//! overheard is useless for the next nonce, and one that is relayed by someone
+//! in the middle is useless because the two ends of a relay are on different
+//! channels. Afterwards an op is taken as the agent's only on that channel, so
+//! that nothing has to be signed again.
+
+use crate::hash::Digest32;
+use crate::ids::Moment;
+use crate::lease::{Claim, Door, Lease, Refused};
+use crate::sign::{BadSignature, Domain, PublicKey, Signature, SigningKey};
+use crate::wire::Malformed;
+use std::fmt;
+use subtle::ConstantTimeEq;
+use vocab::Millis;
+
+/// How long an agent has to answer. Ten round trips around the Earth and time
+/// to spare; a nonce that waits longer is somebody collecting them.
+pub const PATIENCE: Millis = Millis::seconds(30);
+
+/// What names a channel: the exporter of its TLS session (RFC 9266), the same
+/// at both ends and at no other.
+#[derive(Clone, Copy)]
+pub struct Channel(pub [u8; 32]);
+
+impl PartialEq for Channel {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Channel {}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Channel(not shown)")
+    }
+}
+
+/// 256 bits that the host has never sent before, from its own entropy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonce(pub [u8; 32]);
+
+/// Why attaching failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAttached {
+    /// The answer came too late.
+    #[error("the challenge is older than {PATIENCE}: ask for a new one")]
+    TooLate,
+    /// The proof is not the agent's, for this lease, nonce and channel. Which
+    /// of them is wrong is not said.
+    #[error("the proof of the agent's key does not hold")]
+    Proof,
+    /// What should be a lease is none.
+    #[error("this is not a lease: {0}")]
+    Lease(#[from] Malformed),
+    /// The key is not that of the lease's agent.
+    #[error("the lease is another agent's")]
+    OtherAgent,
+}
+
+fn message(nonce: &Nonce, lease: &Digest32, channel: &Channel) -> [u8; 96] {
+    let mut message = [0; 96];
+    message[..32].copy_from_slice(&nonce.0);
+    message[32..64].copy_from_slice(lease);
+    message[64..].copy_from_slice(&channel.0);
+    message
+}
+
+/// The agent's side: answers the host's nonce.
+///
+/// # Errors
+/// When the text is no lease, or the lease is another agent's.
+pub fn answer(key: &SigningKey, lease: &str, nonce: &Nonce, channel: &Channel) -> Result<Signature, NotAttached> {
+    let lease = Claim::read(lease)?.lease;
+    if lease.agent != key.id() {
+        return Err(NotAttached::OtherAgent);
+    }
+    Ok(key.sign(Domain::ATTACH, &message(nonce, &lease.digest(), channel)))
+}
+
+/// The host's side: a lease that was admitted, waiting for the proof that the
+/// one who showed it is its agent. It is used up by the answer, so that a nonce
+/// is answered once.
+#[derive(Debug)]
+pub struct Challenge {
+    lease: Lease,
+    nonce: Nonce,
+    channel: Channel,
+    sent: Moment,
+}
+
+impl Challenge {
+    /// A challenge to whoever showed an admitted lease on a channel.
+    #[must_use]
+    pub const fn new(admitted: Lease, nonce: Nonce, channel: Channel, now: Moment) -> Self {
+        Self { lease: admitted, nonce, channel, sent: now }
+    }
+
+    /// What the agent is sent.
+    #[must_use]
+    pub const fn nonce(&self) -> Nonce {
+        self.nonce
+    }
+
+    /// Checks the answer.
+    ///
+    /// # Errors
+    /// When it is late, or no proof.
+    pub fn check(self, answer: &Signature, now: Moment) -> Result<Session, NotAttached> {
+        if now < self.sent || now.since(self.sent) > PATIENCE {
+            return Err(NotAttached::TooLate);
+        }
+        let refused = |_: BadSignature| NotAttached::Proof;
+        let key = PublicKey::new(self.lease.agent).map_err(refused)?;
+        let message = message(&self.nonce, &self.lease.digest(), &self.channel);
+        key.verify(Domain::ATTACH, &message, answer).map_err(refused)?;
+        Ok(Session { lease: self.lease, channel: self.channel })
+    }
+}
+
+/// An agent that is attached: what comes on its channel is its own.
+#[derive(Debug)]
+pub struct Session {
+    lease: Lease,
+    channel: Channel,
+}
+
+/// Why an op on an attached session was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotOn {
+    /// It came on another channel than the one that was attached.
+    #[error("this is not the channel that was attached: attach again")]
+    OtherChannel,
+    /// The lease no longer holds.
+    #[error(transparent)]
+    Lease(#[from] Refused),
+}
+
+impl Session {
+    /// The lease that it stands on.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Whether an op that came on a channel is this agent's, now.
+    ///
+    /// # Errors
+    /// When it came on another channel, or the lease no longer holds.
+    pub fn admit(&self, channel: &Channel, door: &Door<'_>, fencing: u64, now: Moment) -> Result<&Lease, NotOn> {
+        if *channel != self.channel {
+            return Err(NotOn::OtherChannel);
+        }
+        door.still_admits(&self.lease, fencing, now)?;
+        Ok(&self.lease)
+    }
+}

@@ -1,0 +1,107 @@
+//! Envelopes: data sealed under its owner's own key, with AES-256-GCM.
+//!
+//! Payloads are sealed before they are hashed or stored, so that destroying an
+//! owner's key erases the data wherever it was copied to, while chains, backups
+//! and proofs stay whole. The key comes from entropy of its own and is nowhere
+//! but in its wrapping (`wrap`), so there is one thing to destroy.
+
+mod sealer;
+mod wrap;
+
+pub use wrap::{NotUnwrapped, WrappedKey, WrappingKey};
+
+use crate::hash;
+use crate::ids::{OwnerId, PlanetId};
+use crate::secret::Secret;
+use crate::wire::{Kind, Malformed, Reader, VERSION};
+use sealer::Sealer;
+use std::fmt;
+
+/// The most that one envelope holds: far more than a payload, far less than
+/// what one key of AES-GCM may encrypt.
+pub const LARGEST: usize = 16 << 20;
+
+/// What an envelope is longer than what is in it.
+pub const OVERHEAD: usize = 2 + sealer::OVERHEAD;
+
+/// Too much for one envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} bytes are too many for one envelope: at most {LARGEST}")]
+pub struct TooLarge(pub usize);
+
+/// Why an envelope was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotOpened {
+    /// It is no envelope.
+    #[error("this is not an envelope: {0}")]
+    Malformed(#[from] Malformed),
+    /// The key, the owner, the context or a bit of it is wrong; which is not said.
+    #[error("the envelope does not open: its owner's key is gone, or this is not what was sealed here")]
+    Sealed,
+}
+
+/// The key to one owner's data.
+pub struct DataKey {
+    owner: OwnerId,
+    secret: Secret,
+    sealer: Sealer,
+}
+
+impl DataKey {
+    /// An owner's key from 256 bits of entropy, which nothing else is made of.
+    #[must_use]
+    pub fn new(planet: PlanetId, owner: OwnerId, secret: Secret) -> Self {
+        let derive = |label: &[u8]| hash::derive(&secret, &planet.0, &[label, &owner.0]);
+        let sealer = Sealer::new(&derive(b"mycel data salt v1"), &derive(b"mycel data key v1"));
+        Self { owner, secret, sealer }
+    }
+
+    /// Whose data it opens.
+    #[must_use]
+    pub const fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    /// Seals data for a context: where it belongs, such as the chain and the
+    /// sequence of its op. It opens there and nowhere else.
+    ///
+    /// The same data in the same context is sealed to the same bytes. A context
+    /// that is used once therefore says nothing about what is in the envelope
+    /// but its length.
+    ///
+    /// # Errors
+    /// When the data is larger than [`LARGEST`].
+    pub fn seal(&self, context: &[u8], data: &[u8]) -> Result<Vec<u8>, TooLarge> {
+        if data.len() > LARGEST {
+            return Err(TooLarge(data.len()));
+        }
+        self.sealer.seal(&HEAD, &self.bound(context), data).ok_or(TooLarge(data.len()))
+    }
+
+    /// Opens what was sealed for a context. The data is the caller's, who knows
+    /// whether it has to be wiped.
+    ///
+    /// # Errors
+    /// When it is not an envelope of this owner for this context.
+    pub fn open(&self, context: &[u8], envelope: &[u8]) -> Result<Vec<u8>, NotOpened> {
+        let sealed = Reader::new(envelope, Kind::Envelope)?.rest();
+        if sealed.len() < sealer::OVERHEAD || sealed.len() > sealer::OVERHEAD + LARGEST {
+            return Err(Malformed::Length(Kind::Envelope.what()).into());
+        }
+        self.sealer.open(&self.bound(context), sealed).ok_or(NotOpened::Sealed)
+    }
+
+    /// What is authenticated beside the data. Only the context is not of fixed
+    /// length, and it is last.
+    fn bound(&self, context: &[u8]) -> Vec<u8> {
+        [&HEAD, &self.owner.0[..], context].concat()
+    }
+}
+
+const HEAD: [u8; 2] = [VERSION, Kind::Envelope as u8];
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataKey").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! Whether a lease opens a slot.
+//!
+//! What is compared before the code is checked says only what the lease itself
+//! says: a host can send an agent to the right block without having that
+//! block's key. What the host knows (who holds the slot, who was revoked) is
+//! told to nobody without an authentic lease.
+
+use super::{Claim, Lease};
+use crate::ids::{AgentId, BlockRef, KeyId, Moment, PlanetId};
+use crate::keys::CellKey;
+use crate::wire::Malformed;
+use vocab::Slot;
+
+/// What was revoked. Both lists are sorted, and an entry can go once the
+/// longest lease has passed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Revoked<'a> {
+    /// Regional keys.
+    pub keys: &'a [KeyId],
+    /// Agents.
+    pub agents: &'a [AgentId],
+}
+
+impl Revoked<'_> {
+    pub(crate) fn names_key(&self, key: KeyId) -> bool {
+        debug_assert!(self.keys.is_sorted(), "revoked keys are sorted");
+        self.keys.binary_search(&key).is_ok()
+    }
+
+    pub(crate) fn names_agent(&self, agent: AgentId) -> bool {
+        debug_assert!(self.agents.is_sorted(), "revoked agents are sorted");
+        self.agents.binary_search(&agent).is_ok()
+    }
+}
+
+/// One block, as the host in front of it knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Door<'a> {
+    /// The planet.
+    pub planet: PlanetId,
+    /// The block.
+    pub block: BlockRef,
+    /// The keys of its cell: the current one, and while a rotation lasts the
+    /// one before.
+    pub keys: &'a [CellKey],
+    /// What was revoked.
+    pub revoked: Revoked<'a>,
+}
+
+/// Why a lease does not open the slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It is no lease.
+    #[error("this is not a lease: {0}")]
+    Malformed(#[from] Malformed),
+    /// It is for another planet.
+    #[error("the lease is for another planet")]
+    OtherPlanet,
+    /// It is for another block; this is where.
+    #[error("the lease is for {right}: go there")]
+    WrongBlock {
+        /// The block that it names.
+        right: BlockRef,
+    },
+    /// It is for another slot of this block; this is which.
+    #[error("the lease is for slot {right} of this block")]
+    WrongSlot {
+        /// The slot that it names.
+        right: Slot,
+    },
+    /// It names a key that this host does not have.
+    #[error("the lease is under key {0}, which is not one of this cell's: ask for a new lease")]
+    UnknownKey(KeyId),
+    /// Its code is not that of the key it names.
+    #[error("the lease was not issued by this planet, or was changed")]
+    Forged,
+    /// The key it is under was revoked.
+    #[error("the lease is under a key that was revoked: ask for a new lease")]
+    KeyRevoked,
+    /// Its agent was revoked.
+    #[error("the agent of this lease was revoked")]
+    AgentRevoked,
+    /// It begins later.
+    #[error("the lease is valid from {from}")]
+    NotYetValid {
+        /// When it begins.
+        from: Moment,
+    },
+    /// It has ended.
+    #[error("the lease ended at {at}: renew it")]
+    Expired {
+        /// When it ended.
+        at: Moment,
+    },
+    /// The slot has since been given to somebody.
+    #[error("the slot has been assigned again since this lease")]
+    Superseded,
+    /// It comes from an assignment that this copy of the chain has not seen.
+    #[error("this host has not yet seen the assignment that the lease is from: try again")]
+    Ahead,
+}
+
+impl Refused {
+    /// Whether the same lease at the same place may be admitted later.
+    #[must_use]
+    pub const fn may_pass_later(&self) -> bool {
+        matches!(self, Self::NotYetValid { .. } | Self::Ahead | Self::UnknownKey(_))
+    }
+}
+
+impl Door<'_> {
+    /// Checks a lease for a slot of this block, whose present assignment is
+    /// `fencing`. It allocates nothing and looks nothing up but two sorted
+    /// lists.
+    ///
+    /// # Errors
+    /// When the lease does not open that slot at that time.
+    pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Lease, Refused> {
+        let claim = Claim::read(text)?;
+        let lease = claim.lease;
+        if lease.planet != self.planet {
+            return Err(Refused::OtherPlanet);
+        }
+        if lease.block != self.block {
+            return Err(Refused::WrongBlock { right: lease.block });
+        }
+        let key = self.keys.iter().find(|key| key.id == claim.key && key.holds(self.block));
+        let key = key.ok_or(Refused::UnknownKey(claim.key))?;
+        if !claim.is_by(key) {
+            return Err(Refused::Forged);
+        }
+        if self.revoked.names_key(claim.key) {
+            return Err(Refused::KeyRevoked);
+        }
+        if lease.slot != slot {
+            return Err(Refused::WrongSlot { right: lease.slot });
+        }
+        self.still_admits(&lease, fencing, now)?;
+        Ok(lease)
+    }
+
+    /// What can change about a lease that was admitted before: its agent, its
+    /// time, and who holds the slot.
+    pub(crate) fn still_admits(&self, lease: &Lease, fencing: u64, now: Moment) -> Result<(), Refused> {
+        if self.revoked.names_agent(lease.agent) {
+            return Err(Refused::AgentRevoked);
+        }
+        if now < lease.issued {
+            return Err(Refused::NotYetValid { from: lease.issued });
+        }
+        if now >= lease.expires {
+            return Err(Refused::Expired { at: lease.expires });
+        }
+        match lease.fencing.cmp(&fencing) {
+            std::cmp::Ordering::Less => Err(Refused::Superseded),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(Refused::Ahead),
+        }
+    }
+}

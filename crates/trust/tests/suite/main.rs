@@ -1,0 +1,13 @@
+//! What trust promises, tried from outside.
+
+#![allow(clippy::unwrap_used)]
+
+mod attach;
+mod attacks;
+mod enrol;
+mod envelope;
+mod lease;
+mod merkle;
+mod rotation;
+mod secrets;
+mod world;
