@@ -4,6 +4,7 @@
 //! Pure: time and input are arguments, and nothing here knows of files,
 //! sockets or other blocks than the one that it is asked about.
 
+pub mod census;
 pub mod monitor;
 pub mod rate;
 pub mod slots;

@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a planet costs in a month.
     Price(PriceArgs),
+    /// Do on this machine what the plan says it can.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Look into what trust is made of.
     #[command(subcommand)]
     Trust(TrustCommand),
@@ -72,6 +75,17 @@ pub(crate) enum TrustCommand {
         /// How many digits.
         #[arg(long, value_name = "K", default_value_t = 64)]
         digits: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Give out every slot of a planet, check that each was given once, and
+    /// release and give again one in a hundred.
+    Slots {
+        /// The planet file.
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
     },
 }
 

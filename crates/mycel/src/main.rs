@@ -4,6 +4,7 @@
 //! Data goes to stdout and everything else to stderr. Exit codes: 0 good,
 //! 1 findings or failure, 2 usage.
 
+mod bench;
 mod check;
 mod cli;
 mod failure;
@@ -16,7 +17,7 @@ mod screen;
 mod trust;
 
 use clap::Parser as _;
-use cli::{Cli, Command, TrustCommand};
+use cli::{BenchCommand, Cli, Command, TrustCommand};
 use failure::Failure;
 use screen::Screen;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
+        Command::Bench(BenchCommand::Slots { file }) => bench::slots(&file, screen),
         Command::Trust(TrustCommand::Pi { at, digits }) => trust::pi(at, digits, screen),
         // Already JSON, and the same to everybody.
         Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),

@@ -200,6 +200,18 @@ fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[test]
+fn every_slot_of_a_planet_is_given_once() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("slots-{}.toml", std::process::id()));
+    fs::write(&file, "[planet]\nname = \"x\"\nblocks = 300_001\n[block]\nslots = 59\n[[region]]\nid = \"a\"\nsite = [1, 2]\n[[region]]\nid = \"b\"\nsite = [3, 4]\n").unwrap();
+    let found = json(&["bench", "slots", file.to_str().unwrap(), "--json"]);
+    assert_eq!(found["slots"], 300_001 * 59);
+    assert_eq!((&found["each_given_once"], &found["same_given_again"]), (&true.into(), &true.into()));
+    assert_eq!(found["released_and_given_again"], 300_001 * 59 / 100);
+    assert!(out(&["bench", "slots", file.to_str().unwrap()]).contains("each exactly once"));
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn the_digits_of_pi_are_the_published_ones() {
     assert_eq!(out(&["trust", "pi", "--digits", "48"]), "243F6A8885A308D313198A2E03707344A4093822299F31D0\n");
     // Published tables count from 1: this is their millionth digit.
@@ -214,7 +226,7 @@ fn help_fits_one_screen() {
 
 #[test]
 fn completions_and_manuals_know_every_command() {
-    let commands = ["new", "check", "plan", "price", "trust", "schema", "completions", "man"];
+    let commands = ["new", "check", "plan", "price", "bench", "trust", "schema", "completions", "man"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = out(&["completions", shell]);
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}");
@@ -281,6 +293,7 @@ fn every_command_answers_a_program() {
         &["plan", "garden.toml", "--locate", "0/0"],
         &["plan", "garden.toml", "--diff", "carma.toml"],
         &["price", "garden.toml"],
+        &["bench", "slots", "garden.toml"],
         &["trust", "pi"],
         &["schema"],
         &["completions", "bash"],
