@@ -1,10 +1,13 @@
 //! What happens inside a block: who holds which slot, how often its holder may
-//! send, and whom the block's monitor turns away.
+//! send, in what order ops run and are chained, and whom the block's monitor
+//! turns away.
 //!
 //! Pure: time and input are arguments, and nothing here knows of files,
 //! sockets or other blocks than the one that it is asked about.
 
 pub mod census;
+pub mod chain;
 pub mod monitor;
+pub mod queue;
 pub mod rate;
 pub mod slots;
