@@ -6,12 +6,12 @@ use planet::Tables;
 use planet::plan::Plan;
 use planet::plan::layout::{Host, Layout};
 use std::hint::black_box;
-use std::time::Duration;
 use vocab::{BlockNumber, Slot};
 
 const CARMA: &str = include_str!("../../../planets/carma.toml");
 
 fn main() {
+    measure::title();
     parse_ten_thousand_regions();
     locate();
     plan();
@@ -32,25 +32,24 @@ fn ten_thousand_regions() -> String {
 fn parse_ten_thousand_regions() {
     let text = ten_thousand_regions();
     assert!(planet::parse(text.as_bytes()).0.is_some());
-    let ours = measure::each(3, || drop(black_box(planet::parse(black_box(text.as_bytes())))));
-    let theirs = measure::each(3, || drop(black_box(toml::from_str::<toml::Table>(black_box(&text)))));
+    let ours = measure::many(|| drop(black_box(planet::parse(black_box(text.as_bytes())))));
+    let theirs = measure::many(|| drop(black_box(toml::from_str::<toml::Table>(black_box(&text)))));
     let what = format!("parse 10,000 regions ({} kB)", text.len() / 1_000);
-    measure::row(&what, ours, Some(Duration::from_millis(200)), "toml crate to its own table", theirs);
+    measure::at_most(&what, 2e8, ours, Some(("toml crate to its own table", theirs)));
 }
 
 fn locate() {
-    const CALLS: u32 = 1_000_000;
     let layout = Layout::new(&planet::parse(CARMA.as_bytes()).0.unwrap()).unwrap();
     let slot = Host::Slot(Slot::new(7).unwrap());
     let starts: Vec<u64> = (0..7).map(|region| region * 19_047_619).collect();
     // A stride that visits the whole planet in no order.
     let number = |call: u64| (call * 99_999_989) % 133_333_334;
     let mut call = 0;
-    let peer = measure::each(CALLS, || {
+    let peer = measure::many(|| {
         call += 1;
         black_box(starts.partition_point(|start| *start <= black_box(number(call))));
     });
-    let there = measure::each(CALLS, || {
+    let there = measure::many(|| {
         call += 1;
         let block = layout.block(BlockNumber(black_box(number(call)))).unwrap();
         black_box((layout.address(block, slot), layout.external_address(block, slot)));
@@ -58,22 +57,22 @@ fn locate() {
     let addresses: Vec<_> = (0..4_096)
         .map(|call| layout.external_address(layout.block(BlockNumber(number(call))).unwrap(), slot).unwrap())
         .collect();
-    let back = measure::each(CALLS, || {
+    let back = measure::many(|| {
         call += 1;
         let address = addresses[usize::try_from(call % 4_096).unwrap()];
         let (block, _) = layout.at_external(black_box(address)).unwrap();
         black_box(layout.number(block));
     });
-    let budget = Some(Duration::from_nanos(50));
-    measure::row("locate: number to both addresses", there, budget, "binary search in 7 numbers", peer);
-    measure::row("locate: address to number", back, budget, "binary search in 7 numbers", peer);
+    measure::at_most("locate: number to both addresses", 50.0, there, Some(("binary search in 7 numbers", peer)));
+    measure::at_most("locate: address to number", 50.0, back, Some(("binary search in 7 numbers", peer)));
 }
 
 fn plan() {
     let text = ten_thousand_regions();
     let (tables, many) = (Tables::builtin(), planet::parse(text.as_bytes()).0.unwrap());
     let carma = planet::parse(CARMA.as_bytes()).0.unwrap();
-    let one = measure::each(2_000, || drop(black_box(Plan::new(black_box(&carma), &tables))));
-    let all = measure::each(3, || drop(black_box(Plan::new(black_box(&many), &tables))));
-    measure::row("plan 10,000 regions, 100 million blocks", all, None, "plan of carma", one);
+    let one = measure::many(|| drop(black_box(Plan::new(black_box(&carma), &tables))));
+    let all = measure::many(|| drop(black_box(Plan::new(black_box(&many), &tables))));
+    measure::plain("plan carma: 7 regions, 133 million blocks", one);
+    measure::plain("plan 10,000 regions, 100 million blocks", all);
 }

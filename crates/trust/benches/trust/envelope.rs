@@ -1,8 +1,8 @@
 //! Envelopes of one KiB, beside bare AES-256-GCM that sets up a key for each.
 
-use crate::measure::{at_most, both, many, plain};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
+use measure::{at_most, both, many, plain};
 use std::hint::black_box;
 use trust::envelope::DataKey;
 use trust::{OwnerId, PlanetId, RegionTag, RegionalKey, Secret};

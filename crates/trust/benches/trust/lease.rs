@@ -1,7 +1,7 @@
 //! A lease is checked for every agent that attaches.
 
-use crate::measure::{at_most, both, many, plain};
 use hmac::{Hmac, KeyInit, Mac};
+use measure::{at_most, both, many, plain};
 use sha2::Sha256;
 use std::hint::black_box;
 use trust::lease::{Door, Lease, LeaseText, Revoked, Rights};

@@ -8,7 +8,6 @@
 
 mod envelope;
 mod lease;
-mod measure;
 mod merkle;
 mod pi;
 mod sign;

@@ -1,6 +1,6 @@
 //! A tree of ten million leaves, beside bare SHA-256 of as many blocks.
 
-use crate::measure::{at_least, at_most, both, many, once, plain};
+use measure::{at_least, at_most, both, many, once, plain};
 use sha2::{Digest, Sha256};
 use std::hint::black_box;
 use trust::merkle::{Frontier, Node, Tree};

@@ -1,6 +1,6 @@
 //! π's digits are computed once for each regional key.
 
-use crate::measure::{once, plain};
+use measure::{once, plain};
 use std::hint::black_box;
 use trust::{KeyId, pi};
 

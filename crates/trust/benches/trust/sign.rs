@@ -1,9 +1,9 @@
 //! Signatures beside those of ed25519-dalek, and of zebra, which has the
 //! cofactored rule for one and for many.
 
-use crate::measure::{both, many, plain, share};
 use ed25519_dalek::Signer;
 use ed25519_dalek::Verifier;
+use measure::{both, many, plain, share};
 use std::hint::black_box;
 use trust::Secret;
 use trust::sign::{Domain, Item, PublicKey, SigningKey, verify_batch};
