@@ -45,13 +45,23 @@ struct BareState {
 }
 
 impl Bare {
-    fn append(&self, count: usize) {
+    /// In goes one append, out comes its group.
+    fn submit(&self, entries: usize) -> u64 {
         let mut state = self.state.lock().unwrap();
-        for _ in 0..count {
+        let first = state.buffer.is_empty();
+        for _ in 0..entries {
             state.buffer.extend_from_slice(&BYTES);
         }
         let group = state.filling;
-        self.work.notify_one();
+        drop(state);
+        if first {
+            self.work.notify_one();
+        }
+        group
+    }
+
+    fn wait(&self, group: u64) {
+        let mut state = self.state.lock().unwrap();
         while state.durable <= group {
             state = self.done.wait(state).unwrap();
         }
@@ -114,7 +124,7 @@ fn round(writer: impl Fn(u32, &AtomicBool) -> u64 + Sync) -> (f64, f64) {
     (total / began.elapsed().as_secs_f64(), (measure::cpu() - cpu).as_secs_f64() * 1e6 / total)
 }
 
-fn bare(folder: &Path, in_flight: usize) -> (f64, f64) {
+fn bare(folder: &Path, asked: Asked) -> (f64, f64) {
     let file = File::create(folder.join("bare")).unwrap();
     let bare = Bare::default();
     std::thread::scope(|scope| {
@@ -122,8 +132,16 @@ fn bare(folder: &Path, in_flight: usize) -> (f64, f64) {
         let figures = round(|_, stop| {
             let mut count = 0;
             while !stop.load(Ordering::Relaxed) {
-                bare.append(in_flight);
-                count += u64::try_from(in_flight).unwrap();
+                // Asked as the log is: each append its own call, or all in one.
+                match asked {
+                    Asked::Single(appends) => {
+                        if let Some(group) = (0..appends).map(|_| bare.submit(1)).last() {
+                            bare.wait(group);
+                        }
+                    }
+                    Asked::Batch(entries) => bare.wait(bare.submit(entries)),
+                }
+                count += u64::try_from(asked.in_flight()).unwrap();
             }
             count
         });
@@ -187,9 +205,9 @@ fn main() {
             // Who goes first changes, so that neither always has the warm disk.
             let (log, bare) = if pair % 2 == 0 {
                 let log = log(&folder, asked);
-                (log, bare(&folder, asked.in_flight()))
+                (log, bare(&folder, asked))
             } else {
-                let bare = bare(&folder, asked.in_flight());
+                let bare = bare(&folder, asked);
                 (log(&folder, asked), bare)
             };
             ratios.push(log.0 / bare.0);

@@ -33,7 +33,7 @@ use scan::{Bound, Scan, Step};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use ticket::Promise;
+use ticket::{Promise, Sleepers};
 
 const TOO_LONG: AppendError = AppendError::TooLong { limit: MAX_BATCH };
 
@@ -255,6 +255,7 @@ fn run<D: Disk>(mut writer: Writer<D, Promise>, door: &Door) {
     }
     let close = Close(door);
     let mut taken = Vec::new();
+    let mut sleepers = Sleepers::default();
     loop {
         let mut queue = door.enter();
         while queue.pending.is_empty() && !queue.closed {
@@ -269,7 +270,9 @@ fn run<D: Disk>(mut writer: Writer<D, Promise>, door: &Door) {
         for pending in taken.drain(..) {
             writer.push(pending);
         }
-        while writer.commit(Promise::answer) {}
+        while writer.commit(|promise, answer| sleepers.add(promise.answer(answer))) {
+            sleepers.wake();
+        }
         writer.prepare_aside();
     }
     drop(close);

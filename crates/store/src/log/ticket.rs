@@ -34,26 +34,47 @@ pub(crate) fn pair() -> (Promise, Ticket) {
 }
 
 impl Promise {
-    pub(crate) fn answer(mut self, answer: Answer) {
-        self.settle(answer);
+    /// Gives the answer; whoever waits is still to be woken.
+    pub(crate) fn answer(mut self, answer: Answer) -> Option<Waker> {
+        self.settle(answer)
     }
 
-    fn settle(&mut self, answer: Answer) {
-        if let Some(slot) = self.0.take() {
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.answer = Some(answer);
-            let waker = slot.waker.take();
-            drop(slot);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
+    fn settle(&mut self, answer: Answer) -> Option<Waker> {
+        let slot = self.0.take()?;
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.answer = Some(answer);
+        slot.waker.take()
+    }
+}
+
+/// Those who are to be woken, all at once when all answers of a group are
+/// given: one who is woken by his first answer would overtake the committer
+/// and go to sleep again before the second.
+#[derive(Default)]
+pub(crate) struct Sleepers(Vec<Waker>);
+
+impl Sleepers {
+    pub(crate) fn add(&mut self, waker: Option<Waker>) {
+        self.0.extend(waker);
+    }
+
+    pub(crate) fn wake(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Drop for Sleepers {
+    fn drop(&mut self) {
+        // However the committer ends, nobody sleeps for ever.
+        self.wake();
     }
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.settle(Err(AppendError::Closed));
+        if let Some(waker) = self.settle(Err(AppendError::Closed)) {
+            waker.wake();
+        }
     }
 }
 
