@@ -43,9 +43,13 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
     Ok(())
 }
 
-/// The planets and the lints' examples are where a fuzzer begins.
+/// Where a fuzzer begins: the planets and the lints' examples, or segments.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
-    let folders = if name == "parse" { vec!["planets", "crates/mycel/tests/lint"] } else { vec![] };
+    let folders = match name {
+        "parse" => vec!["planets", "crates/mycel/tests/lint"],
+        "segment" => vec!["crates/store/tests/fixtures/version-1"],
+        _ => vec![],
+    };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()
 }
 

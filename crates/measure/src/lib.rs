@@ -92,6 +92,13 @@ fn time(ns: f64) -> String {
     }
 }
 
+/// CPU nanoseconds of the whole process so far, all of its threads together.
+#[must_use]
+pub fn process_ns() -> f64 {
+    let now = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap();
+    now.tv_sec() as f64 * 1e9 + now.tv_nsec() as f64
+}
+
 /// CPU nanoseconds of the children of this process that have ended, and the
 /// highest resident memory of any of them in KiB.
 #[must_use]

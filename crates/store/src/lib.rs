@@ -1,0 +1,18 @@
+//! Ordered, durable logs over the few file calls that they need.
+//!
+//! It must never acknowledge what is not durable, never serve what is not what
+//! was written, and never know what an entry means: chains and their links are
+//! the concern of those above.
+
+mod disk;
+mod log;
+mod number;
+mod planted;
+
+pub use disk::{Barrier, Disk, RealDisk, RealFile};
+pub use log::{
+    AppendError, Damage, Entry, EntryRef, Log, Loss, OpenError, Options, Position, ReadError, Reader, Recovery,
+    ShardState, Ticket, Verified, Writer, decode,
+};
+#[doc(hidden)]
+pub use planted::Planted;

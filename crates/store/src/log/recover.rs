@@ -1,0 +1,212 @@
+//! What a directory holds after whatever happened to it.
+//!
+//! It must never serve what is only in the page cache, never erase what could
+//! be an entry, and never read more than the segments behind the last whole
+//! head: start-up is as long as one segment, however long the log.
+
+use super::format::{Head, Place, VERSION};
+use super::inspect::Inspection;
+use super::scan::{Bound, Scan, Step};
+use super::segment::{self, FileSource};
+use super::writer::Active;
+use super::{Damage, Loss, OpenError, Options, Recovery};
+use crate::disk::{Barrier, Disk};
+use crate::number::{size, wide};
+use std::io;
+
+/// How much of the last write is held at once while it is written again.
+const MOST_AGAIN: usize = 1_024 * 1_024;
+
+/// What recovery came to.
+pub(crate) struct Found<D: Disk> {
+    pub(crate) recovery: Recovery,
+    /// The oldest segment.
+    pub(crate) first: Option<u64>,
+    /// Where to go on; nothing when the log is still to be begun.
+    pub(crate) active: Option<Active<D>>,
+    pub(crate) salt: u64,
+}
+
+struct Opened<D: Disk> {
+    number: u64,
+    file: D::File,
+    length: u64,
+}
+
+pub(crate) fn recover<D: Disk>(disk: &D, options: Options) -> Result<Found<D>, OpenError> {
+    let names = disk.list().map_err(OpenError::io(format!("list {}", disk.place())))?;
+    let mut numbers: Vec<_> = names.iter().filter_map(|name| segment::number(name)).collect();
+    numbers.sort_unstable();
+    let mut inspection = Inspection::default();
+    gaps(&numbers, &mut inspection);
+    let mut headless = Vec::new();
+    let mut newest = None;
+    for number in numbers.iter().rev() {
+        let name = segment::name(*number);
+        let opened = open(disk, *number).map_err(OpenError::io(format!("open {name}")))?;
+        let source = FileSource { disk, file: &opened.file };
+        let headed = segment::head(&source, *number).map_err(OpenError::io(format!("read {name}")))?;
+        if let Some(version) = headed.newer {
+            return Err(OpenError::Newer { file: name, version, known: VERSION });
+        }
+        if let Some(head) = headed.head {
+            newest = Some((opened, head, headed.broken_copy));
+            break;
+        }
+        headless.push(opened);
+    }
+    let found = match newest {
+        Some((opened, head, broken_copy)) => {
+            let found = behind(disk, options, opened, &head, headless, &mut inspection);
+            // Without a batch behind it, it is the torn beginning of a segment.
+            if let Some(copy) = broken_copy.filter(|_| inspection.batches > 0) {
+                inspection.report(segment::copy_damage(head.segment, copy));
+            }
+            found
+        }
+        None => unbegun(disk, &headless).map(|()| (None, None)),
+    };
+    let (active, cut) = found.map_err(|(name, source)| OpenError::Io { what: format!("recover {name}"), source })?;
+    let recovery =
+        Recovery { shards: inspection.shards, cut, damage: inspection.damage, more_damage: inspection.more_damage };
+    let (active, salt) = active.map_or((None, options.salt), |(active, salt)| (Some(active), salt));
+    let first = numbers.first().copied().filter(|_| active.is_some());
+    Ok(Found { recovery, first, active, salt })
+}
+
+type Failed = (String, io::Error);
+type Behind<D> = (Option<(Active<D>, u64)>, Option<Damage>);
+
+/// Walks from the newest whole head to the end, and cuts there.
+fn behind<D: Disk>(
+    disk: &D,
+    options: Options,
+    newest: Opened<D>,
+    head: &Head,
+    headless: Vec<Opened<D>>,
+    inspection: &mut Inspection,
+) -> Result<Behind<D>, Failed> {
+    inspection.shards = head.shards.iter().copied().collect();
+    let mut last = (newest, head.data_start());
+    // Segments behind it without a head: made ahead and never begun, and then
+    // they are made anew when they are needed; or used and damaged.
+    for opened in headless.into_iter().rev() {
+        let place = Place { salt: head.salt, segment: opened.number };
+        let failed = |error| (segment::name(opened.number), error);
+        let mut scan = scan(disk, &opened, place, 0, options);
+        if scan.holds_batches().map_err(failed)? {
+            walk(disk, &last.0, head.salt, last.1, options, inspection).map_err(failed)?;
+            let file = segment::name(opened.number);
+            inspection.report(Damage { file, offset: 0, length: 0, what: Loss::Segment });
+            last = (opened, 0);
+        }
+    }
+    let (opened, from) = last;
+    let failed = |error| (segment::name(opened.number), error);
+    let (end, remains, rewrite) = walk(disk, &opened, head.salt, from, options, inspection).map_err(failed)?;
+    let mut cut = None;
+    if let Some(to) = remains {
+        cut = Some(Damage { file: segment::name(opened.number), offset: end, length: to - end, what: Loss::Unknown });
+        if !options.planted.leaves_remains() {
+            segment::erase(disk, &opened.file, end, to).map_err(failed)?;
+        }
+    }
+    // A sync that failed leaves pages that the cache takes for clean and the
+    // disk never got. Whatever was written last is written again, so that the
+    // sync below means something.
+    if !options.planted.trusts_the_cache() {
+        if inspection.batches == 0 {
+            disk.write_at(&opened.file, 0, &head.encode()).map_err(failed)?;
+        }
+        again(disk, &opened.file, rewrite, end).map_err(failed)?;
+    }
+    // Its space may have been set aside and not be durable, or there was none.
+    let grown = opened.length < options.segment_bytes && disk.allocate(&opened.file, options.segment_bytes).is_ok();
+    disk.sync_data(&opened.file, Barrier::Found).map_err(failed)?;
+    let limit = if grown { options.segment_bytes } else { opened.length };
+    Ok((Some((Active { number: opened.number, file: opened.file, end, limit }, head.salt)), cut))
+}
+
+/// Segments, but no head: the very first one was being made, or nothing of
+/// them can be read. Then they are left as they are.
+fn unbegun<D: Disk>(disk: &D, headless: &[Opened<D>]) -> Result<(), Failed> {
+    for opened in headless {
+        let failed = |error| (segment::name(opened.number), error);
+        let place = Place { salt: 0, segment: opened.number };
+        let first = Head { segment: 1, salt: 0, previous_end: 0, shards: Vec::new() }.data_start();
+        let options = Options::default();
+        let behind = scan(disk, opened, place, first, options).remains().map_err(failed)?;
+        if behind.is_some() || opened.number != 1 {
+            return Err(failed(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "no segment has a head that can be read; restore it from a backup",
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Adds what stands in a segment up; says where it ends, how far something
+/// stands behind that, and where the last write began.
+fn walk<D: Disk>(
+    disk: &D,
+    opened: &Opened<D>,
+    salt: u64,
+    from: u64,
+    options: Options,
+    inspection: &mut Inspection,
+) -> io::Result<(u64, Option<u64>, u64)> {
+    let mut scan = scan(disk, opened, Place { salt, segment: opened.number }, from, options);
+    let mut last_write = 0;
+    while let Some(step) = scan.next()? {
+        inspection.see(opened.number, &step);
+        if let Step::Batch(batch) = step {
+            last_write = batch.fence.group(batch.start);
+        }
+    }
+    let remains = scan.remains()?;
+    Ok((scan.at(), remains, last_write))
+}
+
+/// Writes what stands between once more.
+fn again<D: Disk>(disk: &D, file: &D::File, from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; size(to - from).min(MOST_AGAIN)];
+    let mut at = from;
+    while at < to {
+        let length = size(to - at).min(bytes.len());
+        let read = disk.read_at(file, at, &mut bytes[..length])?;
+        if read == 0 {
+            break;
+        }
+        disk.write_at(file, at, &bytes[..read])?;
+        at += wide(read);
+    }
+    Ok(())
+}
+
+fn scan<'a, D: Disk>(
+    disk: &'a D,
+    opened: &'a Opened<D>,
+    place: Place,
+    from: u64,
+    options: Options,
+) -> Scan<FileSource<'a, D, &'a D::File>> {
+    let source = FileSource { disk, file: &opened.file };
+    Scan::new(source, place, from, Bound::Tail(opened.length), options.planted)
+}
+
+fn open<D: Disk>(disk: &D, number: u64) -> io::Result<Opened<D>> {
+    let file = disk.open(&segment::name(number))?;
+    let length = disk.len(&file)?;
+    Ok(Opened { number, file, length })
+}
+
+/// Segments that are missing between others.
+fn gaps(numbers: &[u64], inspection: &mut Inspection) {
+    for pair in numbers.windows(2) {
+        if pair[1] - pair[0] > 1 {
+            let file = segment::name(pair[0] + 1);
+            inspection.report(Damage { file, offset: 0, length: 0, what: Loss::Segment });
+        }
+    }
+}
