@@ -5,6 +5,7 @@
 //! Pure: time and input are arguments, and nothing here knows of files,
 //! sockets or other blocks than the one that it is asked about.
 
+pub mod bans;
 pub mod census;
 pub mod chain;
 pub mod monitor;
