@@ -12,3 +12,4 @@ pub mod monitor;
 pub mod queue;
 pub mod rate;
 pub mod slots;
+pub mod wheel;
