@@ -10,7 +10,7 @@
 
 use crate::hash::Digest32;
 use crate::ids::Moment;
-use crate::lease::{Claim, Door, Lease, Refused};
+use crate::lease::{Admitted, Claim, Door, Lease, Refused, Rights};
 use crate::sign::{BadSignature, Domain, PublicKey, Signature, SigningKey};
 use crate::wire::Malformed;
 use std::fmt;
@@ -87,7 +87,7 @@ pub fn answer(key: &SigningKey, lease: &str, nonce: &Nonce, channel: &Channel) -
 /// is answered once.
 #[derive(Debug)]
 pub struct Challenge {
-    lease: Lease,
+    admitted: Admitted,
     nonce: Nonce,
     channel: Channel,
     sent: Moment,
@@ -96,8 +96,8 @@ pub struct Challenge {
 impl Challenge {
     /// A challenge to whoever showed an admitted lease on a channel.
     #[must_use]
-    pub const fn new(admitted: Lease, nonce: Nonce, channel: Channel, now: Moment) -> Self {
-        Self { lease: admitted, nonce, channel, sent: now }
+    pub const fn new(admitted: Admitted, nonce: Nonce, channel: Channel, now: Moment) -> Self {
+        Self { admitted, nonce, channel, sent: now }
     }
 
     /// What the agent is sent.
@@ -115,17 +115,17 @@ impl Challenge {
             return Err(NotAttached::TooLate);
         }
         let refused = |_: BadSignature| NotAttached::Proof;
-        let key = PublicKey::new(self.lease.agent).map_err(refused)?;
-        let message = message(&self.nonce, &self.lease.digest(), &self.channel);
+        let key = PublicKey::new(self.admitted.lease().agent).map_err(refused)?;
+        let message = message(&self.nonce, &self.admitted.lease().digest(), &self.channel);
         key.verify(Domain::ATTACH, &message, answer).map_err(refused)?;
-        Ok(Session { lease: self.lease, channel: self.channel })
+        Ok(Session { admitted: self.admitted, channel: self.channel })
     }
 }
 
 /// An agent that is attached: what comes on its channel is its own.
 #[derive(Debug)]
 pub struct Session {
-    lease: Lease,
+    admitted: Admitted,
     channel: Channel,
 }
 
@@ -135,6 +135,9 @@ pub enum NotOn {
     /// It came on another channel than the one that was attached.
     #[error("this is not the channel that was attached: attach again")]
     OtherChannel,
+    /// The lease does not give the right that the op needs.
+    #[error("the lease does not give the right that this needs")]
+    NoRight,
     /// The lease no longer holds.
     #[error(transparent)]
     Lease(#[from] Refused),
@@ -144,18 +147,29 @@ impl Session {
     /// The lease that it stands on.
     #[must_use]
     pub const fn lease(&self) -> &Lease {
-        &self.lease
+        self.admitted.lease()
     }
 
-    /// Whether an op that came on a channel is this agent's, now.
+    /// Whether an op that came on a channel and needs some rights is this
+    /// agent's, now and at this door. `fencing` is the present assignment of the
+    /// lease's slot.
     ///
     /// # Errors
-    /// When it came on another channel, or the lease no longer holds.
-    pub fn admit(&self, channel: &Channel, door: &Door<'_>, fencing: u64, now: Moment) -> Result<&Lease, NotOn> {
+    /// When it came on another channel, the lease no longer holds here, or gives
+    /// less than is needed.
+    pub fn admit(
+        &self,
+        channel: &Channel,
+        door: &Door<'_>,
+        needs: Rights,
+        fencing: u64,
+        now: Moment,
+    ) -> Result<&Lease, NotOn> {
         if *channel != self.channel {
             return Err(NotOn::OtherChannel);
         }
-        door.still_admits(&self.lease, fencing, now)?;
-        Ok(&self.lease)
+        door.still_admits(&self.admitted, fencing, now)?;
+        let lease = self.admitted.lease();
+        if lease.rights.include(needs) { Ok(lease) } else { Err(NotOn::NoRight) }
     }
 }

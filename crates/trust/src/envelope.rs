@@ -8,7 +8,7 @@
 mod sealer;
 mod wrap;
 
-pub use wrap::{NotUnwrapped, WrappedKey, WrappingKey};
+pub use wrap::{NotUnwrapped, OtherPlanet, WrappedKey, WrappingKey};
 
 use crate::hash;
 use crate::ids::{OwnerId, PlanetId};
@@ -42,6 +42,7 @@ pub enum NotOpened {
 
 /// The key to one owner's data.
 pub struct DataKey {
+    planet: PlanetId,
     owner: OwnerId,
     secret: Secret,
     sealer: Sealer,
@@ -53,7 +54,7 @@ impl DataKey {
     pub fn new(planet: PlanetId, owner: OwnerId, secret: Secret) -> Self {
         let derive = |label: &[u8]| hash::derive(&secret, &planet.0, &[label, &owner.0]);
         let sealer = Sealer::new(&derive(b"mycel data salt v1"), &derive(b"mycel data key v1"));
-        Self { owner, secret, sealer }
+        Self { planet, owner, secret, sealer }
     }
 
     /// Whose data it opens.

@@ -11,13 +11,14 @@
 mod door;
 mod text;
 
-pub use door::{Door, Refused, Revoked};
+pub use door::{Admitted, Door, Refused, Revoked, Unsorted};
 pub use text::LeaseText;
 
 use crate::hash::{self, Digest32};
 use crate::ids::{AgentId, BlockRef, KeyId, Moment, PlanetId, RegionTag};
 use crate::keys::CellKey;
 use crate::wire::{Kind, Malformed, Reader, Writer, read_text};
+use std::fmt;
 use subtle::ConstantTimeEq;
 use vocab::{Millis, Slot};
 
@@ -98,8 +99,8 @@ impl Lease {
     /// which bounds the lists that every host keeps.
     pub const LONGEST: Millis = Millis::days(7);
 
-    /// Bytes of a lease: 111 that the code covers without its key's id, and
-    /// whole groups of three, so that its text has no bits to spare.
+    /// Bytes of a lease: 109 that the code covers, the code, and so a whole
+    /// number of groups of three: its text has no bits to spare.
     pub const LEN: usize = Self::BODY + Self::CODE;
     const BODY: usize = 2 + 16 + 8 + 8 + 1 + 8 + 32 + 2 + 8 + 8 + 16;
     const CODE: usize = 32;
@@ -147,14 +148,20 @@ impl Lease {
     }
 }
 
-/// A lease that was read and not yet believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A lease that was read and not yet believed. Debug does not show its code.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// What it says.
     pub lease: Lease,
     /// Under which key, it says.
     pub key: KeyId,
     bytes: [u8; Lease::LEN],
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("lease", &self.lease).field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Claim {

@@ -78,6 +78,10 @@ impl Head {
         let mut reader = Reader::new(bytes, Kind::Head)?;
         let head = Self { size: reader.u64()?, root: Node(reader.take()?) };
         reader.end()?;
+        // A tree of nothing has one root.
+        if head.size == 0 && head.root != Node::empty() {
+            return Err(Malformed::Field("a tree without leaves has another root"));
+        }
         Ok(head)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn run() {
     let agents: Vec<_> = (0..10_000u32)
         .map(|at| AgentId(std::array::from_fn(|byte| at.to_be_bytes().get(byte).copied().unwrap_or_default())))
         .collect();
-    let revoked = Revoked { keys: &[KeyId([0; 16])], agents: &agents };
+    let revoked = Revoked::new(&[KeyId([0; 16])], &agents).unwrap();
     let door = Door { planet, block, keys: &keys, revoked };
 
     let keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(&[3; 32]).unwrap();

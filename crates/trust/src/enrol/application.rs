@@ -8,8 +8,9 @@ use crate::wire::{self, Kind, Malformed, Reader, VERSION};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
-/// What an application says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an application says. Debug does not show its signature, nor what makes
+/// the invitation in it valid.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Application {
     /// The planet.
     pub planet: PlanetId,
@@ -21,6 +22,14 @@ pub struct Application {
     pub invitation: Option<Invitation>,
     /// The agent's, over all of it.
     pub signature: Signature,
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Application");
+        shown.field("agent", &self.agent).field("asked", &self.asked).field("invitation", &self.invitation);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// An application as it is sent.

@@ -10,8 +10,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serial(pub [u8; 16]);
 
-/// What an invitation says. Whoever holds it may use it, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an invitation says. Whoever holds it may use it, once; Debug therefore
+/// shows who invites and until when, and not what makes it valid.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Invitation {
     /// The planet.
     pub planet: PlanetId,
@@ -23,6 +24,13 @@ pub struct Invitation {
     pub inviter: AgentId,
     /// The inviter's, over all of it.
     pub signature: Signature,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Invitation");
+        shown.field("inviter", &self.inviter).field("expires", &self.expires).finish_non_exhaustive()
+    }
 }
 
 /// An invitation as it is handed over. Debug does not show it: whoever has it

@@ -6,7 +6,7 @@
 
 use super::DataKey;
 use super::sealer::{self, Sealer};
-use crate::ids::{KeyId, OwnerId, PlanetId};
+use crate::ids::{KeyId, OwnerId, PlanetId, RegionTag};
 use crate::keys::RegionalKey;
 use crate::secret::Secret;
 use crate::wire::{Kind, Malformed, Reader, Writer};
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 /// What a region wraps its owners' keys with.
 pub struct WrappingKey {
     planet: PlanetId,
+    region: RegionTag,
     id: KeyId,
     sealer: Sealer,
 }
@@ -34,29 +35,43 @@ pub enum NotUnwrapped {
     /// It is wrapped under another regional key.
     #[error("the owner's key is wrapped under key {0}")]
     OtherKey(KeyId),
+    /// It was to be wrapped again for another planet or region.
+    #[error("an owner's key is wrapped again for its own planet and region only")]
+    OtherPlace,
     /// It was changed, or is of another planet, region or owner; which is not said.
     #[error("the owner's key does not unwrap")]
     Sealed,
 }
+
+/// An owner's key was to be wrapped under another planet's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the owner's key is another planet's")]
+pub struct OtherPlanet;
 
 impl RegionalKey {
     /// What this region wraps its owners' keys with.
     #[must_use]
     pub fn wrapping(&self) -> WrappingKey {
         let sealer = Sealer::new(&self.derive(b"mycel wrap salt v1", &[]), &self.derive(b"mycel wrap key v1", &[]));
-        WrappingKey { planet: self.planet(), id: self.id(), sealer }
+        WrappingKey { planet: self.planet(), region: self.region(), id: self.id(), sealer }
     }
 }
 
 impl WrappingKey {
     /// Wraps an owner's key.
-    #[must_use]
-    pub fn wrap(&self, data_key: &DataKey) -> WrappedKey {
+    ///
+    /// # Errors
+    /// When the key is another planet's: it would unwrap to a key that opens
+    /// nothing.
+    pub fn wrap(&self, data_key: &DataKey) -> Result<WrappedKey, OtherPlanet> {
+        if data_key.planet != self.planet {
+            return Err(OtherPlanet);
+        }
         let mut wrapped = WrappedKey { owner: data_key.owner, key: self.id, sealed: [0; WrappedKey::SEALED] };
         // Thirty-two bytes are never too many.
         let sealed = self.sealer.seal(&[], &wrapped.bound(), data_key.secret.expose()).unwrap_or_default();
         wrapped.sealed.copy_from_slice(&sealed);
-        wrapped
+        Ok(wrapped)
     }
 
     /// Unwraps an owner's key.
@@ -78,9 +93,14 @@ impl WrappingKey {
     /// regional key is rotated without touching data.
     ///
     /// # Errors
-    /// When it was not wrapped with this key.
+    /// When it was not wrapped with this key, or `next` is another region's: to
+    /// move an owner to another region is a decision about residency, and is
+    /// made by unwrapping here and wrapping there.
     pub fn rewrap(&self, wrapped: &WrappedKey, next: &Self) -> Result<WrappedKey, NotUnwrapped> {
-        self.unwrap(wrapped).map(|data_key| next.wrap(&data_key))
+        if (self.planet, self.region) != (next.planet, next.region) {
+            return Err(NotUnwrapped::OtherPlace);
+        }
+        next.wrap(&self.unwrap(wrapped)?).map_err(|OtherPlanet| NotUnwrapped::OtherPlace)
     }
 }
 

@@ -11,25 +11,51 @@ use crate::keys::CellKey;
 use crate::wire::Malformed;
 use vocab::Slot;
 
-/// What was revoked. Both lists are sorted, and an entry can go once the
-/// longest lease has passed.
+/// What was revoked: regional keys and agents. A key stays revoked for as long
+/// as any host has it; an agent's entry can go once the longest lease that was
+/// issued to it has ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Revoked<'a> {
-    /// Regional keys.
-    pub keys: &'a [KeyId],
-    /// Agents.
-    pub agents: &'a [AgentId],
+    keys: &'a [KeyId],
+    agents: &'a [AgentId],
 }
 
-impl Revoked<'_> {
-    pub(crate) fn names_key(&self, key: KeyId) -> bool {
-        debug_assert!(self.keys.is_sorted(), "revoked keys are sorted");
+/// A list of what was revoked in which a search would miss entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what was revoked is not sorted, so some of it would not be found: sort it")]
+pub struct Unsorted;
+
+impl<'a> Revoked<'a> {
+    /// Sorted lists of what was revoked.
+    ///
+    /// # Errors
+    /// When one is not sorted: a search would then miss entries and open doors.
+    pub fn new(keys: &'a [KeyId], agents: &'a [AgentId]) -> Result<Self, Unsorted> {
+        if keys.is_sorted() && agents.is_sorted() { Ok(Self { keys, agents }) } else { Err(Unsorted) }
+    }
+
+    fn names_key(&self, key: KeyId) -> bool {
         self.keys.binary_search(&key).is_ok()
     }
 
-    pub(crate) fn names_agent(&self, agent: AgentId) -> bool {
-        debug_assert!(self.agents.is_sorted(), "revoked agents are sorted");
+    fn names_agent(&self, agent: AgentId) -> bool {
         self.agents.binary_search(&agent).is_ok()
+    }
+}
+
+/// A lease that a door has checked, with the key that it is under. Only a door
+/// makes one, so nothing can stand on a lease that nobody checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    lease: Lease,
+    key: KeyId,
+}
+
+impl Admitted {
+    /// What the lease says.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
     }
 }
 
@@ -115,7 +141,7 @@ impl Door<'_> {
     ///
     /// # Errors
     /// When the lease does not open that slot at that time.
-    pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Lease, Refused> {
+    pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Admitted, Refused> {
         let claim = Claim::read(text)?;
         let lease = claim.lease;
         if lease.planet != self.planet {
@@ -124,24 +150,33 @@ impl Door<'_> {
         if lease.block != self.block {
             return Err(Refused::WrongBlock { right: lease.block });
         }
-        let key = self.keys.iter().find(|key| key.id == claim.key && key.holds(self.block));
+        let key =
+            self.keys.iter().find(|key| key.id == claim.key && key.planet == self.planet && key.holds(self.block));
         let key = key.ok_or(Refused::UnknownKey(claim.key))?;
         if !claim.is_by(key) {
             return Err(Refused::Forged);
         }
-        if self.revoked.names_key(claim.key) {
-            return Err(Refused::KeyRevoked);
-        }
+        let admitted = Admitted { lease, key: claim.key };
         if lease.slot != slot {
             return Err(Refused::WrongSlot { right: lease.slot });
         }
-        self.still_admits(&lease, fencing, now)?;
-        Ok(lease)
+        self.still_admits(&admitted, fencing, now)?;
+        Ok(admitted)
     }
 
-    /// What can change about a lease that was admitted before: its agent, its
-    /// time, and who holds the slot.
-    pub(crate) fn still_admits(&self, lease: &Lease, fencing: u64, now: Moment) -> Result<(), Refused> {
+    /// What can change about a lease that was admitted before: the door that it
+    /// is shown at, its key, its agent, its time, and who holds the slot.
+    pub(crate) fn still_admits(&self, admitted: &Admitted, fencing: u64, now: Moment) -> Result<(), Refused> {
+        let Admitted { lease, key } = admitted;
+        if lease.planet != self.planet {
+            return Err(Refused::OtherPlanet);
+        }
+        if lease.block != self.block {
+            return Err(Refused::WrongBlock { right: lease.block });
+        }
+        if self.revoked.names_key(*key) {
+            return Err(Refused::KeyRevoked);
+        }
         if self.revoked.names_agent(lease.agent) {
             return Err(Refused::AgentRevoked);
         }

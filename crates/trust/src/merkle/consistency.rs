@@ -20,8 +20,9 @@ impl Consistency {
             return Err(BadProof);
         }
         if old.size == 0 || old.size == new.size {
-            let is_trivial = if old.size == 0 { old.root == Node::empty() } else { old.root == new.root };
-            return if is_trivial && self.path.is_empty() { Ok(()) } else { Err(BadProof) };
+            let begins = old.size > 0 || old.root == Node::empty();
+            let same = old.size < new.size || old.root == new.root;
+            return if begins && same && self.path.is_empty() { Ok(()) } else { Err(BadProof) };
         }
         // The first node is the largest complete subtree that the old tree ends
         // with; when that is all of it, it is the old root, and is left out.

@@ -12,6 +12,10 @@ pub struct Frontier {
     peaks: Vec<Node>,
 }
 
+/// As many leaves as a frontier is read with: so many more can be appended
+/// before the size would no longer fit that nobody lives to see it.
+const MOST_LEAVES: u64 = 1 << 62;
+
 impl Frontier {
     /// How many leaves there are.
     #[must_use]
@@ -53,7 +57,7 @@ impl Frontier {
     /// When it has not the one form of a frontier.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let (size, peaks) = read_proof(bytes, Kind::Frontier, LONGEST)?;
-        if peaks.len() == size.count_ones() as usize && size < u64::MAX {
+        if peaks.len() == size.count_ones() as usize && size <= MOST_LEAVES {
             Ok(Self { size, peaks })
         } else {
             Err(Malformed::Length(Kind::Frontier.what()))

@@ -14,7 +14,7 @@ use vocab::Millis;
 /// What the host of block 2,000 says to a text that is shown for slot 5.
 fn shown(text: &str) -> Result<Lease, Refused> {
     let keys = [cell_key(block(2_000))];
-    door(&keys).admit(text, slot(5), FENCING, NOW)
+    door(&keys).admit(text, slot(5), FENCING, NOW).map(|admitted| *admitted.lease())
 }
 
 fn valid() -> String {
@@ -181,7 +181,7 @@ fn an_envelope_moved_to_another_owner() {
     let elsewhere = DataKey::new(trust::PlanetId([0; 16]), alice, secret(11));
     assert_eq!(opened(&elsewhere, b"record 1"), Err(NotOpened::Sealed));
     // The owner's wrapped key under another owner's name.
-    let mut wrapped = regional().wrapping().wrap(&key).to_bytes();
+    let mut wrapped = regional().wrapping().wrap(&key).unwrap().to_bytes();
     wrapped[2..34].copy_from_slice(&mallory.0);
     let renamed = WrappedKey::from_bytes(&wrapped).unwrap();
     assert_eq!(regional().wrapping().unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);

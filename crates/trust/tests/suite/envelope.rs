@@ -4,7 +4,7 @@ use crate::world::{planet, region, regional, secret};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use trust::envelope::{DataKey, LARGEST, NotOpened, NotUnwrapped, OVERHEAD, TooLarge, WrappedKey};
-use trust::{Malformed, OwnerId, RegionalKey};
+use trust::{Malformed, OwnerId, PlanetId, RegionTag, RegionalKey};
 
 const OWNER: OwnerId = OwnerId([1; 32]);
 
@@ -32,7 +32,7 @@ fn what_differs_is_never_sealed_under_the_same_key() {
 fn a_new_regional_key_wraps_again_and_leaves_the_data_alone() {
     let envelope = key().seal(b"record 1", b"data").unwrap();
     let (old, next) = (regional().wrapping(), RegionalKey::new(planet(), region(), secret(2)).wrapping());
-    let wrapped = old.wrap(&key());
+    let wrapped = old.wrap(&key()).unwrap();
     let again = old.rewrap(&wrapped, &next).unwrap();
     assert_eq!(next.unwrap(&again).unwrap().open(b"record 1", &envelope).unwrap(), b"data");
     assert_eq!(old.unwrap(&again).unwrap_err(), NotUnwrapped::OtherKey(again.key()));
@@ -73,7 +73,7 @@ proptest! {
     fn a_wrapped_key_reads_as_it_was_written(owner in any::<[u8; 32]>(), byte in any::<u8>(), flipped in 0..8 * WrappedKey::LEN) {
         let wrapping = regional().wrapping();
         let data_key = DataKey::new(planet(), OwnerId(owner), secret(byte));
-        let wrapped = wrapping.wrap(&data_key);
+        let wrapped = wrapping.wrap(&data_key).unwrap();
         let mut bytes = wrapped.to_bytes();
         prop_assert_eq!(WrappedKey::from_bytes(&bytes), Ok(wrapped));
         let sealed = data_key.seal(b"", b"data").unwrap();
@@ -84,4 +84,15 @@ proptest! {
         prop_assert!(WrappedKey::from_bytes(&bytes[..WrappedKey::LEN - 1]).is_err());
         prop_assert!(WrappedKey::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
+}
+
+#[test]
+fn a_key_is_wrapped_for_its_own_planet_and_region_only() {
+    let other = |planet, region| RegionalKey::new(planet, region, secret(9)).wrapping();
+    let abroad = other(PlanetId([9; 16]), region());
+    assert!(abroad.wrap(&key()).is_err());
+    let here = regional().wrapping();
+    let wrapped = here.wrap(&key()).unwrap();
+    assert_eq!(here.rewrap(&wrapped, &abroad), Err(NotUnwrapped::OtherPlace));
+    assert_eq!(here.rewrap(&wrapped, &other(planet(), RegionTag::of("us-east-1"))), Err(NotUnwrapped::OtherPlace));
 }

@@ -11,7 +11,7 @@ fn a_lease_opens_its_slot_until_it_ends() {
     let keys = [cell_key(block(2_000))];
     let text = lease().issue(&keys[0]).unwrap();
     let door = door(&keys);
-    let at = |now: u64| door.admit(text.as_str(), slot(5), FENCING, Moment(now));
+    let at = |now: u64| door.admit(text.as_str(), slot(5), FENCING, Moment(now)).map(|admitted| *admitted.lease());
     assert_eq!(at(NOW.0 - 1), Err(Refused::NotYetValid { from: NOW }));
     assert_eq!(at(NOW.0), Ok(lease()));
     assert_eq!(at(NOW.0 + 3_599_999), Ok(lease()));
@@ -25,7 +25,7 @@ fn every_other_place_planet_and_key_is_refused() {
     let keys = [cell_key(block(2_000))];
     let admitted = |lease: Lease, door: &Door<'_>| {
         let key = cell_key(lease.block);
-        door.admit(lease.issue(&key).unwrap().as_str(), slot(5), FENCING, NOW)
+        door.admit(lease.issue(&key).unwrap().as_str(), slot(5), FENCING, NOW).map(|admitted| *admitted.lease())
     };
     let door = door(&keys);
     // Another block of the same cell, and one whose key this host has never seen.
@@ -38,7 +38,7 @@ fn every_other_place_planet_and_key_is_refused() {
     let other_planet = Door { planet: PlanetId([3; 16]), ..door };
     assert_eq!(admitted(lease(), &other_planet), Err(Refused::OtherPlanet));
     let (key, agent) = ([keys[0].id()], [agent(1)]);
-    let revoked = |keys, agents| Door { revoked: Revoked { keys, agents }, ..door };
+    let revoked = |keys, agents| Door { revoked: Revoked::new(keys, agents).unwrap(), ..door };
     assert_eq!(admitted(lease(), &revoked(&key, &[])), Err(Refused::KeyRevoked));
     assert_eq!(admitted(lease(), &revoked(&[], &agent)), Err(Refused::AgentRevoked));
     assert_eq!(admitted(lease(), &revoked(&[KeyId([0; 16])], &[AgentId([0; 32])])), Ok(lease()));
@@ -54,7 +54,10 @@ fn while_a_key_is_rotated_both_open() {
     let keys = [next.cell(block(2_000).cell()), cell_key(block(2_000))];
     for key in &keys {
         let text = lease().issue(key).unwrap();
-        assert_eq!(door(&keys).admit(text.as_str(), slot(5), FENCING, NOW), Ok(lease()));
+        assert_eq!(
+            door(&keys).admit(text.as_str(), slot(5), FENCING, NOW).map(|admitted| *admitted.lease()),
+            Ok(lease())
+        );
     }
     let old = lease().issue(&keys[1]).unwrap();
     let refused = door(&keys[..1]).admit(old.as_str(), slot(5), FENCING, NOW);
@@ -121,7 +124,7 @@ proptest! {
         prop_assert_eq!(claim.key, key.id());
         prop_assert_eq!(claim.text(), text);
         let door = Door { planet: lease.planet, block: lease.block, keys: &[key], revoked: Revoked::default() };
-        prop_assert_eq!(door.admit(text.as_str(), lease.slot, lease.fencing, lease.issued), Ok(lease));
+        prop_assert_eq!(door.admit(text.as_str(), lease.slot, lease.fencing, lease.issued).map(|admitted| *admitted.lease()), Ok(lease));
     }
 
     #[test]
@@ -146,4 +149,12 @@ fn another_form_of_the_same_bytes_is_no_lease() {
             assert!(matches!(Claim::read(&other), Err(Malformed::Length(_) | Malformed::Text)), "{other}");
         }
     }
+}
+
+#[test]
+fn a_list_of_revoked_that_is_out_of_order() {
+    let (one, two) = (agent(1).min(agent(2)), agent(1).max(agent(2)));
+    assert!(Revoked::new(&[], &[two, one]).is_err());
+    assert!(Revoked::new(&[KeyId([1; 16]), KeyId([0; 16])], &[]).is_err());
+    assert!(Revoked::new(&[KeyId([0; 16]), KeyId([1; 16])], &[one, two]).is_ok());
 }

@@ -230,3 +230,25 @@ proptest! {
         prop_assert!(ranges.iter().all(|range| range.verify(&leaves, &head).is_err()));
     }
 }
+
+#[test]
+fn two_heads_of_nothing_are_one() {
+    let (empty, forged) = (Head { size: 0, root: Node::empty() }, Head { size: 0, root: Node::leaf(b"x") });
+    let nothing = Consistency { path: Vec::new() };
+    assert!(nothing.verify(&empty, &empty).is_ok());
+    assert!(nothing.verify(&empty, &forged).is_err());
+    assert!(nothing.verify(&forged, &forged).is_err());
+    assert!(Head::from_bytes(&forged.to_bytes()).is_err());
+}
+
+#[test]
+fn a_frontier_near_the_end_of_numbers_is_not_read() {
+    let frontier = |size: u64| {
+        let mut bytes = vec![1, Frontier::default().to_bytes()[1]];
+        bytes.extend(size.to_be_bytes());
+        bytes.extend(vec![7; 32 * usize::try_from(size.count_ones()).unwrap()]);
+        Frontier::from_bytes(&bytes)
+    };
+    assert!(frontier(u64::MAX - 1).is_err());
+    assert!(frontier(1 << 62).is_ok());
+}

@@ -1,9 +1,10 @@
 //! No secret is in anything that can be printed.
 
-use crate::world::{NOW, block, cell_key, lease, planet, regional, secret, signer};
+use crate::world::{FENCING, NOW, block, cell_key, door, lease, planet, regional, secret, signer, slot};
 use trust::attach::{Challenge, Channel, Nonce};
 use trust::enrol::{Application, Invitation, Serial};
 use trust::envelope::DataKey;
+use trust::lease::Claim;
 use trust::{CellKey, OwnerId, RegionalKey, Secret};
 use zeroize::ZeroizeOnDrop;
 
@@ -24,6 +25,9 @@ fn debug_and_errors_show_no_secret() {
     assert!(shows("[1, 2, 3,\n 4, 5, 6, 7]", &[2, 3, 4, 5, 6, 7]), "the test can see");
     let key = cell_key(block(2_000));
     let text = lease().issue(&key).unwrap();
+    let keys = [cell_key(block(2_000))];
+    let admitted = door(&keys).admit(text.as_str(), slot(5), FENCING, NOW).unwrap();
+    let code = &text.as_str().as_bytes()[text.as_str().len() - 40..];
     let channel = Channel([0x5a; 32]);
     let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW);
     let application = Application::make(&signer(1), planet(), Some(invitation), NOW);
@@ -34,14 +38,16 @@ fn debug_and_errors_show_no_secret() {
         format!("{:#?} {:?}", secret(1), regional()),
         format!("{:#?} {:?}", key, signer(1)),
         format!("{text:?} {channel:?}"),
-        format!("{:#?}", Challenge::new(lease(), Nonce([0x33; 32]), channel, NOW)),
-        format!("{data_key:?} {:?} {:?}", regional().wrapping(), regional().wrapping().wrap(&data_key)),
+        format!("{:#?}", Challenge::new(admitted, Nonce([0x33; 32]), channel, NOW)),
+        format!("{admitted:?} {:#?}", Claim::read(text.as_str()).unwrap()),
+        format!("{invitation:?} {application:#?}"),
+        format!("{data_key:?} {:?} {:?}", regional().wrapping(), regional().wrapping().wrap(&data_key).unwrap()),
         format!("{opened:?} {opened}"),
         format!("{:?} {:?}", invitation.text(), application.text()),
     ];
     for printed in &printed {
         let invited = invitation.text();
-        let secrets: [&[u8]; 8] = [
+        let secrets: [&[u8]; 12] = [
             &[99; 32],
             &[98; 64],
             &[1; 32],
@@ -50,6 +56,11 @@ fn debug_and_errors_show_no_secret() {
             &channel.0,
             invited.as_str().as_bytes(),
             &[100; 32],
+            code,
+            // What makes an invitation or an application valid.
+            &invitation.serial.0,
+            &invitation.signature.0,
+            &application.signature.0,
         ];
         for secret in secrets {
             assert!(!shows(printed, secret), "{printed}");
