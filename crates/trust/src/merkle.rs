@@ -15,7 +15,7 @@ mod range;
 mod tree;
 
 pub use consistency::Consistency;
-pub use frontier::Frontier;
+pub use frontier::{Frontier, MOST_LEAVES};
 pub use inclusion::Inclusion;
 pub use range::Range;
 pub use tree::Tree;

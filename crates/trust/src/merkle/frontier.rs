@@ -14,7 +14,7 @@ pub struct Frontier {
 
 /// As many leaves as a frontier is read with: so many more can be appended
 /// before the size would no longer fit that nobody lives to see it.
-const MOST_LEAVES: u64 = 1 << 62;
+pub const MOST_LEAVES: u64 = 1 << 62;
 
 impl Frontier {
     /// How many leaves there are.
