@@ -10,12 +10,12 @@
 
 use crate::hash::Digest32;
 use crate::ids::Moment;
-use crate::lease::{Claim, Door, Lease, Refused};
+use crate::lease::{Admitted, Claim, Door, Lease, Refused, Rights};
 use crate::sign::{BadSignature, Domain, PublicKey, Signature, SigningKey};
 use crate::wire::Malformed;
 use std::fmt;
 use subtle::ConstantTimeEq;
-use vocab::Millis;
+use vocab::{Millis, Slot};
 
 /// How long an agent has to answer. Ten round trips around the Earth and time
 /// to spare; a nonce that waits longer is somebody collecting them.
@@ -87,7 +87,7 @@ pub fn answer(key: &SigningKey, lease: &str, nonce: &Nonce, channel: &Channel) -
 /// is answered once.
 #[derive(Debug)]
 pub struct Challenge {
-    lease: Lease,
+    admitted: Admitted,
     nonce: Nonce,
     channel: Channel,
     sent: Moment,
@@ -96,8 +96,8 @@ pub struct Challenge {
 impl Challenge {
     /// A challenge to whoever showed an admitted lease on a channel.
     #[must_use]
-    pub const fn new(admitted: Lease, nonce: Nonce, channel: Channel, now: Moment) -> Self {
-        Self { lease: admitted, nonce, channel, sent: now }
+    pub const fn new(admitted: Admitted, nonce: Nonce, channel: Channel, now: Moment) -> Self {
+        Self { admitted, nonce, channel, sent: now }
     }
 
     /// What the agent is sent.
@@ -115,17 +115,18 @@ impl Challenge {
             return Err(NotAttached::TooLate);
         }
         let refused = |_: BadSignature| NotAttached::Proof;
-        let key = PublicKey::new(self.lease.agent).map_err(refused)?;
-        let message = message(&self.nonce, &self.lease.digest(), &self.channel);
+        let lease = self.admitted.lease();
+        let key = PublicKey::new(lease.agent).map_err(refused)?;
+        let message = message(&self.nonce, &lease.digest(), &self.channel);
         key.verify(Domain::ATTACH, &message, answer).map_err(refused)?;
-        Ok(Session { lease: self.lease, channel: self.channel })
+        Ok(Session { admitted: self.admitted, channel: self.channel })
     }
 }
 
 /// An agent that is attached: what comes on its channel is its own.
 #[derive(Debug)]
 pub struct Session {
-    lease: Lease,
+    admitted: Admitted,
     channel: Channel,
 }
 
@@ -135,7 +136,7 @@ pub enum NotOn {
     /// It came on another channel than the one that was attached.
     #[error("this is not the channel that was attached: attach again")]
     OtherChannel,
-    /// The lease no longer holds.
+    /// The lease does not hold here and now, or not for this.
     #[error(transparent)]
     Lease(#[from] Refused),
 }
@@ -144,18 +145,30 @@ impl Session {
     /// The lease that it stands on.
     #[must_use]
     pub const fn lease(&self) -> &Lease {
-        &self.lease
+        self.admitted.lease()
     }
 
-    /// Whether an op that came on a channel is this agent's, now.
+    /// Whether an op that came on a channel for a slot of the door's block is
+    /// this agent's, now, and within its rights. `fencing` is the slot's
+    /// present assignment.
     ///
     /// # Errors
-    /// When it came on another channel, or the lease no longer holds.
-    pub fn admit(&self, channel: &Channel, door: &Door<'_>, fencing: u64, now: Moment) -> Result<&Lease, NotOn> {
+    /// When it came on another channel, or the lease does not hold for that
+    /// slot at that door, or gives less than the op needs.
+    pub fn admit(
+        &self,
+        channel: &Channel,
+        door: &Door<'_>,
+        slot: Slot,
+        fencing: u64,
+        needs: Rights,
+        now: Moment,
+    ) -> Result<&Lease, NotOn> {
         if *channel != self.channel {
             return Err(NotOn::OtherChannel);
         }
-        door.still_admits(&self.lease, fencing, now)?;
-        Ok(&self.lease)
+        door.still_admits(&self.admitted, slot, fencing, now)?;
+        self.admitted.allows(needs)?;
+        Ok(self.lease())
     }
 }

@@ -7,6 +7,7 @@
 
 use super::{Application, Invitation, Policy, Quota, Serial};
 use crate::ids::{AgentId, Moment, PlanetId};
+use crate::sorted::Sorted;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vocab::Millis;
@@ -152,7 +153,9 @@ impl Book {
                 application.verify().map_err(|_| Refused::Signature)?;
             }
             Policy::Keys(agents) => {
-                agents.binary_search(&application.agent).map_err(|_| Refused::NotListed)?;
+                if !agents.contains(&application.agent) {
+                    return Err(Refused::NotListed);
+                }
                 application.verify().map_err(|_| Refused::Signature)?;
             }
             Policy::Invitation(inviters) => {
@@ -172,7 +175,7 @@ impl Book {
     fn check(
         &mut self,
         invitation: &Invitation,
-        inviters: &[AgentId],
+        inviters: &Sorted<AgentId>,
         planet: PlanetId,
         now: Moment,
     ) -> Result<(), Refused> {
@@ -182,7 +185,9 @@ impl Book {
         if now >= invitation.expires || invitation.expires.since(now) > LONGEST {
             return Err(Refused::Ended);
         }
-        inviters.binary_search(&invitation.inviter).map_err(|_| Refused::Inviter)?;
+        if !inviters.contains(&invitation.inviter) {
+            return Err(Refused::Inviter);
+        }
         if self.used.contains_key(&(invitation.inviter, invitation.serial)) {
             return Err(Refused::Used);
         }

@@ -5,32 +5,26 @@
 //! block's key. What the host knows (who holds the slot, who was revoked) is
 //! told to nobody without an authentic lease.
 
-use super::{Claim, Lease};
+use super::{Claim, Lease, Rights};
 use crate::ids::{AgentId, BlockRef, KeyId, Moment, PlanetId};
 use crate::keys::CellKey;
+use crate::sorted::Sorted;
 use crate::wire::Malformed;
 use vocab::Slot;
 
-/// What was revoked. Both lists are sorted, and an entry can go once the
-/// longest lease has passed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Revoked<'a> {
+/// What was revoked. An agent's entry can go once the longest lease has
+/// passed; a key's, once no door has that key any more as well.
+#[derive(Debug, Clone, Default)]
+pub struct Revoked {
     /// Regional keys.
-    pub keys: &'a [KeyId],
+    pub keys: Sorted<KeyId>,
     /// Agents.
-    pub agents: &'a [AgentId],
+    pub agents: Sorted<AgentId>,
 }
 
-impl Revoked<'_> {
-    pub(crate) fn names_key(&self, key: KeyId) -> bool {
-        debug_assert!(self.keys.is_sorted(), "revoked keys are sorted");
-        self.keys.binary_search(&key).is_ok()
-    }
-
-    pub(crate) fn names_agent(&self, agent: AgentId) -> bool {
-        debug_assert!(self.agents.is_sorted(), "revoked agents are sorted");
-        self.agents.binary_search(&agent).is_ok()
-    }
+impl Revoked {
+    /// Nothing was revoked.
+    pub const NOTHING: Self = Self { keys: Sorted::NONE, agents: Sorted::NONE };
 }
 
 /// One block, as the host in front of it knows it.
@@ -44,7 +38,7 @@ pub struct Door<'a> {
     /// one before.
     pub keys: &'a [CellKey],
     /// What was revoked.
-    pub revoked: Revoked<'a>,
+    pub revoked: &'a Revoked,
 }
 
 /// Why a lease does not open the slot.
@@ -98,6 +92,9 @@ pub enum Refused {
     /// It comes from an assignment that this copy of the chain has not seen.
     #[error("this host has not yet seen the assignment that the lease is from: try again")]
     Ahead,
+    /// It does not give the right that was asked for.
+    #[error("the lease does not give the right to do this")]
+    NoRight,
 }
 
 impl Refused {
@@ -108,6 +105,32 @@ impl Refused {
     }
 }
 
+/// A lease that a door has admitted. There is no other way to one, so whoever
+/// is handed it need not ask whether its code was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    lease: Lease,
+    key: KeyId,
+}
+
+impl Admitted {
+    /// What the lease says.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The key that it is under.
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
+    pub(crate) const fn allows(&self, needs: Rights) -> Result<(), Refused> {
+        if self.lease.rights.include(needs) { Ok(()) } else { Err(Refused::NoRight) }
+    }
+}
+
 impl Door<'_> {
     /// Checks a lease for a slot of this block, whose present assignment is
     /// `fencing`. It allocates nothing and looks nothing up but two sorted
@@ -115,34 +138,49 @@ impl Door<'_> {
     ///
     /// # Errors
     /// When the lease does not open that slot at that time.
-    pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Lease, Refused> {
+    pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Admitted, Refused> {
         let claim = Claim::read(text)?;
-        let lease = claim.lease;
+        self.is_the_place_of(&claim.lease)?;
+        let fits = |key: &&CellKey| key.id == claim.key && key.planet == self.planet && key.holds(self.block);
+        let key = self.keys.iter().find(fits);
+        let key = key.ok_or(Refused::UnknownKey(claim.key))?;
+        if !claim.is_by(key) {
+            return Err(Refused::Forged);
+        }
+        let admitted = Admitted { lease: claim.lease, key: claim.key };
+        self.still_admits(&admitted, slot, fencing, now)?;
+        Ok(admitted)
+    }
+
+    fn is_the_place_of(&self, lease: &Lease) -> Result<(), Refused> {
         if lease.planet != self.planet {
             return Err(Refused::OtherPlanet);
         }
         if lease.block != self.block {
             return Err(Refused::WrongBlock { right: lease.block });
         }
-        let key = self.keys.iter().find(|key| key.id == claim.key && key.holds(self.block));
-        let key = key.ok_or(Refused::UnknownKey(claim.key))?;
-        if !claim.is_by(key) {
-            return Err(Refused::Forged);
-        }
-        if self.revoked.names_key(claim.key) {
+        Ok(())
+    }
+
+    /// All but the form and the code, which cannot change: a lease that was
+    /// admitted before may come to another door, or another slot, or after it
+    /// ended, or after its key or its agent was revoked.
+    pub(crate) fn still_admits(
+        &self,
+        admitted: &Admitted,
+        slot: Slot,
+        fencing: u64,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let lease = &admitted.lease;
+        self.is_the_place_of(lease)?;
+        if self.revoked.keys.contains(&admitted.key) {
             return Err(Refused::KeyRevoked);
         }
         if lease.slot != slot {
             return Err(Refused::WrongSlot { right: lease.slot });
         }
-        self.still_admits(&lease, fencing, now)?;
-        Ok(lease)
-    }
-
-    /// What can change about a lease that was admitted before: its agent, its
-    /// time, and who holds the slot.
-    pub(crate) fn still_admits(&self, lease: &Lease, fencing: u64, now: Moment) -> Result<(), Refused> {
-        if self.revoked.names_agent(lease.agent) {
+        if self.revoked.agents.contains(&lease.agent) {
             return Err(Refused::AgentRevoked);
         }
         if now < lease.issued {

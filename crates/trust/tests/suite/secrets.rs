@@ -1,6 +1,6 @@
 //! No secret is in anything that can be printed.
 
-use crate::world::{NOW, block, cell_key, lease, planet, regional, secret, signer};
+use crate::world::{FENCING, NOW, block, cell_key, door, lease, planet, regional, secret, signer, slot};
 use trust::attach::{Challenge, Channel, Nonce};
 use trust::enrol::{Application, Invitation, Serial};
 use trust::envelope::DataKey;
@@ -23,7 +23,9 @@ fn shows(printed: &str, secret: &[u8]) -> bool {
 fn debug_and_errors_show_no_secret() {
     assert!(shows("[1, 2, 3,\n 4, 5, 6, 7]", &[2, 3, 4, 5, 6, 7]), "the test can see");
     let key = cell_key(block(2_000));
-    let text = lease().issue(&key).unwrap();
+    let text = lease().issue(&key, NOW).unwrap();
+    let keys = [cell_key(block(2_000))];
+    let admitted = door(&keys).admit(text.as_str(), slot(5), FENCING, NOW).unwrap();
     let channel = Channel([0x5a; 32]);
     let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW);
     let application = Application::make(&signer(1), planet(), Some(invitation), NOW);
@@ -34,7 +36,7 @@ fn debug_and_errors_show_no_secret() {
         format!("{:#?} {:?}", secret(1), regional()),
         format!("{:#?} {:?}", key, signer(1)),
         format!("{text:?} {channel:?}"),
-        format!("{:#?}", Challenge::new(lease(), Nonce([0x33; 32]), channel, NOW)),
+        format!("{:#?}", Challenge::new(admitted, Nonce([0x33; 32]), channel, NOW)),
         format!("{data_key:?} {:?} {:?}", regional().wrapping(), regional().wrapping().wrap(&data_key)),
         format!("{opened:?} {opened}"),
         format!("{:?} {:?}", invitation.text(), application.text()),
