@@ -18,6 +18,7 @@ use crate::hash::{self, Digest32};
 use crate::ids::{AgentId, BlockRef, KeyId, Moment, PlanetId, RegionTag};
 use crate::keys::CellKey;
 use crate::wire::{Kind, Malformed, Reader, Writer, read_text};
+use std::fmt;
 use subtle::ConstantTimeEq;
 use vocab::{Millis, Slot};
 
@@ -154,14 +155,20 @@ impl Lease {
     }
 }
 
-/// A lease that was read and not yet believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A lease that was read and not yet believed. Debug does not show its bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// What it says.
     pub lease: Lease,
     /// Under which key, it says.
     pub key: KeyId,
     bytes: [u8; Lease::LEN],
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("lease", &self.lease).field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Claim {

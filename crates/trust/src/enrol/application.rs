@@ -8,8 +8,8 @@ use crate::wire::{self, Kind, Malformed, Reader, VERSION};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
-/// What an application says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an application says. Debug does not show the signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Application {
     /// The planet.
     pub planet: PlanetId,
@@ -38,6 +38,17 @@ impl ApplicationText {
 impl fmt::Debug for ApplicationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApplicationText(not shown)")
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("planet", &self.planet)
+            .field("agent", &self.agent)
+            .field("asked", &self.asked)
+            .field("invitation", &self.invitation)
+            .finish_non_exhaustive()
     }
 }
 

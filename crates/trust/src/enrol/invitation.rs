@@ -7,11 +7,18 @@ use crate::wire::{self, Kind, Malformed, Reader, Writer};
 use std::fmt;
 
 /// What tells an invitation from every other: 128 bits of the inviter's entropy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serial(pub [u8; 16]);
 
-/// What an invitation says. Whoever holds it may use it, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Serial(not shown)")
+    }
+}
+
+/// What an invitation says. Whoever holds it may use it, once, so Debug shows
+/// neither its serial nor its signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Invitation {
     /// The planet.
     pub planet: PlanetId,
@@ -41,6 +48,16 @@ impl InvitationText {
 impl fmt::Debug for InvitationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InvitationText(not shown)")
+    }
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation")
+            .field("planet", &self.planet)
+            .field("expires", &self.expires)
+            .field("inviter", &self.inviter)
+            .finish_non_exhaustive()
     }
 }
 

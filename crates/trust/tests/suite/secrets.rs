@@ -27,7 +27,7 @@ fn debug_and_errors_show_no_secret() {
     let keys = [cell_key(block(2_000))];
     let admitted = door(&keys).admit(text.as_str(), slot(5), FENCING, NOW).unwrap();
     let channel = Channel([0x5a; 32]);
-    let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW);
+    let invitation = Invitation::issue(&signer(100), planet(), Serial([0x6b; 16]), NOW);
     let application = Application::make(&signer(1), planet(), Some(invitation), NOW);
     let data_key = DataKey::new(planet(), OwnerId([0x77; 32]), secret(99));
     let other = DataKey::new(planet(), OwnerId([0x77; 32]), secret(100));
@@ -40,10 +40,12 @@ fn debug_and_errors_show_no_secret() {
         format!("{data_key:?} {:?} {:?}", regional().wrapping(), regional().wrapping().wrap(&data_key)),
         format!("{opened:?} {opened}"),
         format!("{:?} {:?}", invitation.text(), application.text()),
+        format!("{invitation:#?} {application:#?}"),
+        format!("{:?} {admitted:?}", trust::lease::Claim::read(text.as_str()).unwrap()),
     ];
     for printed in &printed {
         let invited = invitation.text();
-        let secrets: [&[u8]; 8] = [
+        let secrets: [&[u8]; 11] = [
             &[99; 32],
             &[98; 64],
             &[1; 32],
@@ -52,6 +54,9 @@ fn debug_and_errors_show_no_secret() {
             &channel.0,
             invited.as_str().as_bytes(),
             &[100; 32],
+            &[0x6b; 16],
+            &invitation.signature.0,
+            &application.signature.0,
         ];
         for secret in secrets {
             assert!(!shows(printed, secret), "{printed}");
