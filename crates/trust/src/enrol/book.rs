@@ -61,7 +61,7 @@ pub enum Refused {
     /// The invitation has ended, or would last longer than one can.
     #[error("the invitation is not valid at this time")]
     Ended,
-    /// It was used before.
+    /// Another agent has used it.
     #[error("the invitation has been used")]
     Used,
     /// The policy lists who may enrol, and this agent is not listed.
@@ -96,6 +96,8 @@ pub struct Used {
     pub inviter: AgentId,
     /// Which of the inviter's invitations.
     pub serial: Serial,
+    /// By whom: an agent that lost the answer is given it again.
+    pub agent: AgentId,
     /// It can be forgotten from here on.
     pub expires: Moment,
 }
@@ -117,7 +119,7 @@ const SWEEP: Millis = Millis::seconds(1);
 /// reaches: a planet has one.
 #[derive(Debug, Default)]
 pub struct Book {
-    used: BTreeMap<(AgentId, Serial), Moment>,
+    used: BTreeMap<(AgentId, Serial), Used>,
     sources: BTreeMap<Source, Window>,
     swept: Option<Moment>,
 }
@@ -125,7 +127,7 @@ pub struct Book {
 impl Book {
     /// Writes an invitation into a book that is being read back.
     pub fn remember(&mut self, used: Used) {
-        self.used.insert((used.inviter, used.serial), used.expires);
+        self.used.insert((used.inviter, used.serial), used);
     }
 
     /// Enrols an agent, or says why not.
@@ -160,11 +162,11 @@ impl Book {
             }
             Policy::Invitation(inviters) => {
                 let invitation = application.invitation.as_ref().ok_or(Refused::NotInvited)?;
-                self.check(invitation, inviters, planet, now)?;
+                self.check(invitation, application.agent, inviters, planet, now)?;
                 application.verify().map_err(|_| Refused::Signature)?;
                 // Last, so that nothing that is refused uses it up.
                 let Invitation { inviter, serial, expires, .. } = *invitation;
-                let spent = Used { inviter, serial, expires };
+                let spent = Used { inviter, serial, agent: application.agent, expires };
                 self.remember(spent);
                 used = Some(spent);
             }
@@ -175,6 +177,7 @@ impl Book {
     fn check(
         &mut self,
         invitation: &Invitation,
+        agent: AgentId,
         inviters: &Sorted<AgentId>,
         planet: PlanetId,
         now: Moment,
@@ -188,11 +191,13 @@ impl Book {
         if !inviters.contains(&invitation.inviter) {
             return Err(Refused::Inviter);
         }
-        if self.used.contains_key(&(invitation.inviter, invitation.serial)) {
-            return Err(Refused::Used);
+        match self.used.get(&(invitation.inviter, invitation.serial)) {
+            Some(used) if used.agent != agent => return Err(Refused::Used),
+            Some(_) => return invitation.verify().map_err(|_| Refused::Inviter),
+            None => {}
         }
         if self.used.len() >= MOST_USED && self.may_sweep(now) {
-            self.used.retain(|_, expires| now < *expires);
+            self.used.retain(|_, used| now < used.expires);
         }
         if self.used.len() >= MOST_USED {
             return Err(Refused::Busy { retry: FRESH });

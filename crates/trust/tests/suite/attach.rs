@@ -2,6 +2,8 @@
 //! channel where that was proved.
 
 use crate::world::{FENCING, NOW, block, cell_key, door, lease, signer, slot};
+use base64ct::Encoding;
+use sha2::{Digest, Sha256};
 use trust::Moment;
 use trust::attach::{Challenge, Channel, Nonce, NotAttached, NotOn, PATIENCE, answer};
 use trust::lease::{Admitted, Door, Lease, Refused, Revoked, Rights};
@@ -93,7 +95,19 @@ fn a_stolen_lease_without_its_agents_key() {
     assert_eq!(answer(&thief, stolen.as_str(), &NONCE, &CHANNEL), Err(NotAttached::OtherAgent));
     // A thief does not use our function: it signs the right bytes with its own key, or others.
     let waiting = || Challenge::new(admitted, NONCE, CHANNEL, NOW);
-    let forgeries = [thief.sign(Domain::ATTACH, &[0; 96]), Signature([0; 64]), Signature([0xff; 64])];
+    let mut bytes = [0; Lease::LEN];
+    base64ct::Base64UrlUnpadded::decode(stolen.as_str(), &mut bytes).unwrap();
+    bytes[Lease::LEN - 48..].fill(0);
+    let digest = Sha256::digest([b"mycel lease digest v1", &bytes[..]].concat());
+    let message = [&NONCE.0[..], &digest[..], &CHANNEL.0[..]].concat();
+    // They are the right bytes: the agent signs the same.
+    assert_eq!(signer(1).sign(Domain::ATTACH, &message), proof());
+    let forgeries = [
+        thief.sign(Domain::ATTACH, &message),
+        thief.sign(Domain::ATTACH, &[0; 96]),
+        Signature([0; 64]),
+        Signature([0xff; 64]),
+    ];
     for forged in forgeries {
         assert_eq!(waiting().check(&forged, NOW).unwrap_err(), NotAttached::Proof);
     }
