@@ -3,7 +3,10 @@
 //!
 //! An application costs a signature check, so what is cheap to refuse (another
 //! planet, a stale application, a source that is over its quota) is refused
-//! first, and a source is charged for every signature that is checked for it.
+//! first. Under an open policy a source is charged for every signature that is
+//! checked for it; the other two charge nobody, and whoever serves them has to
+//! limit requests. The book does not know who is enrolled: an application that
+//! is shown again while it is fresh is accepted again.
 
 use super::{Application, Invitation, Policy, Quota, Serial};
 use crate::ids::{AgentId, Moment, PlanetId};
