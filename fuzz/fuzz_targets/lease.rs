@@ -2,7 +2,7 @@
 //! nothing without its key.
 #![no_main]
 
-use trust::lease::{Claim, Door, LeaseText};
+use trust::lease::{Claim, Door, LeaseText, Revoked};
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -23,6 +23,6 @@ fn read(text: &str) {
     let lease = claim.lease;
     let secret = trust::Secret::take(&mut [7; 32]);
     let keys = [trust::CellKey::new(lease.planet, lease.block.region, lease.block.cell(), claim.key, secret)];
-    let door = Door { planet: lease.planet, block: lease.block, keys: &keys, revoked: Default::default() };
+    let door = Door { planet: lease.planet, block: lease.block, keys: &keys, revoked: &Revoked::NOTHING };
     assert!(door.admit(text, lease.slot, lease.fencing, lease.issued).is_err());
 }

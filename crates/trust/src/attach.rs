@@ -15,7 +15,7 @@ use crate::sign::{BadSignature, Domain, PublicKey, Signature, SigningKey};
 use crate::wire::Malformed;
 use std::fmt;
 use subtle::ConstantTimeEq;
-use vocab::Millis;
+use vocab::{Millis, Slot};
 
 /// How long an agent has to answer. Ten round trips around the Earth and time
 /// to spare; a nonce that waits longer is somebody collecting them.
@@ -115,8 +115,9 @@ impl Challenge {
             return Err(NotAttached::TooLate);
         }
         let refused = |_: BadSignature| NotAttached::Proof;
-        let key = PublicKey::new(self.admitted.lease().agent).map_err(refused)?;
-        let message = message(&self.nonce, &self.admitted.lease().digest(), &self.channel);
+        let lease = self.admitted.lease();
+        let key = PublicKey::new(lease.agent).map_err(refused)?;
+        let message = message(&self.nonce, &lease.digest(), &self.channel);
         key.verify(Domain::ATTACH, &message, answer).map_err(refused)?;
         Ok(Session { admitted: self.admitted, channel: self.channel })
     }
@@ -135,10 +136,7 @@ pub enum NotOn {
     /// It came on another channel than the one that was attached.
     #[error("this is not the channel that was attached: attach again")]
     OtherChannel,
-    /// The lease does not give the right that the op needs.
-    #[error("the lease does not give the right that this needs")]
-    NoRight,
-    /// The lease no longer holds.
+    /// The lease does not hold here and now, or not for this.
     #[error(transparent)]
     Lease(#[from] Refused),
 }
@@ -150,26 +148,27 @@ impl Session {
         self.admitted.lease()
     }
 
-    /// Whether an op that came on a channel and needs some rights is this
-    /// agent's, now and at this door. `fencing` is the present assignment of the
-    /// lease's slot.
+    /// Whether an op that came on a channel for a slot of the door's block is
+    /// this agent's, now, and within its rights. `fencing` is the slot's
+    /// present assignment.
     ///
     /// # Errors
-    /// When it came on another channel, the lease no longer holds here, or gives
-    /// less than is needed.
+    /// When it came on another channel, or the lease does not hold for that
+    /// slot at that door, or gives less than the op needs.
     pub fn admit(
         &self,
         channel: &Channel,
         door: &Door<'_>,
-        needs: Rights,
+        slot: Slot,
         fencing: u64,
+        needs: Rights,
         now: Moment,
     ) -> Result<&Lease, NotOn> {
         if *channel != self.channel {
             return Err(NotOn::OtherChannel);
         }
-        door.still_admits(&self.admitted, fencing, now)?;
-        let lease = self.admitted.lease();
-        if lease.rights.include(needs) { Ok(lease) } else { Err(NotOn::NoRight) }
+        door.still_admits(&self.admitted, slot, fencing, now)?;
+        self.admitted.allows(needs)?;
+        Ok(self.lease())
     }
 }

@@ -13,6 +13,7 @@ pub use book::{Book, Enrolled, FRESH, LONGEST, MOST_SOURCES, MOST_USED, Refused,
 pub use invitation::{Invitation, InvitationText, Serial};
 
 use crate::ids::AgentId;
+use crate::sorted::Sorted;
 use vocab::Millis;
 
 /// Who may enrol.
@@ -20,10 +21,10 @@ use vocab::Millis;
 pub enum Policy {
     /// Anybody, and so many of each source.
     Open(Quota),
-    /// Whoever holds an invitation of one of these, sorted.
-    Invitation(Vec<AgentId>),
-    /// These agents, sorted.
-    Keys(Vec<AgentId>),
+    /// Whoever holds an invitation of one of these.
+    Invitation(Sorted<AgentId>),
+    /// These agents.
+    Keys(Sorted<AgentId>),
 }
 
 /// How many agents one source may enrol, in how much time.

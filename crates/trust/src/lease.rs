@@ -5,13 +5,13 @@
 //! no allocation. The code proves who issued it; that the one who shows it is
 //! its agent is proved when attaching (`crate::attach`).
 //!
-//! HMAC-SHA256 and not BLAKE3: on 108 bytes both take about 0.1 µs, Merkle
+//! HMAC-SHA256 and not BLAKE3: on 109 bytes both take about 0.1 µs, Merkle
 //! trees need SHA-256 anyway, and hardware key stores compute HMAC-SHA256.
 
 mod door;
 mod text;
 
-pub use door::{Admitted, Door, Refused, Revoked, Unsorted};
+pub use door::{Admitted, Door, Refused, Revoked};
 pub use text::LeaseText;
 
 use crate::hash::{self, Digest32};
@@ -92,6 +92,9 @@ pub enum NotIssued {
     /// It would end before it begins, or last too long.
     #[error("a lease lasts more than nothing and at most {}", Lease::LONGEST)]
     Length,
+    /// It would end later than the longest lease that begins now.
+    #[error("a lease ends at most {} from now", Lease::LONGEST)]
+    PostDated,
 }
 
 impl Lease {
@@ -99,22 +102,26 @@ impl Lease {
     /// which bounds the lists that every host keeps.
     pub const LONGEST: Millis = Millis::days(7);
 
-    /// Bytes of a lease: 109 that the code covers, the code, and so a whole
-    /// number of groups of three: its text has no bits to spare.
+    /// Bytes of a lease: 109 that the code covers, with its key's id, and
+    /// whole groups of three, so that its text has no bits to spare.
     pub const LEN: usize = Self::BODY + Self::CODE;
     const BODY: usize = 2 + 16 + 8 + 8 + 1 + 8 + 32 + 2 + 8 + 8 + 16;
     const CODE: usize = 32;
 
-    /// Issues the lease under the key of its cell.
+    /// Issues the lease under the key of its cell. It may begin later than
+    /// now, and yet ends before what is revoked now is forgotten.
     ///
     /// # Errors
     /// When the key is another cell's, or the times make no sense.
-    pub fn issue(&self, key: &CellKey) -> Result<LeaseText, NotIssued> {
+    pub fn issue(&self, key: &CellKey, now: Moment) -> Result<LeaseText, NotIssued> {
         if self.planet != key.planet || !key.holds(self.block) {
             return Err(NotIssued::OtherCell);
         }
         if !self.lasts_sensibly() {
             return Err(NotIssued::Length);
+        }
+        if self.expires > now.after(Self::LONGEST) {
+            return Err(NotIssued::PostDated);
         }
         let mut bytes = self.write(key.id);
         let code = hash::code(&key.keyed, &[&bytes[..Self::BODY]]);
@@ -148,7 +155,7 @@ impl Lease {
     }
 }
 
-/// A lease that was read and not yet believed. Debug does not show its code.
+/// A lease that was read and not yet believed. Debug does not show its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// What it says.

@@ -21,8 +21,10 @@ pub mod lease;
 pub mod merkle;
 pub mod rotation;
 pub mod sign;
+mod sorted;
 
 pub use ids::{AgentId, BlockRef, KeyId, Moment, OwnerId, PlanetId, RegionTag};
 pub use keys::{CellKey, RegionalKey};
 pub use secret::Secret;
+pub use sorted::Sorted;
 pub use wire::Malformed;

@@ -14,8 +14,9 @@
 //! Canonical encodings, because a key is a name and one agent has one. No small
 //! order, because such a key has signed everything.
 //!
-//! A point with a part of small order beside a large one is accepted. Whoever
-//! can make one knows the secret, so it is another key of the same agent.
+//! A key with a part of small order beside a large one is refused as well: one
+//! secret would have eight such names. A commitment may have such a part; only
+//! whoever has the secret can make it.
 //!
 //! The curve is curve25519-dalek's; the equation is here, because no crate that
 //! is as fast has this rule for both (docs/decisions/0010-cryptography.md).
@@ -76,8 +77,9 @@ const HOUSE: &[u8] = b"mycel signed v1";
 /// Why a signature or a key was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSignature {
-    /// The key is no key: not canonical, not on the curve, or of small order.
-    #[error("the public key is not a canonical Ed25519 key of large order")]
+    /// The key is no key: not canonical, not on the curve, or of small or mixed
+    /// order.
+    #[error("the public key is not a canonical Ed25519 key of prime order")]
     Key,
     /// The signature is not this key's for this message.
     #[error("the signature does not hold")]
@@ -151,12 +153,17 @@ impl PublicKey {
     /// The key that an agent's name is.
     ///
     /// # Errors
-    /// When it is no canonical key of large order.
+    /// When it is no canonical key of prime order.
     pub fn new(id: AgentId) -> Result<Self, BadSignature> {
         if !is_canonical_and_large(&id.0) {
             return Err(BadSignature::Key);
         }
         let point = CompressedEdwardsY(id.0).decompress().ok_or(BadSignature::Key)?;
+        // Once for each key, and as long as one check: without it one secret
+        // would have eight names.
+        if !point.is_torsion_free() {
+            return Err(BadSignature::Key);
+        }
         Ok(Self { id, minus: -point })
     }
 

@@ -16,13 +16,12 @@ pub(crate) fn run() {
     let rights = Rights::OPERATE;
     let agent = AgentId([4; 32]);
     let lease = Lease { planet, block, slot, fencing: 7, agent, rights, issued: now, expires: Moment(9_000) };
-    let text = lease.issue(&keys[0]).unwrap();
+    let text = lease.issue(&keys[0], now).unwrap();
     // A list as long as a bad week would leave it.
-    let agents: Vec<_> = (0..10_000u32)
-        .map(|at| AgentId(std::array::from_fn(|byte| at.to_be_bytes().get(byte).copied().unwrap_or_default())))
-        .collect();
-    let revoked = Revoked::new(&[KeyId([0; 16])], &agents).unwrap();
-    let door = Door { planet, block, keys: &keys, revoked };
+    let agents = (0..10_000u32)
+        .map(|at| AgentId(std::array::from_fn(|byte| at.to_be_bytes().get(byte).copied().unwrap_or_default())));
+    let revoked = Revoked { keys: [KeyId([0; 16])].into_iter().collect(), agents: agents.into_iter().collect() };
+    let door = Door { planet, block, keys: &keys, revoked: &revoked };
 
     let keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(&[3; 32]).unwrap();
     let body = [5u8; Lease::LEN - 32];
@@ -35,6 +34,6 @@ pub(crate) fn run() {
         },
     );
     at_most("lease: verify", 1e3, verify, Some(("HMAC-SHA256 of 109 bytes", raw)));
-    plain("lease: issue", many(|| assert!(black_box(lease.issue(&keys[0])).is_ok())));
+    plain("lease: issue", many(|| assert!(black_box(lease.issue(&keys[0], now)).is_ok())));
     println!("{:44} {:>12} {:>13}", "lease: letters", "200", LeaseText::LEN);
 }

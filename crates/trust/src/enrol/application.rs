@@ -8,8 +8,7 @@ use crate::wire::{self, Kind, Malformed, Reader, VERSION};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
-/// What an application says. Debug does not show its signature, nor what makes
-/// the invitation in it valid.
+/// What an application says. Debug does not show the signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Application {
     /// The planet.
@@ -22,14 +21,6 @@ pub struct Application {
     pub invitation: Option<Invitation>,
     /// The agent's, over all of it.
     pub signature: Signature,
-}
-
-impl fmt::Debug for Application {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Application");
-        shown.field("agent", &self.agent).field("asked", &self.asked).field("invitation", &self.invitation);
-        shown.finish_non_exhaustive()
-    }
 }
 
 /// An application as it is sent.
@@ -47,6 +38,17 @@ impl ApplicationText {
 impl fmt::Debug for ApplicationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApplicationText(not shown)")
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("planet", &self.planet)
+            .field("agent", &self.agent)
+            .field("asked", &self.asked)
+            .field("invitation", &self.invitation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,10 +3,14 @@
 //!
 //! An application costs a signature check, so what is cheap to refuse (another
 //! planet, a stale application, a source that is over its quota) is refused
-//! first, and a source is charged for every signature that is checked for it.
+//! first. Under an open policy a source is charged for every signature that is
+//! checked for it; the other two charge nobody, and whoever serves them has to
+//! limit requests. The book does not know who is enrolled: an application that
+//! is shown again while it is fresh is accepted again.
 
 use super::{Application, Invitation, Policy, Quota, Serial};
 use crate::ids::{AgentId, Moment, PlanetId};
+use crate::sorted::Sorted;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vocab::Millis;
@@ -60,7 +64,7 @@ pub enum Refused {
     /// The invitation has ended, or would last longer than one can.
     #[error("the invitation is not valid at this time")]
     Ended,
-    /// It was used before.
+    /// Another agent has used it.
     #[error("the invitation has been used")]
     Used,
     /// The policy lists who may enrol, and this agent is not listed.
@@ -95,6 +99,8 @@ pub struct Used {
     pub inviter: AgentId,
     /// Which of the inviter's invitations.
     pub serial: Serial,
+    /// By whom: an agent that lost the answer is given it again.
+    pub agent: AgentId,
     /// It can be forgotten from here on.
     pub expires: Moment,
 }
@@ -116,7 +122,7 @@ const SWEEP: Millis = Millis::seconds(1);
 /// reaches: a planet has one.
 #[derive(Debug, Default)]
 pub struct Book {
-    used: BTreeMap<(AgentId, Serial), Moment>,
+    used: BTreeMap<(AgentId, Serial), Used>,
     sources: BTreeMap<Source, Window>,
     swept: Option<Moment>,
 }
@@ -124,7 +130,7 @@ pub struct Book {
 impl Book {
     /// Writes an invitation into a book that is being read back.
     pub fn remember(&mut self, used: Used) {
-        self.used.insert((used.inviter, used.serial), used.expires);
+        self.used.insert((used.inviter, used.serial), used);
     }
 
     /// Enrols an agent, or says why not.
@@ -152,16 +158,18 @@ impl Book {
                 application.verify().map_err(|_| Refused::Signature)?;
             }
             Policy::Keys(agents) => {
-                agents.binary_search(&application.agent).map_err(|_| Refused::NotListed)?;
+                if !agents.contains(&application.agent) {
+                    return Err(Refused::NotListed);
+                }
                 application.verify().map_err(|_| Refused::Signature)?;
             }
             Policy::Invitation(inviters) => {
                 let invitation = application.invitation.as_ref().ok_or(Refused::NotInvited)?;
-                self.check(invitation, inviters, planet, now)?;
+                self.check(invitation, application.agent, inviters, planet, now)?;
                 application.verify().map_err(|_| Refused::Signature)?;
                 // Last, so that nothing that is refused uses it up.
                 let Invitation { inviter, serial, expires, .. } = *invitation;
-                let spent = Used { inviter, serial, expires };
+                let spent = Used { inviter, serial, agent: application.agent, expires };
                 self.remember(spent);
                 used = Some(spent);
             }
@@ -172,7 +180,8 @@ impl Book {
     fn check(
         &mut self,
         invitation: &Invitation,
-        inviters: &[AgentId],
+        agent: AgentId,
+        inviters: &Sorted<AgentId>,
         planet: PlanetId,
         now: Moment,
     ) -> Result<(), Refused> {
@@ -182,12 +191,16 @@ impl Book {
         if now >= invitation.expires || invitation.expires.since(now) > LONGEST {
             return Err(Refused::Ended);
         }
-        inviters.binary_search(&invitation.inviter).map_err(|_| Refused::Inviter)?;
-        if self.used.contains_key(&(invitation.inviter, invitation.serial)) {
-            return Err(Refused::Used);
+        if !inviters.contains(&invitation.inviter) {
+            return Err(Refused::Inviter);
+        }
+        match self.used.get(&(invitation.inviter, invitation.serial)) {
+            Some(used) if used.agent != agent => return Err(Refused::Used),
+            Some(_) => return invitation.verify().map_err(|_| Refused::Inviter),
+            None => {}
         }
         if self.used.len() >= MOST_USED && self.may_sweep(now) {
-            self.used.retain(|_, expires| now < *expires);
+            self.used.retain(|_, used| now < used.expires);
         }
         if self.used.len() >= MOST_USED {
             return Err(Refused::Busy { retry: FRESH });

@@ -7,11 +7,17 @@ use crate::wire::{self, Kind, Malformed, Reader, Writer};
 use std::fmt;
 
 /// What tells an invitation from every other: 128 bits of the inviter's entropy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serial(pub [u8; 16]);
 
-/// What an invitation says. Whoever holds it may use it, once; Debug therefore
-/// shows who invites and until when, and not what makes it valid.
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Serial(not shown)")
+    }
+}
+
+/// What an invitation says. Whoever holds it may use it, once, so Debug shows
+/// neither its serial nor its signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Invitation {
     /// The planet.
@@ -24,13 +30,6 @@ pub struct Invitation {
     pub inviter: AgentId,
     /// The inviter's, over all of it.
     pub signature: Signature,
-}
-
-impl fmt::Debug for Invitation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Invitation");
-        shown.field("inviter", &self.inviter).field("expires", &self.expires).finish_non_exhaustive()
-    }
 }
 
 /// An invitation as it is handed over. Debug does not show it: whoever has it
@@ -49,6 +48,16 @@ impl InvitationText {
 impl fmt::Debug for InvitationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InvitationText(not shown)")
+    }
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation")
+            .field("planet", &self.planet)
+            .field("expires", &self.expires)
+            .field("inviter", &self.inviter)
+            .finish_non_exhaustive()
     }
 }
 

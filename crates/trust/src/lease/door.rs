@@ -5,58 +5,26 @@
 //! block's key. What the host knows (who holds the slot, who was revoked) is
 //! told to nobody without an authentic lease.
 
-use super::{Claim, Lease};
+use super::{Claim, Lease, Rights};
 use crate::ids::{AgentId, BlockRef, KeyId, Moment, PlanetId};
 use crate::keys::CellKey;
+use crate::sorted::Sorted;
 use crate::wire::Malformed;
 use vocab::Slot;
 
-/// What was revoked: regional keys and agents. A key stays revoked for as long
-/// as any host has it; an agent's entry can go once the longest lease that was
-/// issued to it has ended.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Revoked<'a> {
-    keys: &'a [KeyId],
-    agents: &'a [AgentId],
+/// What was revoked. An agent's entry can go once the longest lease has
+/// passed; a key's, once no door has that key any more as well.
+#[derive(Debug, Clone, Default)]
+pub struct Revoked {
+    /// Regional keys.
+    pub keys: Sorted<KeyId>,
+    /// Agents.
+    pub agents: Sorted<AgentId>,
 }
 
-/// A list of what was revoked in which a search would miss entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what was revoked is not sorted, so some of it would not be found: sort it")]
-pub struct Unsorted;
-
-impl<'a> Revoked<'a> {
-    /// Sorted lists of what was revoked.
-    ///
-    /// # Errors
-    /// When one is not sorted: a search would then miss entries and open doors.
-    pub fn new(keys: &'a [KeyId], agents: &'a [AgentId]) -> Result<Self, Unsorted> {
-        if keys.is_sorted() && agents.is_sorted() { Ok(Self { keys, agents }) } else { Err(Unsorted) }
-    }
-
-    fn names_key(&self, key: KeyId) -> bool {
-        self.keys.binary_search(&key).is_ok()
-    }
-
-    fn names_agent(&self, agent: AgentId) -> bool {
-        self.agents.binary_search(&agent).is_ok()
-    }
-}
-
-/// A lease that a door has checked, with the key that it is under. Only a door
-/// makes one, so nothing can stand on a lease that nobody checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admitted {
-    lease: Lease,
-    key: KeyId,
-}
-
-impl Admitted {
-    /// What the lease says.
-    #[must_use]
-    pub const fn lease(&self) -> &Lease {
-        &self.lease
-    }
+impl Revoked {
+    /// Nothing was revoked.
+    pub const NOTHING: Self = Self { keys: Sorted::NONE, agents: Sorted::NONE };
 }
 
 /// One block, as the host in front of it knows it.
@@ -70,7 +38,7 @@ pub struct Door<'a> {
     /// one before.
     pub keys: &'a [CellKey],
     /// What was revoked.
-    pub revoked: Revoked<'a>,
+    pub revoked: &'a Revoked,
 }
 
 /// Why a lease does not open the slot.
@@ -124,6 +92,9 @@ pub enum Refused {
     /// It comes from an assignment that this copy of the chain has not seen.
     #[error("this host has not yet seen the assignment that the lease is from: try again")]
     Ahead,
+    /// It does not give the right that was asked for.
+    #[error("the lease does not give the right to do this")]
+    NoRight,
 }
 
 impl Refused {
@@ -131,6 +102,32 @@ impl Refused {
     #[must_use]
     pub const fn may_pass_later(&self) -> bool {
         matches!(self, Self::NotYetValid { .. } | Self::Ahead | Self::UnknownKey(_))
+    }
+}
+
+/// A lease that a door has admitted. There is no other way to one, so whoever
+/// is handed it need not ask whether its code was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    lease: Lease,
+    key: KeyId,
+}
+
+impl Admitted {
+    /// What the lease says.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The key that it is under.
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
+    pub(crate) const fn allows(&self, needs: Rights) -> Result<(), Refused> {
+        if self.lease.rights.include(needs) { Ok(()) } else { Err(Refused::NoRight) }
     }
 }
 
@@ -143,41 +140,47 @@ impl Door<'_> {
     /// When the lease does not open that slot at that time.
     pub fn admit(&self, text: &str, slot: Slot, fencing: u64, now: Moment) -> Result<Admitted, Refused> {
         let claim = Claim::read(text)?;
-        let lease = claim.lease;
-        if lease.planet != self.planet {
-            return Err(Refused::OtherPlanet);
-        }
-        if lease.block != self.block {
-            return Err(Refused::WrongBlock { right: lease.block });
-        }
-        let key =
-            self.keys.iter().find(|key| key.id == claim.key && key.planet == self.planet && key.holds(self.block));
+        self.is_the_place_of(&claim.lease)?;
+        let fits = |key: &&CellKey| key.id == claim.key && key.planet == self.planet && key.holds(self.block);
+        let key = self.keys.iter().find(fits);
         let key = key.ok_or(Refused::UnknownKey(claim.key))?;
         if !claim.is_by(key) {
             return Err(Refused::Forged);
         }
-        let admitted = Admitted { lease, key: claim.key };
-        if lease.slot != slot {
-            return Err(Refused::WrongSlot { right: lease.slot });
-        }
-        self.still_admits(&admitted, fencing, now)?;
+        let admitted = Admitted { lease: claim.lease, key: claim.key };
+        self.still_admits(&admitted, slot, fencing, now)?;
         Ok(admitted)
     }
 
-    /// What can change about a lease that was admitted before: the door that it
-    /// is shown at, its key, its agent, its time, and who holds the slot.
-    pub(crate) fn still_admits(&self, admitted: &Admitted, fencing: u64, now: Moment) -> Result<(), Refused> {
-        let Admitted { lease, key } = admitted;
+    fn is_the_place_of(&self, lease: &Lease) -> Result<(), Refused> {
         if lease.planet != self.planet {
             return Err(Refused::OtherPlanet);
         }
         if lease.block != self.block {
             return Err(Refused::WrongBlock { right: lease.block });
         }
-        if self.revoked.names_key(*key) {
+        Ok(())
+    }
+
+    /// All but the form and the code, which cannot change: a lease that was
+    /// admitted before may come to another door, or another slot, or after it
+    /// ended, or after its key or its agent was revoked.
+    pub(crate) fn still_admits(
+        &self,
+        admitted: &Admitted,
+        slot: Slot,
+        fencing: u64,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let lease = &admitted.lease;
+        self.is_the_place_of(lease)?;
+        if self.revoked.keys.contains(&admitted.key) {
             return Err(Refused::KeyRevoked);
         }
-        if self.revoked.names_agent(lease.agent) {
+        if lease.slot != slot {
+            return Err(Refused::WrongSlot { right: lease.slot });
+        }
+        if self.revoked.agents.contains(&lease.agent) {
             return Err(Refused::AgentRevoked);
         }
         if now < lease.issued {

@@ -58,7 +58,7 @@ fn a_flood_of_sources_is_answered_and_forgotten() {
 
 #[test]
 fn an_invitation_admits_one_agent_until_it_ends() {
-    let policy = Policy::Invitation(vec![agent(100)]);
+    let policy = Policy::Invitation([agent(100)].into_iter().collect());
     let invite = |inviter, expires| Invitation::issue(&signer(inviter), planet(), Serial([7; 16]), expires);
     let tried = |invitation, now| {
         let application = Application::make(&signer(1), planet(), invitation, now);
@@ -80,9 +80,7 @@ fn an_invitation_admits_one_agent_until_it_ends() {
 
 #[test]
 fn a_list_admits_who_is_on_it() {
-    let mut agents = vec![agent(1), agent(2)];
-    agents.sort_unstable();
-    let policy = Policy::Keys(agents);
+    let policy = Policy::Keys([agent(1), agent(2)].into_iter().collect());
     let tried = |application: &Application, now| apply(&mut Book::default(), &policy, application, "203.0.113.1", now);
     assert_eq!(tried(&Application::make(&signer(1), planet(), None, NOW), NOW), None);
     assert_eq!(tried(&Application::make(&signer(3), planet(), None, NOW), NOW), Some(Refused::NotListed));

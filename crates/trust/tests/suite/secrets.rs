@@ -4,7 +4,6 @@ use crate::world::{FENCING, NOW, block, cell_key, door, lease, planet, regional,
 use trust::attach::{Challenge, Channel, Nonce};
 use trust::enrol::{Application, Invitation, Serial};
 use trust::envelope::DataKey;
-use trust::lease::Claim;
 use trust::{CellKey, OwnerId, RegionalKey, Secret};
 use zeroize::ZeroizeOnDrop;
 
@@ -24,12 +23,11 @@ fn shows(printed: &str, secret: &[u8]) -> bool {
 fn debug_and_errors_show_no_secret() {
     assert!(shows("[1, 2, 3,\n 4, 5, 6, 7]", &[2, 3, 4, 5, 6, 7]), "the test can see");
     let key = cell_key(block(2_000));
-    let text = lease().issue(&key).unwrap();
+    let text = lease().issue(&key, NOW).unwrap();
     let keys = [cell_key(block(2_000))];
     let admitted = door(&keys).admit(text.as_str(), slot(5), FENCING, NOW).unwrap();
-    let code = &text.as_str().as_bytes()[text.as_str().len() - 40..];
     let channel = Channel([0x5a; 32]);
-    let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW);
+    let invitation = Invitation::issue(&signer(100), planet(), Serial([0x6b; 16]), NOW);
     let application = Application::make(&signer(1), planet(), Some(invitation), NOW);
     let data_key = DataKey::new(planet(), OwnerId([0x77; 32]), secret(99));
     let other = DataKey::new(planet(), OwnerId([0x77; 32]), secret(100));
@@ -39,15 +37,15 @@ fn debug_and_errors_show_no_secret() {
         format!("{:#?} {:?}", key, signer(1)),
         format!("{text:?} {channel:?}"),
         format!("{:#?}", Challenge::new(admitted, Nonce([0x33; 32]), channel, NOW)),
-        format!("{admitted:?} {:#?}", Claim::read(text.as_str()).unwrap()),
-        format!("{invitation:?} {application:#?}"),
         format!("{data_key:?} {:?} {:?}", regional().wrapping(), regional().wrapping().wrap(&data_key).unwrap()),
         format!("{opened:?} {opened}"),
         format!("{:?} {:?}", invitation.text(), application.text()),
+        format!("{invitation:#?} {application:#?}"),
+        format!("{:?} {admitted:?}", trust::lease::Claim::read(text.as_str()).unwrap()),
     ];
     for printed in &printed {
         let invited = invitation.text();
-        let secrets: [&[u8]; 12] = [
+        let secrets: [&[u8]; 11] = [
             &[99; 32],
             &[98; 64],
             &[1; 32],
@@ -56,9 +54,7 @@ fn debug_and_errors_show_no_secret() {
             &channel.0,
             invited.as_str().as_bytes(),
             &[100; 32],
-            code,
-            // What makes an invitation or an application valid.
-            &invitation.serial.0,
+            &[0x6b; 16],
             &invitation.signature.0,
             &application.signature.0,
         ];
