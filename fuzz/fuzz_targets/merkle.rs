@@ -2,7 +2,7 @@
 //! bytes, and proves nothing.
 #![no_main]
 
-use trust::merkle::{Consistency, Frontier, Head, Inclusion, MOST_LEAVES, Node, Range};
+use trust::merkle::{Consistency, Frontier, Full, Head, Inclusion, MOST_LEAVES, Node, Range};
 
 libfuzzer_sys::fuzz_target!(|input: (u64, u64, u8, &[u8])| {
     let (size, old, count, bytes) = input;
@@ -28,8 +28,10 @@ libfuzzer_sys::fuzz_target!(|input: (u64, u64, u8, &[u8])| {
         }
         if let Ok(mut frontier) = Frontier::from_bytes(&bytes) {
             assert_eq!(frontier.to_bytes(), bytes);
-            frontier.append(Node([3; 32]));
-            assert_eq!(Frontier::from_bytes(&frontier.to_bytes()).is_ok(), frontier.size() <= MOST_LEAVES);
+            let before = frontier.size();
+            let appended = frontier.append(Node([3; 32]));
+            assert_eq!(appended, if before < MOST_LEAVES { Ok(before) } else { Err(Full) });
+            assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier));
         }
     }
 });

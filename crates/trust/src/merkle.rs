@@ -10,19 +10,21 @@
 
 mod consistency;
 mod frontier;
+mod head;
 mod inclusion;
 mod range;
 mod tree;
 
 pub use consistency::Consistency;
-pub use frontier::{Frontier, MOST_LEAVES};
+pub use frontier::{Frontier, Full, MOST_LEAVES};
+pub use head::{Head, TreeId, TreeKind, TreeRef};
 pub use inclusion::Inclusion;
 pub use range::Range;
 pub use tree::Tree;
 
 use crate::hash::sha256;
 use crate::ids::name;
-use crate::wire::{Kind, Malformed, Reader, VERSION, Writer};
+use crate::wire::{Kind, Malformed, Reader, VERSION};
 
 name!(
     /// The hash of a leaf, or of all the leaves below a node.
@@ -46,43 +48,6 @@ impl Node {
     #[must_use]
     pub fn empty() -> Self {
         Self(sha256(&[]))
-    }
-}
-
-/// What somebody has to vouch for, both in one signature: how many leaves there
-/// are, and their root. The root alone does not say how many: a proof against
-/// the right root and a wrong number can show a leaf at a place where it is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// How many leaves.
-    pub size: u64,
-    /// The root over them.
-    pub root: Node,
-}
-
-impl Head {
-    /// Bytes of a head.
-    pub const LEN: usize = 2 + 8 + 32;
-
-    /// What is signed by whoever vouches for it.
-    #[must_use]
-    pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        Writer::new(Kind::Head).put(&self.size.to_be_bytes()).put(&self.root.0).finish(0)
-    }
-
-    /// Reads a head.
-    ///
-    /// # Errors
-    /// When it has not the one form of a head.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes, Kind::Head)?;
-        let head = Self { size: reader.u64()?, root: Node(reader.take()?) };
-        reader.end()?;
-        // A tree of nothing has one root.
-        if head.size == 0 && head.root != Node::empty() {
-            return Err(Malformed::Field("a tree without leaves has another root"));
-        }
-        Ok(head)
     }
 }
 

@@ -45,20 +45,37 @@ pub struct Domain {
 
 impl Domain {
     /// An agent proves that it holds the key of its lease.
-    pub const ATTACH: Self = Self::new("attach");
+    pub const ATTACH: Self = Self::of("attach");
     /// An agent asks for its first lease.
-    pub const APPLY: Self = Self::new("apply");
+    pub const APPLY: Self = Self::of("apply");
     /// Somebody with the right to do so invites one agent.
-    pub const INVITE: Self = Self::new("invite");
+    pub const INVITE: Self = Self::of("invite");
     /// A key names its successor.
-    pub const ROTATE: Self = Self::new("rotate");
-    /// Somebody vouches for a Merkle tree: how many leaves, and their root.
-    pub const HEAD: Self = Self::new("head");
+    pub const ROTATE: Self = Self::of("rotate");
+    /// Somebody vouches for a Merkle tree. It is signed by `merkle::Head` alone,
+    /// which says of which tree.
+    pub(crate) const HEAD: Self = Self::of("head");
+
+    /// The names that are this crate's, so that no other signs in them.
+    const OWN: [Self; 5] = [Self::ATTACH, Self::APPLY, Self::INVITE, Self::ROTATE, Self::HEAD];
 
     /// A domain of another crate. Its name is for ever.
+    ///
+    /// # Panics
+    /// When the name is empty, longer than 64 bytes, or one of this crate's:
+    /// for a constant, which is what a domain is, while it is compiled.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "at most 64, as is asserted")]
     pub const fn new(name: &'static str) -> Self {
+        let mut at = 0;
+        while at < Self::OWN.len() {
+            assert!(!is_same(name.as_bytes(), Self::OWN[at].name.as_bytes()), "the domain is one of trust's own");
+            at += 1;
+        }
+        Self::of(name)
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "at most 64, as is asserted")]
+    const fn of(name: &'static str) -> Self {
         assert!(!name.is_empty() && name.len() <= 64, "a domain has 1 to 64 bytes");
         Self { name, length: [name.len() as u8] }
     }
@@ -68,6 +85,15 @@ impl Domain {
     fn frame<'m>(&'m self, message: &'m [u8]) -> [&'m [u8]; 4] {
         [HOUSE, &self.length, self.name.as_bytes(), message]
     }
+}
+
+/// Whether two names are one; `==` cannot say so while it is compiled.
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 /// The first bytes of everything that is signed, so that nothing signed for

@@ -26,7 +26,7 @@ pub(crate) fn run() {
     let each = grown / f64::from(LEAVES);
     at_least("merkle: append, tree kept whole", 1e6, each, Some(("two SHA-256", raw)));
     let mut frontier = Frontier::default();
-    let edge = many(|| assert!(frontier.append(Node::leaf(black_box(&[5; 64]))) < u64::MAX));
+    let edge = many(|| assert!(frontier.append(Node::leaf(black_box(&[5; 64]))).is_ok()));
     at_least("merkle: append, edge only", 1e6, edge, Some(("two SHA-256", raw)));
 
     let size = u64::from(LEAVES);

@@ -16,13 +16,12 @@ impl Consistency {
     /// # Errors
     /// When it does not, or the proof has a node too few or too many.
     pub fn verify(&self, old: &Head, new: &Head) -> Result<(), BadProof> {
-        if old.size > new.size {
+        if old.size > new.size || !old.is_possible() || !new.is_possible() {
             return Err(BadProof);
         }
         if old.size == 0 || old.size == new.size {
-            let begins = old.size > 0 || old.root == Node::empty();
-            let same = old.size < new.size || old.root == new.root;
-            return if begins && same && self.path.is_empty() { Ok(()) } else { Err(BadProof) };
+            let is_trivial = old.size < new.size || old.root == new.root;
+            return if is_trivial && self.path.is_empty() { Ok(()) } else { Err(BadProof) };
         }
         // The first node is the largest complete subtree that the old tree ends
         // with; when that is all of it, it is the old root, and is left out.

@@ -4,6 +4,15 @@
 use super::{Head, LONGEST, Node, read_proof, write_proof};
 use crate::wire::{Kind, Malformed};
 
+/// The most leaves of a frontier: at a thousand million a second they last for
+/// 146 years, and no sum of two sizes overflows.
+pub const MOST_LEAVES: u64 = 1 << 62;
+
+/// The frontier takes no further leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tree has {MOST_LEAVES} leaves, the most there can be: begin another")]
+pub struct Full;
+
 /// The complete subtrees that the leaves fall into, the largest first: one for
 /// each bit that is set in the size.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,10 +20,6 @@ pub struct Frontier {
     size: u64,
     peaks: Vec<Node>,
 }
-
-/// As many leaves as a frontier is read with: so many more can be appended
-/// before the size would no longer fit that nobody lives to see it.
-pub const MOST_LEAVES: u64 = 1 << 62;
 
 impl Frontier {
     /// How many leaves there are.
@@ -24,8 +29,14 @@ impl Frontier {
     }
 
     /// Adds a leaf, and says which it is.
-    pub fn append(&mut self, leaf: Node) -> u64 {
+    ///
+    /// # Errors
+    /// When there are [`MOST_LEAVES`]; the frontier stays as it is.
+    pub fn append(&mut self, leaf: Node) -> Result<u64, Full> {
         let at = self.size;
+        if at >= MOST_LEAVES {
+            return Err(Full);
+        }
         let mut node = leaf;
         // Each subtree that the new one is as large as is completed by it.
         for _ in 0..at.trailing_ones() {
@@ -35,7 +46,7 @@ impl Frontier {
         }
         self.peaks.push(node);
         self.size += 1;
-        at
+        Ok(at)
     }
 
     /// The head of the tree.
@@ -54,10 +65,13 @@ impl Frontier {
     /// Reads a frontier.
     ///
     /// # Errors
-    /// When it has not the one form of a frontier.
+    /// When it has not the one form of a frontier, or more than [`MOST_LEAVES`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let (size, peaks) = read_proof(bytes, Kind::Frontier, LONGEST)?;
-        if peaks.len() == size.count_ones() as usize && size <= MOST_LEAVES {
+        if size > MOST_LEAVES {
+            return Err(Malformed::Field("a frontier has at most 2^62 leaves"));
+        }
+        if peaks.len() == size.count_ones() as usize {
             Ok(Self { size, peaks })
         } else {
             Err(Malformed::Length(Kind::Frontier.what()))

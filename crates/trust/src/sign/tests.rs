@@ -189,7 +189,7 @@ fn a_signature_of_one_domain_is_none_of_another() {
     assert_eq!(public.verify(Domain::ATTACH, message, &signature), Ok(()));
     assert_eq!(public.verify(Domain::INVITE, message, &signature), Err(BadSignature::Signature));
     // A domain that continues into its message.
-    let (short, long) = (Domain::new("ro"), Domain::new("rotate"));
+    let (short, long) = (Domain::new("ro"), Domain::ROTATE);
     assert!(public.verify(long, b"x", &key.sign(short, b"tatex")).is_err());
     // Bare, as another program would sign.
     assert!(public.verify(Domain::ATTACH, message, &Signature(key.0.sign(message).to_bytes())).is_err());
@@ -226,5 +226,15 @@ proptest! {
         signature.0[..32].copy_from_slice(&r);
         signature.0[32..48].copy_from_slice(&s);
         prop_assert_eq!(verdict(id, &message, &signature), zebras(id, &message, &signature));
+    }
+}
+
+#[test]
+fn a_foreign_domain_with_the_name_of_ours() {
+    for name in ["attach", "apply", "invite", "rotate", "head", ""] {
+        assert!(std::panic::catch_unwind(|| Domain::new(name)).is_err(), "{name}");
+    }
+    for name in ["attach2", "attac", "hub vote"] {
+        assert_eq!(Domain::new(name).name, name);
     }
 }

@@ -1,10 +1,15 @@
 //! Merkle trees, beside the definitions of RFC 6962 written down as they are.
 
-use crate::world::{planet, secret};
+use crate::world::{agent, planet, secret, signer};
 use proptest::prelude::*;
-use trust::OwnerId;
+use trust::Malformed;
 use trust::envelope::DataKey;
-use trust::merkle::{BadProof, Consistency, Frontier, Head, Inclusion, Node, OutOfTree, Range, Tree};
+use trust::merkle::{
+    BadProof, Consistency, Frontier, Full, Head, Inclusion, MOST_LEAVES, Node, OutOfTree, Range, Tree, TreeId,
+    TreeKind, TreeRef,
+};
+use trust::sign::{BadSignature, PublicKey};
+use trust::{OwnerId, PlanetId};
 
 /// MTH, PATH and SUBPROOF of RFC 6962, 2.1, word for word.
 mod rfc {
@@ -162,6 +167,58 @@ fn what_the_tree_does_not_hold_is_not_proved() {
     assert_eq!(anything.verify(&leaves(2), &Head { size: u64::MAX, root: Node::empty() }), Err(BadProof));
 }
 
+#[test]
+fn two_heads_of_no_leaves_with_different_roots() {
+    let nothing = Consistency { path: vec![] };
+    let (empty, other) = (Head { size: 0, root: Node::empty() }, Head { size: 0, root: Node([7; 32]) });
+    assert_eq!(nothing.verify(&empty, &empty), Ok(()));
+    for (old, new) in [(&empty, &other), (&other, &empty), (&other, &other)] {
+        assert_eq!(nothing.verify(old, new), Err(BadProof));
+    }
+    assert_eq!(nothing.verify(&other, &Head { size: 5, ..other }), Err(BadProof));
+    assert_eq!(Head::from_bytes(&empty.to_bytes()), Ok(empty));
+    assert!(matches!(Head::from_bytes(&other.to_bytes()), Err(Malformed::Field(_))));
+}
+
+/// The bytes of a frontier of so many leaves, whose peaks are all the same.
+fn frontier_of(size: u64) -> Vec<u8> {
+    let head = [&[1, 10][..], &size.to_be_bytes()].concat();
+    [head, vec![5; 32 * usize::try_from(size.count_ones()).unwrap()]].concat()
+}
+
+#[test]
+fn a_frontier_read_at_its_limit_overflows() {
+    for beyond in [u64::MAX, u64::MAX - 1, 1 << 63, MOST_LEAVES + 1] {
+        assert!(matches!(Frontier::from_bytes(&frontier_of(beyond)), Err(Malformed::Field(_))), "{beyond}");
+    }
+    let mut last = Frontier::from_bytes(&frontier_of(MOST_LEAVES - 1)).unwrap();
+    assert_eq!(last.append(Node([1; 32])), Ok(MOST_LEAVES - 1));
+    let full = last.clone();
+    assert_eq!(last.append(Node([1; 32])), Err(Full));
+    assert_eq!(last, full);
+    assert_eq!(Frontier::from_bytes(&full.to_bytes()), Ok(full));
+}
+
+#[test]
+fn a_signed_head_shown_for_another_tree() {
+    let head = tree(&leaves(5)).head();
+    let of = TreeRef { planet: planet(), kind: TreeKind::Chain, id: TreeId([1; 32]) };
+    let key = PublicKey::new(agent(1)).unwrap();
+    let signature = head.sign(&of, &signer(1));
+    assert_eq!(head.verify(&of, &key, &signature), Ok(()));
+    for other in [
+        TreeRef { planet: PlanetId([0; 16]), ..of },
+        TreeRef { kind: TreeKind::Watch, ..of },
+        TreeRef { id: TreeId([2; 32]), ..of },
+    ] {
+        assert_eq!(head.verify(&other, &key, &signature), Err(BadSignature::Signature));
+    }
+    let longer = Head { size: 6, ..head };
+    assert_eq!(longer.verify(&of, &key, &signature), Err(BadSignature::Signature));
+    let other = PublicKey::new(agent(2)).unwrap();
+    assert_eq!(head.verify(&of, &other, &signature), Err(BadSignature::Signature));
+}
+
 /// Payloads are sealed before they are hashed, so a proof outlives its data.
 #[test]
 fn a_proof_holds_after_its_data_was_erased() {
@@ -187,7 +244,7 @@ proptest! {
             if at == kept {
                 frontier = Frontier::from_bytes(&frontier.to_bytes()).unwrap();
             }
-            prop_assert_eq!(frontier.append(leaf), tree.append(leaf));
+            prop_assert_eq!(frontier.append(leaf), Ok(tree.append(leaf)));
         }
         prop_assert_eq!(frontier.head(), tree.head());
         prop_assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier.clone()));
@@ -229,26 +286,4 @@ proptest! {
         prop_assert!(consistency.verify(&old, &head).is_err());
         prop_assert!(ranges.iter().all(|range| range.verify(&leaves, &head).is_err()));
     }
-}
-
-#[test]
-fn two_heads_of_nothing_are_one() {
-    let (empty, forged) = (Head { size: 0, root: Node::empty() }, Head { size: 0, root: Node::leaf(b"x") });
-    let nothing = Consistency { path: Vec::new() };
-    assert!(nothing.verify(&empty, &empty).is_ok());
-    assert!(nothing.verify(&empty, &forged).is_err());
-    assert!(nothing.verify(&forged, &forged).is_err());
-    assert!(Head::from_bytes(&forged.to_bytes()).is_err());
-}
-
-#[test]
-fn a_frontier_near_the_end_of_numbers_is_not_read() {
-    let frontier = |size: u64| {
-        let mut bytes = vec![1, Frontier::default().to_bytes()[1]];
-        bytes.extend(size.to_be_bytes());
-        bytes.extend(vec![7; 32 * usize::try_from(size.count_ones()).unwrap()]);
-        Frontier::from_bytes(&bytes)
-    };
-    assert!(frontier(u64::MAX - 1).is_err());
-    assert!(frontier(1 << 62).is_ok());
 }
