@@ -2,9 +2,9 @@
 //! windows of them.
 //!
 //! π is public. A salt that is a window of π adds no strength to a key: it
-//! shows that nobody chose the number to their own advantage, and keeps keys
-//! with different ids apart. The strength is the 256-bit secret and the
-//! derivation.
+//! shows that nobody chose the number to their own advantage. Two keys may share
+//! a window: what keeps them apart is their secrets, and the names that go into
+//! the derivation. The strength is the 256-bit secret and that derivation.
 //!
 //! The digits come from the formula of Bailey, Borwein and Plouffe,
 //! π = Σ 16⁻ᵏ (4/(8k+1) − 2/(8k+4) − 1/(8k+5) − 1/(8k+6)), which reaches a
@@ -12,6 +12,7 @@
 //! exact integers, so that every machine finds the same digits.
 
 use crate::ids::KeyId;
+use std::sync::LazyLock;
 
 /// The furthest position. A digit there takes some seconds, because the work
 /// grows with the position.
@@ -57,8 +58,25 @@ pub fn digits(position: u64, count: u64) -> Result<String, OutOfReach> {
     Ok(words.iter().map(|word| format!("{word:016X}")).collect::<String>()[..count].to_owned())
 }
 
-/// The salt of a key: 64 digits of π from the position that the first two
-/// bytes of its id name.
+/// The first bytes of π's fraction: every window that [`near_salt`] can name.
+static NEAR: LazyLock<Vec<u8>> =
+    LazyLock::new(|| fraction(0, NEAR_WORDS).iter().flat_map(|word| word.to_be_bytes()).collect());
+
+/// One byte names the first byte of a window, and the last window is whole.
+const NEAR_WORDS: usize = (256 + SALT) / 8;
+
+/// The salt of an owner's key: 64 digits of π from twice the first byte of its
+/// id. A key like that is made whenever one is unwrapped, so its window is one
+/// of those near the point, which are computed once in a process and not, as
+/// [`salt`] is, once for each key.
+pub(crate) fn near_salt(key: KeyId) -> [u8; SALT] {
+    let [first, ..] = key.0;
+    std::array::from_fn(|at| NEAR[usize::from(first) + at])
+}
+
+/// The salt of a regional key: 64 digits of π from the position that the first
+/// two bytes of its id name. The keys of its cells, and what it wraps with, are
+/// derived with the same.
 #[must_use]
 pub fn salt(key: KeyId) -> [u8; SALT] {
     let [high, low, ..] = key.0;
@@ -217,6 +235,14 @@ mod tests {
         id[..2].copy_from_slice(&1_000u16.to_be_bytes());
         let salt: String = salt(KeyId(id)).iter().map(|byte| format!("{byte:02X}")).collect();
         assert_eq!(salt, digits(1_000, 64).unwrap());
+    }
+
+    #[test]
+    fn an_owners_salt_is_the_window_that_its_key_names() {
+        for first in [0, 1, 100, u8::MAX] {
+            let salt: String = near_salt(KeyId([first; 16])).iter().map(|byte| format!("{byte:02X}")).collect();
+            assert_eq!(salt, digits(2 * u64::from(first), 64).unwrap());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::DataKey;
 use super::sealer::{self, Sealer};
-use crate::ids::{KeyId, OwnerId, PlanetId};
+use crate::ids::{KeyId, OwnerId, PlanetId, RegionTag};
 use crate::keys::RegionalKey;
 use crate::secret::Secret;
 use crate::wire::{Kind, Malformed, Reader, Writer};
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 /// What a region wraps its owners' keys with.
 pub struct WrappingKey {
     planet: PlanetId,
+    region: RegionTag,
     id: KeyId,
     sealer: Sealer,
 }
@@ -39,24 +40,43 @@ pub enum NotUnwrapped {
     Sealed,
 }
 
+/// Why a key was not wrapped. What was there before is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotWrapped {
+    /// The key is of another planet: here it would become another key.
+    #[error("the owner's key is of planet {0}, and is not wrapped on another")]
+    OtherPlanet(PlanetId),
+    /// The next key is of another region.
+    #[error("the next key is of region {0}: an owner's key leaves its region by `relocate` alone")]
+    OtherRegion(RegionTag),
+    /// It was not unwrapped.
+    #[error(transparent)]
+    Unwrap(#[from] NotUnwrapped),
+}
+
 impl RegionalKey {
     /// What this region wraps its owners' keys with.
     #[must_use]
     pub fn wrapping(&self) -> WrappingKey {
         let sealer = Sealer::new(&self.derive(b"mycel wrap salt v1", &[]), &self.derive(b"mycel wrap key v1", &[]));
-        WrappingKey { planet: self.planet(), id: self.id(), sealer }
+        WrappingKey { planet: self.planet(), region: self.region(), id: self.id(), sealer }
     }
 }
 
 impl WrappingKey {
     /// Wraps an owner's key.
-    #[must_use]
-    pub fn wrap(&self, data_key: &DataKey) -> WrappedKey {
+    ///
+    /// # Errors
+    /// When the key is of another planet.
+    pub fn wrap(&self, data_key: &DataKey) -> Result<WrappedKey, NotWrapped> {
+        if data_key.planet != self.planet {
+            return Err(NotWrapped::OtherPlanet(data_key.planet));
+        }
         let mut wrapped = WrappedKey { owner: data_key.owner, key: self.id, sealed: [0; WrappedKey::SEALED] };
         // Thirty-two bytes are never too many.
         let sealed = self.sealer.seal(&[], &wrapped.bound(), data_key.secret.expose()).unwrap_or_default();
         wrapped.sealed.copy_from_slice(&sealed);
-        wrapped
+        Ok(wrapped)
     }
 
     /// Unwraps an owner's key.
@@ -74,13 +94,26 @@ impl WrappingKey {
         Ok(DataKey::new(self.planet, wrapped.owner, Secret::take(&mut secret)))
     }
 
-    /// Wraps again, under `next`, what is wrapped under this key: how a
-    /// regional key is rotated without touching data.
+    /// Wraps again, under `next` of the same region, what is wrapped under this
+    /// key: how a regional key is rotated without touching data.
     ///
     /// # Errors
-    /// When it was not wrapped with this key.
-    pub fn rewrap(&self, wrapped: &WrappedKey, next: &Self) -> Result<WrappedKey, NotUnwrapped> {
-        self.unwrap(wrapped).map(|data_key| next.wrap(&data_key))
+    /// When it was not wrapped with this key, or `next` is of another region or
+    /// planet.
+    pub fn rewrap(&self, wrapped: &WrappedKey, next: &Self) -> Result<WrappedKey, NotWrapped> {
+        if next.region != self.region {
+            return Err(NotWrapped::OtherRegion(next.region));
+        }
+        self.relocate(wrapped, next)
+    }
+
+    /// Wraps under a key of any region what is wrapped under this key: an owner
+    /// moves. Until the old wrapping is destroyed both regions have the key.
+    ///
+    /// # Errors
+    /// When it was not wrapped with this key, or `to` is of another planet.
+    pub fn relocate(&self, wrapped: &WrappedKey, to: &Self) -> Result<WrappedKey, NotWrapped> {
+        to.wrap(&self.unwrap(wrapped)?)
     }
 }
 

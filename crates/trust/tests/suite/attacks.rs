@@ -181,7 +181,7 @@ fn an_envelope_moved_to_another_owner() {
     let elsewhere = DataKey::new(trust::PlanetId([0; 16]), alice, secret(11));
     assert_eq!(opened(&elsewhere, b"record 1"), Err(NotOpened::Sealed));
     // The owner's wrapped key under another owner's name.
-    let mut wrapped = regional().wrapping().wrap(&key).to_bytes();
+    let mut wrapped = regional().wrapping().wrap(&key).unwrap().to_bytes();
     wrapped[2..34].copy_from_slice(&mallory.0);
     let renamed = WrappedKey::from_bytes(&wrapped).unwrap();
     assert_eq!(regional().wrapping().unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);

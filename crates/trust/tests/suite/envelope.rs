@@ -3,8 +3,8 @@
 use crate::world::{planet, region, regional, secret};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use trust::envelope::{DataKey, LARGEST, NotOpened, NotUnwrapped, OVERHEAD, TooLarge, WrappedKey};
-use trust::{Malformed, OwnerId, RegionalKey};
+use trust::envelope::{DataKey, LARGEST, NotOpened, NotUnwrapped, NotWrapped, OVERHEAD, TooLarge, WrappedKey};
+use trust::{Malformed, OwnerId, PlanetId, RegionTag, RegionalKey};
 
 const OWNER: OwnerId = OwnerId([1; 32]);
 
@@ -32,7 +32,7 @@ fn what_differs_is_never_sealed_under_the_same_key() {
 fn a_new_regional_key_wraps_again_and_leaves_the_data_alone() {
     let envelope = key().seal(b"record 1", b"data").unwrap();
     let (old, next) = (regional().wrapping(), RegionalKey::new(planet(), region(), secret(2)).wrapping());
-    let wrapped = old.wrap(&key());
+    let wrapped = old.wrap(&key()).unwrap();
     let again = old.rewrap(&wrapped, &next).unwrap();
     assert_eq!(next.unwrap(&again).unwrap().open(b"record 1", &envelope).unwrap(), b"data");
     assert_eq!(old.unwrap(&again).unwrap_err(), NotUnwrapped::OtherKey(again.key()));
@@ -42,6 +42,30 @@ fn a_new_regional_key_wraps_again_and_leaves_the_data_alone() {
     renamed[34..50].copy_from_slice(&wrapped.key().0);
     let renamed = WrappedKey::from_bytes(&renamed).unwrap();
     assert_eq!(old.unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);
+}
+
+/// Unwrapped there it would be another key, and the data lost without a word.
+#[test]
+fn a_key_wrapped_on_another_planet() {
+    let elsewhere = PlanetId([9; 16]);
+    let (here, there) = (regional().wrapping(), RegionalKey::new(elsewhere, region(), secret(1)).wrapping());
+    assert_eq!(there.wrap(&key()), Err(NotWrapped::OtherPlanet(planet())));
+    assert_eq!(here.wrap(&DataKey::new(elsewhere, OWNER, secret(11))), Err(NotWrapped::OtherPlanet(elsewhere)));
+    let wrapped = here.wrap(&key()).unwrap();
+    assert_eq!(here.rewrap(&wrapped, &there), Err(NotWrapped::OtherPlanet(planet())));
+    assert_eq!(here.relocate(&wrapped, &there), Err(NotWrapped::OtherPlanet(planet())));
+}
+
+#[test]
+fn a_key_moved_to_another_region_by_a_rotation() {
+    let envelope = key().seal(b"record 1", b"data").unwrap();
+    let other = RegionTag::of("us-east-1");
+    let (here, there) = (regional().wrapping(), RegionalKey::new(planet(), other, secret(2)).wrapping());
+    let wrapped = here.wrap(&key()).unwrap();
+    assert_eq!(here.rewrap(&wrapped, &there), Err(NotWrapped::OtherRegion(other)));
+    let moved = here.relocate(&wrapped, &there).unwrap();
+    assert_eq!(there.unwrap(&moved).unwrap().open(b"record 1", &envelope).unwrap(), b"data");
+    assert_eq!(there.rewrap(&wrapped, &there), Err(NotWrapped::Unwrap(NotUnwrapped::OtherKey(wrapped.key()))));
 }
 
 #[test]
@@ -73,7 +97,7 @@ proptest! {
     fn a_wrapped_key_reads_as_it_was_written(owner in any::<[u8; 32]>(), byte in any::<u8>(), flipped in 0..8 * WrappedKey::LEN) {
         let wrapping = regional().wrapping();
         let data_key = DataKey::new(planet(), OwnerId(owner), secret(byte));
-        let wrapped = wrapping.wrap(&data_key);
+        let wrapped = wrapping.wrap(&data_key).unwrap();
         let mut bytes = wrapped.to_bytes();
         prop_assert_eq!(WrappedKey::from_bytes(&bytes), Ok(wrapped));
         let sealed = data_key.seal(b"", b"data").unwrap();
