@@ -21,6 +21,11 @@ pub const FURTHEST: u64 = 10_000_000;
 /// The most digits at once; each term of the sum is divided out that far.
 pub const MOST: u64 = 1_024;
 
+/// The most work at once, in positions times digits: a salt's worth of digits at
+/// the furthest position. All 1,024 digits there would be half a minute that
+/// nobody can interrupt; they end at position 625,000.
+pub const MOST_WORK: u64 = FURTHEST * 64;
+
 /// Bytes of a salt: 64 digits.
 pub const SALT: usize = 32;
 
@@ -40,16 +45,28 @@ pub enum OutOfReach {
     /// Too many digits at once.
     #[error("{0} digits are too many at once: ask for at most {MOST}")]
     Count(u64),
+    /// Each is in reach, and both together are not.
+    #[error("{count} digits at position {position} are too much work at once: ask for at most {} there", MOST_WORK / position)]
+    Work {
+        /// The position.
+        position: u64,
+        /// How many digits.
+        count: u64,
+    },
 }
 
 /// `count` hexadecimal digits of π, from the one `position` places after the
 /// first behind the point: `digits(0, 8)` is `243F6A88`.
 ///
 /// # Errors
-/// When the position is beyond [`FURTHEST`] or the count beyond [`MOST`].
+/// When the position is beyond [`FURTHEST`], the count beyond [`MOST`], or both
+/// together beyond [`MOST_WORK`].
 pub fn digits(position: u64, count: u64) -> Result<String, OutOfReach> {
     if position > FURTHEST {
         return Err(OutOfReach::Position(position));
+    }
+    if count <= MOST && position * count > MOST_WORK {
+        return Err(OutOfReach::Work { position, count });
     }
     let Some(count) = usize::try_from(count).ok().filter(|_| count <= MOST) else {
         return Err(OutOfReach::Count(count));
@@ -250,6 +267,17 @@ mod tests {
         assert_eq!(digits(FURTHEST + 1, 1), Err(OutOfReach::Position(FURTHEST + 1)));
         assert_eq!(digits(0, MOST + 1), Err(OutOfReach::Count(MOST + 1)));
         assert_eq!(digits(0, u64::MAX), Err(OutOfReach::Count(u64::MAX)));
+        assert_eq!(digits(FURTHEST, u64::MAX), Err(OutOfReach::Count(u64::MAX)));
+    }
+
+    #[test]
+    fn every_digit_at_the_furthest_position() {
+        let work = |position, count| Err(OutOfReach::Work { position, count });
+        assert_eq!(digits(FURTHEST, MOST), work(FURTHEST, MOST));
+        assert_eq!(digits(FURTHEST, 65), work(FURTHEST, 65));
+        assert_eq!(digits(MOST_WORK / MOST + 1, MOST), work(625_001, MOST));
+        let told = digits(FURTHEST, MOST).unwrap_err().to_string();
+        assert!(told.ends_with("ask for at most 64 there"), "{told}");
     }
 
     proptest! {
