@@ -21,7 +21,7 @@ fn read(bytes: &[u8]) {
     };
     assert_eq!(statement.to_bytes(), bytes);
     if let Ok(mut line) = Line::new(statement.planet, statement.line) {
-        assert!(line.accept(&statement).is_err());
+        assert!(line.accept(&statement, statement.from).is_err());
         assert_eq!(line.sequence(), 0);
     }
 }

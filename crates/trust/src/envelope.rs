@@ -8,10 +8,11 @@
 mod sealer;
 mod wrap;
 
-pub use wrap::{NotUnwrapped, OtherPlanet, WrappedKey, WrappingKey};
+pub use wrap::{NotUnwrapped, NotWrapped, WrappedKey, WrappingKey};
 
 use crate::hash;
-use crate::ids::{OwnerId, PlanetId};
+use crate::ids::{KeyId, OwnerId, PlanetId};
+use crate::pi;
 use crate::secret::Secret;
 use crate::wire::{Kind, Malformed, Reader, VERSION};
 use sealer::Sealer;
@@ -50,9 +51,12 @@ pub struct DataKey {
 
 impl DataKey {
     /// An owner's key from 256 bits of entropy, which nothing else is made of.
+    /// Its id, which only names its salt, is the tag of the planet and the owner.
     #[must_use]
     pub fn new(planet: PlanetId, owner: OwnerId, secret: Secret) -> Self {
-        let derive = |label: &[u8]| hash::derive(&secret, &planet.0, &[label, &owner.0]);
+        let id = KeyId(hash::tag(b"mycel data key id v1", &[&planet.0[..], &owner.0].concat()));
+        let salt = pi::near_salt(id);
+        let derive = |label: &[u8]| hash::derive(&secret, &salt, &[label, &planet.0, &owner.0]);
         let sealer = Sealer::new(&derive(b"mycel data salt v1"), &derive(b"mycel data key v1"));
         Self { planet, owner, secret, sealer }
     }

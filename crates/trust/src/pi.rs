@@ -2,9 +2,9 @@
 //! windows of them.
 //!
 //! π is public. A salt that is a window of π adds no strength to a key: it
-//! shows that nobody chose the number to their own advantage, and keeps keys
-//! with different ids apart. The strength is the 256-bit secret and the
-//! derivation.
+//! shows that nobody chose the number to their own advantage. Two keys may share
+//! a window: what keeps them apart is their secrets, and the names that go into
+//! the derivation. The strength is the 256-bit secret and that derivation.
 //!
 //! The digits come from the formula of Bailey, Borwein and Plouffe,
 //! π = Σ 16⁻ᵏ (4/(8k+1) − 2/(8k+4) − 1/(8k+5) − 1/(8k+6)), which reaches a
@@ -12,6 +12,7 @@
 //! exact integers, so that every machine finds the same digits.
 
 use crate::ids::KeyId;
+use std::sync::LazyLock;
 
 /// The furthest position. A digit there takes some seconds, because the work
 /// grows with the position.
@@ -19,6 +20,11 @@ pub const FURTHEST: u64 = 10_000_000;
 
 /// The most digits at once; each term of the sum is divided out that far.
 pub const MOST: u64 = 1_024;
+
+/// The most work at once, in positions times digits: a salt's worth of digits at
+/// the furthest position. All 1,024 digits there would be half a minute that
+/// nobody can interrupt; they end at position 625,000.
+pub const MOST_WORK: u64 = FURTHEST * 64;
 
 /// Bytes of a salt: 64 digits.
 pub const SALT: usize = 32;
@@ -39,16 +45,28 @@ pub enum OutOfReach {
     /// Too many digits at once.
     #[error("{0} digits are too many at once: ask for at most {MOST}")]
     Count(u64),
+    /// Each is in reach, and both together are not.
+    #[error("{count} digits at position {position} are too much work at once: ask for at most {} there", MOST_WORK / position)]
+    Work {
+        /// The position.
+        position: u64,
+        /// How many digits.
+        count: u64,
+    },
 }
 
 /// `count` hexadecimal digits of π, from the one `position` places after the
 /// first behind the point: `digits(0, 8)` is `243F6A88`.
 ///
 /// # Errors
-/// When the position is beyond [`FURTHEST`] or the count beyond [`MOST`].
+/// When the position is beyond [`FURTHEST`], the count beyond [`MOST`], or both
+/// together beyond [`MOST_WORK`].
 pub fn digits(position: u64, count: u64) -> Result<String, OutOfReach> {
     if position > FURTHEST {
         return Err(OutOfReach::Position(position));
+    }
+    if count <= MOST && position * count > MOST_WORK {
+        return Err(OutOfReach::Work { position, count });
     }
     let Some(count) = usize::try_from(count).ok().filter(|_| count <= MOST) else {
         return Err(OutOfReach::Count(count));
@@ -57,8 +75,25 @@ pub fn digits(position: u64, count: u64) -> Result<String, OutOfReach> {
     Ok(words.iter().map(|word| format!("{word:016X}")).collect::<String>()[..count].to_owned())
 }
 
-/// The salt of a key: 64 digits of π from the position that the first two
-/// bytes of its id name.
+/// The first bytes of π's fraction: every window that [`near_salt`] can name.
+static NEAR: LazyLock<Vec<u8>> =
+    LazyLock::new(|| fraction(0, NEAR_WORDS).iter().flat_map(|word| word.to_be_bytes()).collect());
+
+/// One byte names the first byte of a window, and the last window is whole.
+const NEAR_WORDS: usize = (256 + SALT) / 8;
+
+/// The salt of an owner's key: 64 digits of π from twice the first byte of its
+/// id. A key like that is made whenever one is unwrapped, so its window is one
+/// of those near the point, which are computed once in a process and not, as
+/// [`salt`] is, once for each key.
+pub(crate) fn near_salt(key: KeyId) -> [u8; SALT] {
+    let [first, ..] = key.0;
+    std::array::from_fn(|at| NEAR[usize::from(first) + at])
+}
+
+/// The salt of a regional key: 64 digits of π from the position that the first
+/// two bytes of its id name. The keys of its cells, and what it wraps with, are
+/// derived with the same.
 #[must_use]
 pub fn salt(key: KeyId) -> [u8; SALT] {
     let [high, low, ..] = key.0;
@@ -220,10 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn an_owners_salt_is_the_window_that_its_key_names() {
+        for first in [0, 1, 100, u8::MAX] {
+            let salt: String = near_salt(KeyId([first; 16])).iter().map(|byte| format!("{byte:02X}")).collect();
+            assert_eq!(salt, digits(2 * u64::from(first), 64).unwrap());
+        }
+    }
+
+    #[test]
     fn what_would_take_for_ever_is_refused() {
         assert_eq!(digits(FURTHEST + 1, 1), Err(OutOfReach::Position(FURTHEST + 1)));
         assert_eq!(digits(0, MOST + 1), Err(OutOfReach::Count(MOST + 1)));
         assert_eq!(digits(0, u64::MAX), Err(OutOfReach::Count(u64::MAX)));
+        assert_eq!(digits(FURTHEST, u64::MAX), Err(OutOfReach::Count(u64::MAX)));
+    }
+
+    #[test]
+    fn every_digit_at_the_furthest_position() {
+        let work = |position, count| Err(OutOfReach::Work { position, count });
+        assert_eq!(digits(FURTHEST, MOST), work(FURTHEST, MOST));
+        assert_eq!(digits(FURTHEST, 65), work(FURTHEST, 65));
+        assert_eq!(digits(MOST_WORK / MOST + 1, MOST), work(625_001, MOST));
+        let told = digits(FURTHEST, MOST).unwrap_err().to_string();
+        assert!(told.ends_with("ask for at most 64 there"), "{told}");
     }
 
     proptest! {

@@ -3,7 +3,11 @@
 //! A statement is signed by the old key, because it gives its place away, and
 //! by the new one, so that nobody can name another's key as its own successor.
 //! From `from` until `until` both verify, so that what was signed just before
-//! is not lost; at no time do more than two.
+//! is not lost; at no time do more than two. A rotation that begins within the
+//! last overlap ends it, so that a stolen key can be left at once.
+//!
+//! The line keeps every key with its time, so that a second successor is known
+//! for what it is however late it comes, and no key ever comes back.
 //!
 //! A thief of the current key can rotate too. Against that there is no
 //! statement, only revocation and a new line.
@@ -16,6 +20,13 @@ use vocab::Millis;
 
 /// The longest that two keys verify side by side.
 pub const LONGEST_OVERLAP: Millis = Millis::days(30);
+
+/// How long before its time a statement may be taken. A statement from the far
+/// future would leave the line with a key that nobody can use or replace.
+pub const LONGEST_NOTICE: Millis = Millis::days(365);
+
+/// The most rotations of one line: one a month for 85 years.
+pub const MOST_ROTATIONS: u64 = 1_024;
 
 /// One key gives its place to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,16 +75,28 @@ pub enum Refused {
         /// The last that is known.
         have: u64,
     },
-    /// It is truly signed, and tells another history: whoever holds the key has
+    /// It is truly signed, and tells another history: whoever held the key has
     /// signed two successors. Keep both statements.
-    #[error("the key has signed two successors: revoke its line")]
-    Forked,
+    #[error(
+        "the line has a second history, from number {at} on: keep both statements, and find out who holds its keys"
+    )]
+    Forked {
+        /// The number that was given twice, or the one that the other history
+        /// had given by then.
+        at: u64,
+    },
+    /// The key that would take the place has been in the line before.
+    #[error("the new key has been in this line before: rotate to a fresh one")]
+    Returned,
+    /// There are [`MOST_ROTATIONS`].
+    #[error("the line has had {MOST_ROTATIONS} rotations, the most there can be: begin another")]
+    Full,
     /// One of its two signatures does not hold.
     #[error("the statement is not signed by both of its keys")]
     Signature,
-    /// Its times leave a gap, overlap too long, or begin before the last
-    /// overlap has ended.
-    #[error("the times of the statement leave a gap, overlap for too long, or reach into the last overlap")]
+    /// Its times leave a gap, overlap too long, begin before the key that gives
+    /// its place did, or are too far ahead.
+    #[error("the times of the statement leave a gap, overlap for too long, or are before the last or too far ahead")]
     Times,
 }
 
@@ -137,17 +160,32 @@ impl Statement {
     }
 }
 
+/// A key of the line, and when it verifies.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    key: PublicKey,
+    from: Moment,
+    /// `None` while no successor is known.
+    until: Option<Moment>,
+    /// The statement that gave it its place; zeros for the first.
+    by: Digest32,
+}
+
+impl Held {
+    fn verifies_at(&self, now: Moment) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A line of keys, as far as its statements are known.
 #[derive(Debug, Clone)]
 pub struct Line {
     planet: PlanetId,
     name: AgentId,
     sequence: u64,
-    last: Digest32,
-    current: PublicKey,
-    from: Moment,
-    /// The key before, and when it ends.
-    before: Option<(PublicKey, Moment)>,
+    newest: Held,
+    /// All keys before it, the first first.
+    past: Vec<Held>,
 }
 
 impl Line {
@@ -156,14 +194,22 @@ impl Line {
     /// # Errors
     /// When that is no key.
     pub fn new(planet: PlanetId, first: AgentId) -> Result<Self, BadSignature> {
-        let current = PublicKey::new(first)?;
-        Ok(Self { planet, name: first, sequence: 0, last: [0; 32], current, from: Moment(0), before: None })
+        let newest = Held { key: PublicKey::new(first)?, from: Moment(0), until: None, by: [0; 32] };
+        Ok(Self { planet, name: first, sequence: 0, newest, past: Vec::new() })
     }
 
-    /// The key that signs now.
+    /// The last key that is known, which signs the next statement. Its time may
+    /// not have come: [`Line::signs_at`] says which one signs everything else.
     #[must_use]
-    pub const fn current(&self) -> AgentId {
-        self.current.id()
+    pub const fn newest(&self) -> AgentId {
+        self.newest.key.id()
+    }
+
+    /// The key that signs at a time: the latest whose time has come.
+    #[must_use]
+    pub fn signs_at(&self, now: Moment) -> AgentId {
+        // The times leave no gap, so there is always one.
+        self.held_at(now).next().map_or(self.newest(), |held| held.key.id())
     }
 
     /// How many rotations are known.
@@ -172,7 +218,7 @@ impl Line {
         self.sequence
     }
 
-    /// Makes the statement that gives the current key's place to the next.
+    /// Makes the statement that gives the newest key's place to the next.
     /// [`Line::accept`] says whether it is a good one.
     #[must_use]
     pub fn rotate(&self, old: &SigningKey, new: &SigningKey, from: Moment, until: Moment) -> Statement {
@@ -181,7 +227,7 @@ impl Line {
             planet: self.planet,
             line: self.name,
             sequence: self.sequence.saturating_add(1),
-            previous: self.last,
+            previous: self.newest.by,
             old: old.id(),
             new: new.id(),
             from,
@@ -199,56 +245,86 @@ impl Line {
     ///
     /// # Errors
     /// When it is not the next one of this line; the line stays as it is.
-    pub fn accept(&mut self, statement: &Statement) -> Result<(), Refused> {
+    pub fn accept(&mut self, statement: &Statement, now: Moment) -> Result<(), Refused> {
         if statement.planet != self.planet || statement.line != self.name {
             return Err(Refused::OtherLine);
         }
         let (found, have) = (statement.sequence, self.sequence);
-        if found == have && found > 0 && statement.digest() != self.last {
-            return Err(self.rival(statement));
-        }
         if found <= have {
-            return Err(Refused::Stale { found, have });
+            return Err(self.late(statement));
         }
         if found > have + 1 {
             return Err(Refused::Gap { found, have });
         }
-        if statement.old != self.current.id() {
+        if have >= MOST_ROTATIONS {
+            return Err(Refused::Full);
+        }
+        if statement.old != self.newest() {
             return Err(Refused::Signature);
         }
-        let new = statement.verify(&self.current)?;
-        if statement.previous != self.last {
-            return Err(Refused::Forked);
+        let key = statement.verify(&self.newest.key)?;
+        if statement.previous != self.newest.by {
+            return Err(Refused::Forked { at: have });
         }
-        self.check_times(statement)?;
-        let before = std::mem::replace(&mut self.current, new);
-        self.before = Some((before, statement.until));
-        (self.sequence, self.last, self.from) = (found, statement.digest(), statement.from);
+        if self.keys().any(|held| held.key.id() == statement.new) {
+            return Err(Refused::Returned);
+        }
+        self.check_times(statement, now)?;
+        self.take(statement, key);
         Ok(())
     }
 
-    /// A second statement of the last number: a fork when it is truly signed.
-    fn rival(&self, statement: &Statement) -> Refused {
-        match &self.before {
-            Some((old, _)) if statement.old == old.id() && statement.verify(old).is_ok() => Refused::Forked,
+    /// The new key takes its place. The one before the old one goes no later
+    /// than the new one comes, so that there are never three.
+    fn take(&mut self, statement: &Statement, key: PublicKey) {
+        if let Some(before) = self.past.last_mut() {
+            before.until = before.until.map(|until| until.min(statement.from));
+        }
+        let newest = Held { key, from: statement.from, until: None, by: statement.digest() };
+        let old = std::mem::replace(&mut self.newest, newest);
+        self.past.push(Held { until: Some(statement.until), ..old });
+        self.sequence = statement.sequence;
+    }
+
+    /// A statement of a number that is known: stale when it is the one that is
+    /// known, and a fork when it is another and truly signed.
+    fn late(&self, statement: &Statement) -> Refused {
+        let stale = Refused::Stale { found: statement.sequence, have: self.sequence };
+        let Some(at) = usize::try_from(statement.sequence).ok().filter(|&at| at > 0) else {
+            return stale;
+        };
+        let mut from_old = self.keys().skip(at - 1);
+        match (from_old.next(), from_old.next()) {
+            (_, Some(new)) if new.by == statement.digest() => stale,
+            (Some(old), _) if statement.old == old.key.id() && statement.verify(&old.key).is_ok() => {
+                Refused::Forked { at: statement.sequence }
+            }
             _ => Refused::Signature,
         }
     }
 
-    fn check_times(&self, statement: &Statement) -> Result<(), Refused> {
-        let overlap_ended = self.before.as_ref().map_or(Moment(0), |(_, until)| *until);
-        let sensible = overlap_ended <= statement.from
-            && self.from <= statement.from
+    fn check_times(&self, statement: &Statement, now: Moment) -> Result<(), Refused> {
+        let sensible = self.newest.from <= statement.from
+            && statement.from <= now.after(LONGEST_NOTICE)
             && statement.from <= statement.until
             && statement.until.since(statement.from) <= LONGEST_OVERLAP;
         if sensible { Ok(()) } else { Err(Refused::Times) }
     }
 
-    /// The keys that verify at a time: one, or two while they overlap.
+    /// All keys, the first first.
+    fn keys(&self) -> impl Iterator<Item = &Held> {
+        self.past.iter().chain([&self.newest])
+    }
+
+    /// The keys whose time a moment is, the latest first.
+    fn held_at(&self, now: Moment) -> impl Iterator<Item = &Held> {
+        [&self.newest].into_iter().chain(self.past.iter().rev()).filter(move |held| held.verifies_at(now))
+    }
+
+    /// The keys that verify at a time: one, or two while they overlap. Of a time
+    /// that has passed it says which did, as far as the statements reach.
     pub fn keys_at(&self, now: Moment) -> impl Iterator<Item = &PublicKey> {
-        let current = (now >= self.from).then_some(&self.current);
-        let before = self.before.as_ref().filter(|(_, until)| now < *until).map(|(key, _)| key);
-        current.into_iter().chain(before)
+        self.held_at(now).map(|held| &held.key)
     }
 
     /// Checks what was signed in the line's name, by a key that verifies now.

@@ -35,18 +35,24 @@ pub enum NotUnwrapped {
     /// It is wrapped under another regional key.
     #[error("the owner's key is wrapped under key {0}")]
     OtherKey(KeyId),
-    /// It was to be wrapped again for another planet or region.
-    #[error("an owner's key is wrapped again for its own planet and region only")]
-    OtherPlace,
     /// It was changed, or is of another planet, region or owner; which is not said.
     #[error("the owner's key does not unwrap")]
     Sealed,
 }
 
-/// An owner's key was to be wrapped under another planet's key.
+/// Why a key was not wrapped. What was there before is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the owner's key is another planet's")]
-pub struct OtherPlanet;
+pub enum NotWrapped {
+    /// The key is of another planet: here it would become another key.
+    #[error("the owner's key is of planet {0}, and is not wrapped on another")]
+    OtherPlanet(PlanetId),
+    /// The next key is of another region.
+    #[error("the next key is of region {0}: an owner's key leaves its region by `relocate` alone")]
+    OtherRegion(RegionTag),
+    /// It was not unwrapped.
+    #[error(transparent)]
+    Unwrap(#[from] NotUnwrapped),
+}
 
 impl RegionalKey {
     /// What this region wraps its owners' keys with.
@@ -61,11 +67,10 @@ impl WrappingKey {
     /// Wraps an owner's key.
     ///
     /// # Errors
-    /// When the key is another planet's: it would unwrap to a key that opens
-    /// nothing.
-    pub fn wrap(&self, data_key: &DataKey) -> Result<WrappedKey, OtherPlanet> {
+    /// When the key is of another planet.
+    pub fn wrap(&self, data_key: &DataKey) -> Result<WrappedKey, NotWrapped> {
         if data_key.planet != self.planet {
-            return Err(OtherPlanet);
+            return Err(NotWrapped::OtherPlanet(data_key.planet));
         }
         let mut wrapped = WrappedKey { owner: data_key.owner, key: self.id, sealed: [0; WrappedKey::SEALED] };
         // Thirty-two bytes are never too many.
@@ -89,18 +94,26 @@ impl WrappingKey {
         Ok(DataKey::new(self.planet, wrapped.owner, Secret::take(&mut secret)))
     }
 
-    /// Wraps again, under `next`, what is wrapped under this key: how a
-    /// regional key is rotated without touching data.
+    /// Wraps again, under `next` of the same region, what is wrapped under this
+    /// key: how a regional key is rotated without touching data.
     ///
     /// # Errors
-    /// When it was not wrapped with this key, or `next` is another region's: to
-    /// move an owner to another region is a decision about residency, and is
-    /// made by unwrapping here and wrapping there.
-    pub fn rewrap(&self, wrapped: &WrappedKey, next: &Self) -> Result<WrappedKey, NotUnwrapped> {
-        if (self.planet, self.region) != (next.planet, next.region) {
-            return Err(NotUnwrapped::OtherPlace);
+    /// When it was not wrapped with this key, or `next` is of another region or
+    /// planet.
+    pub fn rewrap(&self, wrapped: &WrappedKey, next: &Self) -> Result<WrappedKey, NotWrapped> {
+        if next.region != self.region {
+            return Err(NotWrapped::OtherRegion(next.region));
         }
-        next.wrap(&self.unwrap(wrapped)?).map_err(|OtherPlanet| NotUnwrapped::OtherPlace)
+        self.relocate(wrapped, next)
+    }
+
+    /// Wraps under a key of any region what is wrapped under this key: an owner
+    /// moves. Until the old wrapping is destroyed both regions have the key.
+    ///
+    /// # Errors
+    /// When it was not wrapped with this key, or `to` is of another planet.
+    pub fn relocate(&self, wrapped: &WrappedKey, to: &Self) -> Result<WrappedKey, NotWrapped> {
+        to.wrap(&self.unwrap(wrapped)?)
     }
 }
 

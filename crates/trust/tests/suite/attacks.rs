@@ -150,23 +150,23 @@ fn a_stale_rotation() {
     let day = |day| NOW.after(Millis::days(day));
     let mut line = Line::new(planet(), agent(1)).unwrap();
     let first = line.rotate(&signer(1), &signer(2), day(90), day(97));
-    line.accept(&first).unwrap();
+    line.accept(&first, NOW).unwrap();
     let second = line.rotate(&signer(2), &signer(3), day(180), day(187));
-    line.accept(&second).unwrap();
+    line.accept(&second, NOW).unwrap();
     // Whoever found the first key, long after it gave its place away.
-    assert_eq!(line.accept(&first), Err(Stale { found: 1, have: 2 }));
+    assert_eq!(line.accept(&first, NOW), Err(Stale { found: 1, have: 2 }));
     let back = Line::new(planet(), agent(1)).unwrap().rotate(&signer(1), &signer(66), day(200), day(207));
-    assert_eq!(line.accept(&back), Err(Stale { found: 1, have: 2 }));
-    assert_eq!(line.accept(&second), Err(Stale { found: 2, have: 2 }));
+    assert_eq!(line.accept(&back, NOW), Err(Forked { at: 1 }));
+    assert_eq!(line.accept(&second, NOW), Err(Stale { found: 2, have: 2 }));
     // Whoever has the second key names another successor: two truths, one line.
     let mut before = Line::new(planet(), agent(1)).unwrap();
-    before.accept(&first).unwrap();
+    before.accept(&first, NOW).unwrap();
     let rival = before.rotate(&signer(2), &signer(66), day(180), day(187));
-    assert_eq!(line.accept(&rival), Err(Forked));
+    assert_eq!(line.accept(&rival, NOW), Err(Forked { at: 2 }));
     // Without that key it is only a bad signature.
     let forged = before.rotate(&signer(66), &signer(66), day(180), day(187));
-    assert_eq!(line.accept(&forged), Err(trust::rotation::Refused::Signature));
-    assert_eq!(line.current(), agent(3));
+    assert_eq!(line.accept(&forged, NOW), Err(trust::rotation::Refused::Signature));
+    assert_eq!(line.newest(), agent(3));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::world::{planet, region, regional, secret};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use trust::envelope::{DataKey, LARGEST, NotOpened, NotUnwrapped, OVERHEAD, TooLarge, WrappedKey};
+use trust::envelope::{DataKey, LARGEST, NotOpened, NotUnwrapped, NotWrapped, OVERHEAD, TooLarge, WrappedKey};
 use trust::{Malformed, OwnerId, PlanetId, RegionTag, RegionalKey};
 
 const OWNER: OwnerId = OwnerId([1; 32]);
@@ -42,6 +42,30 @@ fn a_new_regional_key_wraps_again_and_leaves_the_data_alone() {
     renamed[34..50].copy_from_slice(&wrapped.key().0);
     let renamed = WrappedKey::from_bytes(&renamed).unwrap();
     assert_eq!(old.unwrap(&renamed).unwrap_err(), NotUnwrapped::Sealed);
+}
+
+/// Unwrapped there it would be another key, and the data lost without a word.
+#[test]
+fn a_key_wrapped_on_another_planet() {
+    let elsewhere = PlanetId([9; 16]);
+    let (here, there) = (regional().wrapping(), RegionalKey::new(elsewhere, region(), secret(1)).wrapping());
+    assert_eq!(there.wrap(&key()), Err(NotWrapped::OtherPlanet(planet())));
+    assert_eq!(here.wrap(&DataKey::new(elsewhere, OWNER, secret(11))), Err(NotWrapped::OtherPlanet(elsewhere)));
+    let wrapped = here.wrap(&key()).unwrap();
+    assert_eq!(here.rewrap(&wrapped, &there), Err(NotWrapped::OtherPlanet(planet())));
+    assert_eq!(here.relocate(&wrapped, &there), Err(NotWrapped::OtherPlanet(planet())));
+}
+
+#[test]
+fn a_key_moved_to_another_region_by_a_rotation() {
+    let envelope = key().seal(b"record 1", b"data").unwrap();
+    let other = RegionTag::of("us-east-1");
+    let (here, there) = (regional().wrapping(), RegionalKey::new(planet(), other, secret(2)).wrapping());
+    let wrapped = here.wrap(&key()).unwrap();
+    assert_eq!(here.rewrap(&wrapped, &there), Err(NotWrapped::OtherRegion(other)));
+    let moved = here.relocate(&wrapped, &there).unwrap();
+    assert_eq!(there.unwrap(&moved).unwrap().open(b"record 1", &envelope).unwrap(), b"data");
+    assert_eq!(there.rewrap(&wrapped, &there), Err(NotWrapped::Unwrap(NotUnwrapped::OtherKey(wrapped.key()))));
 }
 
 #[test]
@@ -84,15 +108,4 @@ proptest! {
         prop_assert!(WrappedKey::from_bytes(&bytes[..WrappedKey::LEN - 1]).is_err());
         prop_assert!(WrappedKey::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
-}
-
-#[test]
-fn a_key_is_wrapped_for_its_own_planet_and_region_only() {
-    let other = |planet, region| RegionalKey::new(planet, region, secret(9)).wrapping();
-    let abroad = other(PlanetId([9; 16]), region());
-    assert!(abroad.wrap(&key()).is_err());
-    let here = regional().wrapping();
-    let wrapped = here.wrap(&key()).unwrap();
-    assert_eq!(here.rewrap(&wrapped, &abroad), Err(NotUnwrapped::OtherPlace));
-    assert_eq!(here.rewrap(&wrapped, &other(planet(), RegionTag::of("us-east-1"))), Err(NotUnwrapped::OtherPlace));
 }

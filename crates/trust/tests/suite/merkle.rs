@@ -1,9 +1,10 @@
 //! Merkle trees, beside the definitions of RFC 6962 written down as they are.
 
-use crate::world::{agent, planet, secret, signer};
+use crate::world::{agent, planet, regional, secret, signer};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use trust::Malformed;
-use trust::envelope::DataKey;
+use trust::envelope::{DataKey, NotOpened, NotUnwrapped, WrappedKey};
 use trust::merkle::{
     BadProof, Consistency, Frontier, Full, Head, Inclusion, MOST_LEAVES, Node, OutOfTree, Range, Tree, TreeId,
     TreeKind, TreeRef,
@@ -220,18 +221,38 @@ fn a_signed_head_shown_for_another_tree() {
 }
 
 /// Payloads are sealed before they are hashed, so a proof outlives its data.
+/// Erasure is one thing: the owner's wrapped key is taken out of its register.
 #[test]
 fn a_proof_holds_after_its_data_was_erased() {
-    let key = DataKey::new(planet(), OwnerId([1; 32]), secret(11));
-    let envelopes: Vec<_> = (0..5u8).map(|at| key.seal(&[at], b"something personal").unwrap()).collect();
+    let wrapping = regional().wrapping();
+    let (erased, other) = (OwnerId([1; 32]), OwnerId([2; 32]));
+    let mut register: BTreeMap<OwnerId, WrappedKey> = [(erased, 11), (other, 12)]
+        .into_iter()
+        .map(|(owner, byte)| (owner, wrapping.wrap(&DataKey::new(planet(), owner, secret(byte))).unwrap()))
+        .collect();
+    // From here on there is no key but through the register.
+    let key = |register: &BTreeMap<OwnerId, WrappedKey>, owner| {
+        register.get(&owner).map(|wrapped| wrapping.unwrap(wrapped).unwrap())
+    };
+    let envelopes: Vec<_> =
+        (0..5u8).map(|at| key(&register, erased).unwrap().seal(&[at], b"something personal").unwrap()).collect();
     let tree = tree(&envelopes.iter().map(|envelope| Node::leaf(envelope)).collect::<Vec<_>>());
     let (proof, head) = (tree.inclusion(3, 5).unwrap(), tree.head());
-    assert!(key.open(&[3], &envelopes[3]).is_ok());
-    drop(key);
+    assert_eq!(key(&register, erased).unwrap().open(&[3], &envelopes[3]).unwrap(), b"something personal");
+
+    register.remove(&erased);
+    assert!(key(&register, erased).is_none());
+    // What a region has left: its own key, other owners' keys under their names
+    // and under this one's, and entropy for a new key of this owner.
+    let mut renamed = register[&other].to_bytes();
+    renamed[2..34].copy_from_slice(&erased.0);
+    assert_eq!(wrapping.unwrap(&WrappedKey::from_bytes(&renamed).unwrap()).unwrap_err(), NotUnwrapped::Sealed);
+    for left in [key(&register, other).unwrap(), DataKey::new(planet(), erased, secret(13))] {
+        for (at, envelope) in (0..).zip(&envelopes) {
+            assert_eq!(left.open(&[at], envelope), Err(NotOpened::Sealed));
+        }
+    }
     assert_eq!(proof.verify(&Node::leaf(&envelopes[3]), &head), Ok(()));
-    // What a region can still make of what it has: another key for the owner.
-    let successor = DataKey::new(planet(), OwnerId([1; 32]), secret(12));
-    assert!(successor.open(&[3], &envelopes[3]).is_err());
 }
 
 proptest! {
