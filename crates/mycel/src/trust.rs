@@ -8,7 +8,8 @@ use trust::pi;
 
 pub(crate) fn pi(at: u64, digits: u64, screen: &Screen) -> Result<Verdict, Failure> {
     let found = pi::digits(at, digits).map_err(|error| {
-        let hint = format!("ask for at most {} digits, up to position {}", pi::MOST, pi::FURTHEST);
+        let hint =
+            format!("ask for at most {} digits, up to position {}, and for fewer the further", pi::MOST, pi::FURTHEST);
         Failure::told(error.to_string(), hint)
     })?;
     if screen.is_json() {
