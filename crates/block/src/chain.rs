@@ -50,6 +50,21 @@ pub enum Outcome {
     Done = 1,
     /// It was tried as often as it may be.
     Failed = 2,
+    /// It was cancelled before it began, and never runs.
+    Cancelled = 3,
+}
+
+impl Outcome {
+    /// The outcome of a number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Done),
+            2 => Some(Self::Failed),
+            3 => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
 }
 
 /// An entry of a chain.
@@ -125,11 +140,7 @@ impl<'b> Entry<'b> {
         if version != VERSION {
             return Err(NoEntry::Version(version));
         }
-        let outcome = match outcome {
-            1 => Outcome::Done,
-            2 => Outcome::Failed,
-            _ => return Err(NoEntry::Field("an op ends done or failed")),
-        };
+        let outcome = Outcome::from_number(outcome).ok_or(NoEntry::Field("an op ends done, failed or cancelled"))?;
         let region = RegionTag(fields.take()?);
         let [index, sequence, epoch, time] = [fields.number()?, fields.number()?, fields.number()?, fields.number()?];
         let agent = AgentId(fields.take()?);

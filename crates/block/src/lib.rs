@@ -8,8 +8,12 @@
 pub mod bans;
 pub mod census;
 pub mod chain;
+pub mod house;
+pub mod index;
+pub mod kinds;
 pub mod monitor;
 pub mod queue;
 pub mod rate;
+pub mod shard;
 pub mod slots;
 pub mod wheel;

@@ -187,6 +187,11 @@ impl Queue {
         Tried::Again(tries)
     }
 
+    /// The running op is not to be tried again: nothing can help it.
+    pub fn give_up(&mut self) {
+        self.running = None;
+    }
+
     /// Takes an op back that has not begun.
     pub fn cancel(&mut self, agent: AgentId, id: OpId) -> Cancelled {
         match self.state(agent, id) {

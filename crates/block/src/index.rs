@@ -1,0 +1,436 @@
+//! What is looked up, made from what was written: rows that follow from the
+//! log alone, so that they may lag behind it and can be made again.
+//!
+//! The rows of many entries are folded together before they are written: one
+//! row of places for each block, one of names for each agent, one of heads. A
+//! busy block therefore costs a few rows for thousands of entries.
+//!
+//! | space | key | value |
+//! |---|---|---|
+//! | chain | block, first sequence | 24 bytes a place in the log, for a run of entries |
+//! | names | block, agent, 65 s of the name's time, sequence | 25 bytes an op: its name, its place, how it ended |
+//! | heads | block | the chain's end |
+//! | seats | block, slot | who holds it |
+//! | last | block, agent | newest name, time of the last op |
+//! | records | block, owner, tag | [`Stored`] |
+//! | inbox | agent, place in the log | from where, the op, its envelope |
+
+use crate::chain::{Entry, Head, Link, OpId, Outcome};
+use crate::house::{self, Deed};
+use crate::kinds::{self, ClassTag, Cursor, Effect, Stored, Tag};
+use std::collections::BTreeMap;
+use trust::lease::Rights;
+use trust::{AgentId, BlockRef, Moment, RegionTag};
+use vocab::Slot;
+
+/// Which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Space {
+    /// Where the entries of a chain stand.
+    Chain,
+    /// Where the ops of an agent stand.
+    Names,
+    /// Where chains end.
+    Heads,
+    /// Who holds slots.
+    Seats,
+    /// What each agent did last.
+    Last,
+    /// Records.
+    Records,
+    /// Messages that were not acknowledged.
+    Inbox,
+}
+
+impl Space {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Chain, Self::Names, Self::Heads, Self::Seats, Self::Last, Self::Records, Self::Inbox];
+
+    /// What it is called on the disk.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chain => "chain",
+            Self::Names => "names",
+            Self::Heads => "heads",
+            Self::Seats => "seats",
+            Self::Last => "last",
+            Self::Records => "records",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
+/// One change of a row: its new value, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Of which rows.
+    pub space: Space,
+    /// Of which row.
+    pub key: Vec<u8>,
+    /// What it is from now on.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A block as a key.
+#[must_use]
+pub fn block_key(block: BlockRef) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&block.region.0);
+    key[8..].copy_from_slice(&block.index.to_be_bytes());
+    key
+}
+
+/// The block that a key begins with.
+#[must_use]
+pub fn block_of(key: &[u8]) -> Option<BlockRef> {
+    let (region, rest) = key.split_first_chunk()?;
+    let (index, _) = rest.split_first_chunk()?;
+    Some(BlockRef { region: RegionTag(*region), index: u64::from_be_bytes(*index) })
+}
+
+/// A key of several parts.
+#[must_use]
+pub fn key(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+/// Names are kept in pieces of 2^16 milliseconds of the time in the name, so
+/// that one is found without a look at the others.
+const PIECE: u32 = 16;
+
+/// The key that the rows of an op's name begin with.
+#[must_use]
+pub fn names_key(block: BlockRef, agent: AgentId, id: OpId) -> Vec<u8> {
+    let piece = u32::try_from(id.made().0 >> PIECE).unwrap_or(u32::MAX);
+    key(&[&block_key(block), &agent.0, &piece.to_be_bytes()])
+}
+
+/// An op in a row of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub id: OpId,
+    /// Its place in the chain.
+    pub sequence: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Reads a row of names.
+pub fn names(value: &[u8]) -> impl DoubleEndedIterator<Item = Named> + '_ {
+    let (rows, _) = value.as_chunks::<25>();
+    rows.iter().filter_map(|row| {
+        let (id, rest) = row.split_first_chunk()?;
+        let (sequence, rest) = rest.split_first_chunk()?;
+        let outcome = Outcome::from_number(*rest.first()?)?;
+        Some(Named { id: OpId(u128::from_be_bytes(*id)), sequence: u64::from_be_bytes(*sequence), outcome })
+    })
+}
+
+/// Reads a row of places.
+pub fn places(value: &[u8]) -> impl Iterator<Item = Cursor> + '_ {
+    let (rows, _) = value.as_chunks::<{ Cursor::LEN }>();
+    rows.iter().filter_map(|row| Cursor::from_bytes(row))
+}
+
+/// The value of a head's row.
+#[must_use]
+pub fn head_value(head: &Head) -> Vec<u8> {
+    key(&[&head.sequence.to_be_bytes(), &head.epoch.to_be_bytes(), &head.time.0.to_be_bytes(), &head.link.0])
+}
+
+/// Reads a head's row.
+#[must_use]
+pub fn head(block: BlockRef, value: &[u8]) -> Option<Head> {
+    let mut fields = Numbers(value);
+    let (sequence, epoch, time) = (fields.next()?, fields.next()?, fields.next()?);
+    let link = Link(fields.0.try_into().ok()?);
+    Some(Head { block, sequence, epoch, time: Moment(time), link })
+}
+
+/// Who holds a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatRow {
+    /// Which slot.
+    pub slot: Slot,
+    /// Who.
+    pub agent: AgentId,
+    /// The sequence of the entry that assigned it.
+    pub fencing: u64,
+    /// Until when.
+    pub until: Moment,
+    /// What its leases give.
+    pub rights: Rights,
+}
+
+impl SeatRow {
+    fn value(&self) -> Vec<u8> {
+        let (fencing, until, rights) =
+            (self.fencing.to_be_bytes(), self.until.0.to_be_bytes(), self.rights.bits().to_be_bytes());
+        key(&[&fencing, &until, &rights, &self.agent.0])
+    }
+
+    /// Reads a row of seats.
+    #[must_use]
+    pub fn read(key: &[u8], value: &[u8]) -> Option<(BlockRef, Self)> {
+        let slot = Slot::new(*key.get(16)?)?;
+        let mut fields = Numbers(value);
+        let (fencing, until) = (fields.next()?, fields.next()?);
+        let (rights, agent) = fields.0.split_first_chunk()?;
+        let (rights, agent) = (Rights::from_bits(u16::from_be_bytes(*rights))?, AgentId(agent.try_into().ok()?));
+        Some((block_of(key)?, Self { slot, agent, fencing, until: Moment(until), rights }))
+    }
+}
+
+/// The key of a seat.
+#[must_use]
+pub fn seat_key(block: BlockRef, slot: Slot) -> Vec<u8> {
+    key(&[&block_key(block), &[slot.number()]])
+}
+
+/// The key of what an agent did last in a block.
+#[must_use]
+pub fn last_key(block: BlockRef, agent: AgentId) -> Vec<u8> {
+    key(&[&block_key(block), &agent.0])
+}
+
+/// Reads what an agent did last: its newest name, and when it was let through.
+#[must_use]
+pub fn last(value: &[u8]) -> Option<(u64, Moment)> {
+    let mut fields = Numbers(value);
+    Some((fields.next()?, Moment(fields.next()?)))
+}
+
+/// The key of a record.
+#[must_use]
+pub fn record_key(block: BlockRef, owner: AgentId, tag: Tag) -> Vec<u8> {
+    key(&[&block_key(block), &owner.0, &tag.0])
+}
+
+fn stored_value(stored: &Stored) -> Vec<u8> {
+    let (sequence, time) = (stored.sequence.to_be_bytes(), stored.time.0.to_be_bytes());
+    key(&[&sequence, &time, &stored.id.0.to_be_bytes(), &stored.class.0, &stored.envelope])
+}
+
+/// Reads a record.
+#[must_use]
+pub fn stored(value: &[u8]) -> Option<Stored> {
+    let mut fields = Numbers(value);
+    let (sequence, time) = (fields.next()?, Moment(fields.next()?));
+    let (id, rest) = fields.0.split_first_chunk()?;
+    let (class, envelope) = rest.split_first_chunk()?;
+    let id = OpId(u128::from_be_bytes(*id));
+    Some(Stored { sequence, time, id, class: ClassTag(*class), envelope: envelope.to_vec() })
+}
+
+/// A message in an inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its place, which it is acknowledged by.
+    pub cursor: Cursor,
+    /// The block that it was sent in.
+    pub block: BlockRef,
+    /// Its place in that block's chain.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
+    /// Who sent it.
+    pub from: AgentId,
+    /// The op that sent it.
+    pub id: OpId,
+    /// What it says, sealed under its sender's key.
+    pub envelope: Vec<u8>,
+}
+
+impl Message {
+    fn value(&self) -> Vec<u8> {
+        let (sequence, time) = (self.sequence.to_be_bytes(), self.time.0.to_be_bytes());
+        key(&[&sequence, &time, &block_key(self.block), &self.from.0, &self.id.0.to_be_bytes(), &self.envelope])
+    }
+
+    /// Reads a row of an inbox.
+    #[must_use]
+    pub fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let cursor = Cursor::from_bytes(key.get(32..)?)?;
+        let mut fields = Numbers(value);
+        let (sequence, time) = (fields.next()?, Moment(fields.next()?));
+        let block = block_of(fields.0)?;
+        let (from, rest) = fields.0.get(16..)?.split_first_chunk()?;
+        let (id, envelope) = rest.split_first_chunk()?;
+        let id = OpId(u128::from_be_bytes(*id));
+        Some(Self { cursor, block, sequence, time, from: AgentId(*from), id, envelope: envelope.to_vec() })
+    }
+}
+
+struct Numbers<'a>(&'a [u8]);
+
+impl Numbers<'_> {
+    fn next(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_be_bytes(*number))
+    }
+}
+
+/// The newest that a name can be compared by: its first 64 bits.
+#[must_use]
+pub fn newest(id: OpId) -> u64 {
+    u64::try_from(id.0 >> 64).unwrap_or(u64::MAX)
+}
+
+/// The rows that are there.
+pub trait Rows {
+    /// Why a row cannot be read.
+    type Error;
+    /// A row.
+    fn row(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
+    /// The keys of an agent's inbox up to a place.
+    fn inbox(&self, agent: AgentId, up_to: Cursor) -> Result<Vec<Vec<u8>>, Self::Error>;
+}
+
+/// Entries on their way to becoming rows.
+#[derive(Debug, Default)]
+pub struct Fold {
+    heads: BTreeMap<BlockRef, Head>,
+    chain: BTreeMap<BlockRef, (u64, Vec<u8>)>,
+    names: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
+    last: BTreeMap<(BlockRef, AgentId), (u64, Moment)>,
+    seats: BTreeMap<Vec<u8>, Option<SeatRow>>,
+    records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    inbox: BTreeMap<Vec<u8>, Vec<u8>>,
+    acknowledged: BTreeMap<AgentId, Cursor>,
+    entries: u64,
+}
+
+impl Fold {
+    /// How many entries it holds.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Takes an entry in, with its bytes' hash and its place in the log.
+    pub fn add(&mut self, entry: &Entry<'_>, link: Link, place: Cursor) {
+        let (block, sequence) = (entry.block, entry.sequence);
+        self.entries += 1;
+        self.heads.insert(block, Head { block, sequence, epoch: entry.epoch, time: entry.time, link });
+        let (_, row) = self.chain.entry(block).or_insert((sequence, Vec::new()));
+        row.extend(place.to_bytes());
+        if entry.kind >= house::FIRST {
+            if let Some(deed) = Deed::decode(entry.kind, entry.payload) {
+                self.deed(entry, deed);
+            }
+            return;
+        }
+        let (_, row) = self.names.entry(names_key(block, entry.agent, entry.id)).or_insert((sequence, Vec::new()));
+        row.extend(entry.id.0.to_be_bytes());
+        row.extend(sequence.to_be_bytes());
+        row.push(entry.outcome as u8);
+        let last = self.last.entry((block, entry.agent)).or_insert((0, entry.time));
+        *last = (last.0.max(newest(entry.id)), entry.time);
+        if entry.outcome == Outcome::Done
+            && let Some(Ok(effect)) = kinds::by_code(entry.kind).map(|kind| (kind.effect)(entry.payload))
+        {
+            self.effect(entry, effect, place);
+        }
+    }
+
+    fn deed(&mut self, entry: &Entry<'_>, deed: Deed) {
+        match deed {
+            Deed::Assign { slot, rights, until, .. } => {
+                let seat = SeatRow { slot, agent: entry.agent, fencing: entry.sequence, until, rights };
+                self.seats.insert(seat_key(entry.block, slot), Some(seat));
+            }
+            Deed::Renew { slot, until } => {
+                // The row that is there already is completed when all is written.
+                let renewed = SeatRow { slot, agent: entry.agent, fencing: 0, until, rights: Rights::default() };
+                let seat = self.seats.entry(seat_key(entry.block, slot)).or_insert(Some(renewed));
+                if let Some(seat) = seat {
+                    seat.until = until;
+                }
+            }
+            Deed::Release { slot, .. } => {
+                self.seats.insert(seat_key(entry.block, slot), None);
+            }
+        }
+    }
+
+    fn effect(&mut self, entry: &Entry<'_>, effect: Effect<'_>, place: Cursor) {
+        let (block, sequence, time, id) = (entry.block, entry.sequence, entry.time, entry.id);
+        match effect {
+            Effect::None => {}
+            Effect::Put(tag, class, envelope) => {
+                let stored = Stored { sequence, time, id, class, envelope: envelope.to_vec() };
+                self.records.insert(record_key(block, entry.agent, tag), Some(stored_value(&stored)));
+            }
+            Effect::Delete(tag) => {
+                self.records.insert(record_key(block, entry.agent, tag), None);
+            }
+            Effect::Send(to, envelope) => {
+                let envelope = envelope.to_vec();
+                let message = Message { cursor: place, block, sequence, time, from: entry.agent, id, envelope };
+                self.inbox.insert(key(&[&to.0, &place.to_bytes()]), message.value());
+            }
+            Effect::Acknowledge(up_to) => {
+                let known = self.acknowledged.entry(entry.agent).or_insert(up_to);
+                *known = up_to.max(*known);
+                self.inbox.retain(|key, _| !is_acknowledged(key, entry.agent, up_to));
+            }
+        }
+    }
+
+    /// The rows that follow from these entries and the rows that are there.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn finish<R: Rows>(self, rows: &R) -> Result<Vec<Change>, R::Error> {
+        let mut changes = Vec::new();
+        let mut change = |space, key, value| changes.push(Change { space, key, value });
+        for (block, head) in &self.heads {
+            change(Space::Heads, block_key(*block).to_vec(), Some(head_value(head)));
+        }
+        for (block, (first, places)) in self.chain {
+            change(Space::Chain, key(&[&block_key(block), &first.to_be_bytes()]), Some(places));
+        }
+        for (names, (first, row)) in self.names {
+            change(Space::Names, key(&[&names, &first.to_be_bytes()]), Some(row));
+        }
+        for ((block, agent), (newest, time)) in self.last {
+            let key_of = last_key(block, agent);
+            let before = rows.row(Space::Last, &key_of)?.as_deref().and_then(last).map_or(0, |(newest, _)| newest);
+            let value = key(&[&newest.max(before).to_be_bytes(), &time.0.to_be_bytes()]);
+            change(Space::Last, key_of, Some(value));
+        }
+        for (key, seat) in self.seats {
+            let Some(mut seat) = seat else {
+                change(Space::Seats, key, None);
+                continue;
+            };
+            if seat.fencing == 0 {
+                let before = rows.row(Space::Seats, &key)?.and_then(|value| SeatRow::read(&key, &value));
+                let Some((_, before)) = before else { continue };
+                seat = SeatRow { until: seat.until, ..before };
+            }
+            change(Space::Seats, key, Some(seat.value()));
+        }
+        for (key, value) in self.records {
+            change(Space::Records, key, value);
+        }
+        for (agent, up_to) in self.acknowledged {
+            for key in rows.inbox(agent, up_to)? {
+                change(Space::Inbox, key, None);
+            }
+        }
+        for (key, value) in self.inbox {
+            change(Space::Inbox, key, Some(value));
+        }
+        Ok(changes)
+    }
+}
+
+fn is_acknowledged(key: &[u8], agent: AgentId, up_to: Cursor) -> bool {
+    let Some((whose, place)) = key.split_first_chunk::<32>() else { return false };
+    *whose == agent.0 && Cursor::from_bytes(place).is_some_and(|place| place <= up_to)
+}

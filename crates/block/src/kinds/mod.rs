@@ -1,0 +1,211 @@
+//! What an op can do: one file for each kind, and all of them in [`ALL`].
+//!
+//! A kind is a pure function. It sees the payload as it stands in the chain,
+//! which is sealed: a record goes by a keyed tag of its name, and what it says
+//! is an envelope that nobody here can open. What follows from an entry is
+//! read from the entry alone, so that an index can be made again from the log
+//! and still holds when an owner's key was destroyed.
+
+mod ack;
+mod delete;
+mod echo;
+mod get;
+#[cfg(feature = "planted")]
+mod panic;
+mod put;
+mod send;
+
+use crate::chain::OpId;
+use trust::lease::Rights;
+use trust::{AgentId, BlockRef, Moment};
+
+/// A record's name, as a code under its owner's key: equal names of one owner
+/// have equal tags, and nobody else can tell which name it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag(pub [u8; 16]);
+
+/// A residency class, known by a tag of its name in the planet file; all zeros
+/// is no class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClassTag(pub [u8; 8]);
+
+impl ClassTag {
+    /// No class: the record may be kept anywhere.
+    pub const NONE: Self = Self([0; 8]);
+
+    /// The class that the file calls `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let mut tag = [0; 8];
+        let mut hasher = blake3::Hasher::new_derive_key("mycel residency class v1");
+        hasher.update(name.as_bytes()).finalize_xof().fill(&mut tag);
+        Self(tag)
+    }
+}
+
+/// A place in the log, and so in the one order that all blocks of a process
+/// share: what an inbox is read and acknowledged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Cursor {
+    /// The segment.
+    pub segment: u64,
+    /// Where in it its batch begins.
+    pub offset: u64,
+    /// Its sequence in its shard.
+    pub sequence: u64,
+}
+
+impl Cursor {
+    /// Bytes of a cursor.
+    pub const LEN: usize = 24;
+
+    /// The cursor as bytes, which sort as cursors do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.segment.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.offset.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes
+    }
+
+    /// Reads a cursor that is exactly these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
+        let number = |at: usize| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_be_bytes(eight)
+        };
+        Some(Self { segment: number(0), offset: number(8), sequence: number(16) })
+    }
+}
+
+/// A record as it is kept: where it comes from, and its envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The entry that wrote it.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
+    /// The op that wrote it, which its envelope was sealed for.
+    pub id: OpId,
+    /// Its residency class.
+    pub class: ClassTag,
+    /// What it says, sealed.
+    pub envelope: Vec<u8>,
+}
+
+/// Whether there is room in an inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// A place in it is now kept for this message.
+    Kept,
+    /// As many wait as may.
+    Full,
+    /// Nobody by that name holds a lease.
+    Nobody,
+}
+
+/// Something below did not answer; trying again may help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Trouble(pub String);
+
+/// What an op may look at.
+pub trait View {
+    /// A record of an owner in a block.
+    fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble>;
+    /// Keeps a place in an agent's inbox.
+    fn keep_room(&self, to: AgentId) -> Result<Room, Trouble>;
+}
+
+/// An op as its kind sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The block.
+    pub block: BlockRef,
+    /// Who asks, and so whose records it is about.
+    pub agent: AgentId,
+    /// What is asked, as the chain keeps it.
+    pub payload: &'a [u8],
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It is done; this goes into the chain, and the record to whoever asked.
+    Done(Vec<u8>, Option<Stored>),
+    /// It failed; trying again may help.
+    Again(String),
+    /// It failed, and always will.
+    Never(String),
+}
+
+/// What an entry changes outside its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// Nothing.
+    None,
+    /// A record has this value from now on.
+    Put(Tag, ClassTag, &'a [u8]),
+    /// A record is gone.
+    Delete(Tag),
+    /// A message waits for an agent.
+    Send(AgentId, &'a [u8]),
+    /// An agent has what came up to here.
+    Acknowledge(Cursor),
+}
+
+/// A payload that is none of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoPayload(pub &'static str);
+
+/// A kind of op.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its number in the chain, for ever.
+    pub code: u8,
+    /// Its name in requests.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// What a lease must give for it.
+    pub right: Rights,
+    /// What follows from an entry of this kind that is done.
+    pub effect: for<'a> fn(&'a [u8]) -> Result<Effect<'a>, NoPayload>,
+    /// Tries it.
+    pub run: fn(Request<'_>, &dyn View) -> Ran,
+}
+
+/// Every kind that an agent may ask for.
+#[cfg(not(feature = "planted"))]
+pub static ALL: [&Kind; 6] = [&put::PUT, &get::GET, &delete::DELETE, &send::SEND, &ack::ACK, &echo::ECHO];
+/// Every kind that an agent may ask for, and one that panics, for tests.
+#[cfg(feature = "planted")]
+pub static ALL: [&Kind; 7] =
+    [&put::PUT, &get::GET, &delete::DELETE, &send::SEND, &ack::ACK, &echo::ECHO, &panic::PANIC];
+
+/// The kind of a number.
+#[must_use]
+pub fn by_code(code: u8) -> Option<&'static Kind> {
+    ALL.into_iter().find(|kind| kind.code == code)
+}
+
+/// The kind of a name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Kind> {
+    ALL.into_iter().find(|kind| kind.name == name)
+}
+
+/// A payload that begins with so many bytes which are not sealed.
+fn split<'p, const N: usize>(payload: &'p [u8], what: &'static str) -> Result<([u8; N], &'p [u8]), NoPayload> {
+    payload.split_first_chunk().map(|(head, rest)| (*head, rest)).ok_or(NoPayload(what))
+}
+
+/// A payload that begins with the tag of a record.
+fn tagged(payload: &[u8]) -> Result<(Tag, &[u8]), NoPayload> {
+    split(payload, "the payload is too short for the tag of a record").map(|(tag, rest)| (Tag(tag), rest))
+}

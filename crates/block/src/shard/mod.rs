@@ -1,0 +1,369 @@
+//! The blocks of one stretch of a region, and what they append to their log:
+//! whoever asks hands in the time and what was stored, and takes away what is
+//! to be made durable and what may be answered then.
+//!
+//! It must never answer an op before its entry is durable: answers travel with
+//! the entries that they are about. Nor may one block's trouble reach another:
+//! a panic seals the block that it happened in.
+//!
+//! Envelope: an op costs one hash of its entry, one copy of its payload into
+//! the batch, and two searches; no allocation but its answer's. A block that
+//! is served costs 112 bytes and 64 for each holder of a slot, one that is not
+//! nothing here.
+
+mod answer;
+mod block;
+mod overlay;
+mod pending;
+mod seat;
+
+pub use answer::{Answer, Ended, Why};
+pub use block::MOST_LOADED;
+pub use overlay::Earlier;
+pub use seat::Seat;
+
+use crate::chain::{Entry, Head, OpId, Outcome, link};
+use crate::house::{Deed, Left};
+use crate::index::SeatRow;
+use crate::kinds::{ClassTag, Effect, Trouble, View};
+use crate::queue::Op;
+use crate::rate::Limit;
+use block::Block;
+use overlay::Overlay;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use trust::{AgentId, BlockRef, Moment, RegionTag};
+use vocab::{Millis, Slot};
+
+/// The pause before a failed op is tried again, for each try that failed. It
+/// holds up the block, so it is short.
+pub const PAUSE: Millis = Millis(20);
+
+/// What holds for every block of a shard.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How often the holder of a slot may send an op.
+    pub limit: Limit,
+    /// How many ops may wait in a block.
+    pub waiting: usize,
+    /// The residency classes whose records may be here.
+    pub classes: Vec<ClassTag>,
+}
+
+/// What is stored of a block that is not here.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Where its chain ends.
+    pub head: Head,
+    /// Who holds its slots, with the newest name and the last op of each.
+    pub seats: Vec<(SeatRow, u64, Moment)>,
+    /// Why it was sealed, if it was.
+    pub sealed: Option<String>,
+}
+
+/// What was stored, as far as the index has followed.
+pub trait Below: View {
+    /// A block.
+    fn load(&self, block: BlockRef) -> Result<Loaded, Trouble>;
+    /// An op that has ended, and how many of its agent's have since, counted up
+    /// to 64.
+    fn known(&self, block: BlockRef, agent: AgentId, op: OpId) -> Result<Option<Earlier>, Trouble>;
+}
+
+/// What the shell has to hear once the entries are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// A slot is free again.
+    Released(BlockRef, Slot, AgentId),
+}
+
+/// What is to be made durable in one go, and what follows from that.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// The sequence in the shard that its first entry gets.
+    pub first: u64,
+    /// The entries, one behind the other.
+    pub bytes: Vec<u8>,
+    /// The block of each, and where it ends in the bytes.
+    pub entries: Vec<(u64, usize)>,
+    /// What to answer when they are durable.
+    pub answers: Vec<(T, Answer)>,
+    /// Whom to tell then.
+    pub notices: Vec<Notice>,
+}
+
+impl<T> Batch<T> {
+    fn new(first: u64) -> Self {
+        Self { first, bytes: Vec::new(), entries: Vec::new(), answers: Vec::new(), notices: Vec::new() }
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.answers.is_empty() && self.notices.is_empty()
+    }
+
+    /// The entries, each with its block.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let starts = std::iter::once(0).chain(self.entries.iter().map(|(_, end)| *end));
+        self.entries.iter().zip(starts).map(|((block, end), start)| (*block, &self.bytes[start..*end]))
+    }
+}
+
+/// Everything of a shard but its blocks.
+#[derive(Debug)]
+struct Desk<T> {
+    region: RegionTag,
+    epoch: u64,
+    next: u64,
+    rules: Rules,
+    overlay: Overlay,
+    batch: Batch<T>,
+    now: Vec<(T, Answer)>,
+    sealed: Vec<(BlockRef, String)>,
+    retries: BTreeSet<(Moment, u64)>,
+}
+
+/// What an entry is made of, before it has a place.
+struct Draft<'a> {
+    kind: u8,
+    agent: AgentId,
+    id: OpId,
+    outcome: Outcome,
+    tries: u8,
+    payload: &'a [u8],
+    result: &'a [u8],
+}
+
+impl<T> Desk<T> {
+    /// Appends an entry to a chain and to the batch; its head and its place in
+    /// the shard.
+    fn append(&mut self, head: &mut Head, draft: &Draft<'_>, now: Moment) -> Result<u64, Why> {
+        let entry = Entry {
+            block: head.block,
+            sequence: head.sequence + 1,
+            epoch: self.epoch,
+            time: head.next_time(now),
+            agent: draft.agent,
+            id: draft.id,
+            kind: draft.kind,
+            outcome: draft.outcome,
+            tries: draft.tries,
+            previous: head.link,
+            payload: draft.payload,
+            result: draft.result,
+        };
+        let start = self.batch.bytes.len();
+        entry.encode(&mut self.batch.bytes).map_err(|why| Why::Payload(why.to_string()))?;
+        let end = self.batch.bytes.len();
+        self.batch.entries.push((head.block.index, end));
+        let link = link(&self.batch.bytes[start..end]);
+        *head = Head { block: head.block, sequence: entry.sequence, epoch: self.epoch, time: entry.time, link };
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+}
+
+/// Some blocks of a region.
+#[derive(Debug)]
+pub struct Shard<T> {
+    blocks: BTreeMap<u64, Block<T>>,
+    desk: Desk<T>,
+}
+
+impl<T> Shard<T> {
+    /// A shard whose next entry has this sequence, and whose writer this epoch.
+    #[must_use]
+    pub fn new(region: RegionTag, next: u64, epoch: u64, rules: Rules) -> Self {
+        let (overlay, retries) = (Overlay::default(), BTreeSet::new());
+        let (batch, now, sealed) = (Batch::new(next), Vec::new(), Vec::new());
+        Self {
+            blocks: BTreeMap::new(),
+            desk: Desk { region, epoch, next, rules, overlay, batch, now, sealed, retries },
+        }
+    }
+
+    /// Takes an op in, for the holder of a slot whose lease has this fencing
+    /// token.
+    pub fn op(&mut self, at: (u64, Slot, u64), op: Op, token: T, now: Moment, below: &dyn Below) {
+        self.in_block(at.0, token, now, below, |block, desk, token| {
+            block.submit(desk, (at.1, at.2), op, token, now, below);
+        });
+    }
+
+    /// Where an op is.
+    pub fn state(&mut self, index: u64, (agent, id): (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk, token| {
+            let answer = block.state(desk, agent, id, below);
+            desk.now.push((token, answer));
+        });
+    }
+
+    /// Takes an op back that has not begun.
+    pub fn cancel(&mut self, index: u64, (agent, id): (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk, token| {
+            block.cancel(desk, (agent, id), token, now, below);
+        });
+    }
+
+    /// Gives a slot to an agent.
+    pub fn assign(&mut self, index: u64, agent: AgentId, deed: Deed, token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk, token| block.deed(desk, agent, deed, token, now));
+    }
+
+    /// Ends what a lease gave, if it is still the one with this fencing token
+    /// and, when it is to have expired, really has.
+    pub fn release(&mut self, at: (u64, Slot, Option<u64>), why: Left, token: T, now: Moment, below: &dyn Below) {
+        self.in_block(at.0, token, now, below, |block, desk, token| {
+            block.release(desk, (at.1, why), at.2, token, now);
+        });
+    }
+
+    /// Seals a block, or opens it again.
+    pub fn seal(&mut self, index: u64, reason: Option<String>, token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk, token| {
+            block.seal(desk, reason);
+            desk.batch.answers.push((token, Answer::Written(block.head().sequence)));
+        });
+    }
+
+    /// The fencing token of a slot's present assignment, with its holder.
+    pub fn seat(&mut self, index: u64, slot: Slot, now: Moment, below: &dyn Below) -> Result<Option<Seat>, Why> {
+        Ok(self.load(index, now, below)?.seat(slot).copied())
+    }
+
+    /// How a block stands: its head, its seats, how many ops wait, and why it
+    /// is sealed.
+    pub fn standing(&mut self, index: u64, now: Moment, below: &dyn Below) -> Result<Standing, Why> {
+        Ok(self.load(index, now, below)?.standing())
+    }
+
+    /// The ops of a block that have not ended, in their order.
+    pub fn waiting(&self, index: u64) -> Vec<(AgentId, OpId, u8)> {
+        self.blocks.get(&index).map_or_else(Vec::new, Block::waiting)
+    }
+
+    /// Tries again what is due; when the next one is.
+    pub fn tick(&mut self, now: Moment, below: &dyn Below) -> Option<Moment> {
+        while let Some((due, index)) = self.desk.retries.first().copied().filter(|(due, _)| *due <= now) {
+            self.desk.retries.remove(&(due, index));
+            let Some(block) = self.blocks.get_mut(&index) else { continue };
+            let desk = &mut self.desk;
+            if catch_unwind(AssertUnwindSafe(|| block.go_on(desk, now, below))).is_err() {
+                block.panicked(desk);
+            }
+        }
+        self.desk.retries.first().map(|(due, _)| *due)
+    }
+
+    /// What is to be made durable now, in the order of the calls.
+    pub fn take(&mut self) -> Option<Batch<T>> {
+        if self.desk.batch.is_empty() {
+            return None;
+        }
+        let next = self.desk.next;
+        Some(std::mem::replace(&mut self.desk.batch, Batch::new(next)))
+    }
+
+    /// What can be answered at once.
+    pub fn answers(&mut self) -> Vec<(T, Answer)> {
+        std::mem::take(&mut self.desk.now)
+    }
+
+    /// Blocks that have sealed themselves, which has to be written down.
+    pub fn sealed(&mut self) -> Vec<(BlockRef, String)> {
+        std::mem::take(&mut self.desk.sealed)
+    }
+
+    /// The sequence that the next entry gets.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.desk.next
+    }
+
+    /// The index has followed up to here: what it knows need not be kept. Blocks
+    /// that have been at rest since `idle` go, once it knows them.
+    pub fn indexed(&mut self, up_to: u64, idle: Moment) {
+        self.desk.overlay.forget(up_to);
+        if self.desk.overlay.is_empty() && self.blocks.len() > MOST_LOADED / 2 {
+            self.blocks.retain(|_, block| !block.is_at_rest(idle));
+        }
+    }
+
+    /// How many blocks are loaded.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Nothing that was not durable has happened: everything is loaded anew.
+    /// The index has to have followed to the end of the log. The answers to
+    /// what still waited, which was lost.
+    pub fn start_again(&mut self, next: u64) -> Vec<T> {
+        let desk = &mut self.desk;
+        let mut lost: Vec<T> =
+            std::mem::replace(&mut desk.batch, Batch::new(next)).answers.into_iter().map(|(token, _)| token).collect();
+        desk.next = next;
+        desk.overlay = Overlay::default();
+        desk.retries.clear();
+        for block in std::mem::take(&mut self.blocks).into_values() {
+            lost.extend(block.into_tokens());
+        }
+        lost
+    }
+
+    fn load(&mut self, index: u64, now: Moment, below: &dyn Below) -> Result<&mut Block<T>, Why> {
+        if !self.blocks.contains_key(&index) {
+            if self.blocks.len() >= MOST_LOADED {
+                return Err(Why::Crowded);
+            }
+            let block = BlockRef { region: self.desk.region, index };
+            let loaded = below.load(block).map_err(|trouble| Why::Trouble(trouble.to_string()))?;
+            self.blocks.insert(index, Block::new(loaded, self.desk.rules.limit));
+        }
+        let block = self.blocks.get_mut(&index).ok_or(Why::Crowded)?;
+        block.touch(now);
+        Ok(block)
+    }
+
+    fn in_block(
+        &mut self,
+        index: u64,
+        token: T,
+        now: Moment,
+        below: &dyn Below,
+        work: impl FnOnce(&mut Block<T>, &mut Desk<T>, T),
+    ) {
+        if let Err(why) = self.load(index, now, below) {
+            self.desk.now.push((token, Answer::Refused(why)));
+            return;
+        }
+        let Some(block) = self.blocks.get_mut(&index) else { return };
+        let desk = &mut self.desk;
+        // The token is lost with the panic; whoever waits hears that it is gone.
+        if catch_unwind(AssertUnwindSafe(|| work(block, desk, token))).is_err() {
+            block.panicked(desk);
+        }
+    }
+}
+
+/// How a block stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Where its chain ends.
+    pub head: Head,
+    /// Who holds its slots.
+    pub seats: Vec<(Slot, AgentId, u64, Moment)>,
+    /// Ops that have not ended.
+    pub waiting: usize,
+    /// Why it is sealed.
+    pub sealed: Option<String>,
+}
+
+/// Whether what an op would change may be kept here.
+fn may_be_here(effect: &Effect<'_>, rules: &Rules) -> bool {
+    match effect {
+        Effect::Put(_, class, _) => *class == ClassTag::NONE || rules.classes.contains(class),
+        _ => true,
+    }
+}
