@@ -1,4 +1,5 @@
-//! Ordered, durable logs over the few file calls that they need.
+//! Ordered, durable logs over the few file calls that they need, and the
+//! records that follow them.
 //!
 //! It must never acknowledge what is not durable, never serve what is not what
 //! was written, and never know what an entry means: chains and their links are
@@ -8,6 +9,7 @@ mod disk;
 mod log;
 mod number;
 mod planted;
+mod records;
 
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
@@ -16,3 +18,4 @@ pub use log::{
 };
 #[doc(hidden)]
 pub use planted::Planted;
+pub use records::{Batch, FjallRecords, MAX_KEY, MAX_VALUE, MAX_WRITE, Memory, Records, RecordsError, Row, Space};

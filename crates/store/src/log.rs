@@ -16,6 +16,7 @@ mod segment;
 mod ticket;
 mod writer;
 
+pub(crate) use error::is_full;
 pub use error::{AppendError, Damage, Loss, OpenError, ReadError};
 pub use format::{EntryRef, ShardState};
 pub use options::Options;
