@@ -33,7 +33,9 @@ impl Rights {
     pub const OPERATE: Self = Self(2);
     /// To send value to another chain.
     pub const TRANSFER: Self = Self(4);
-    const ALL: u16 = 7;
+    /// To look at everything, to seal blocks and to turn sources away.
+    pub const ADMINISTER: Self = Self(8);
+    const ALL: u16 = 15;
 
     /// The rights that a number stands for; `None` when it names one that does
     /// not exist.
