@@ -75,7 +75,9 @@ impl Index {
         let rest = self.scan(Space::Chain, &first, &after(&prefix), most)?;
         let mut places = Vec::new();
         for (key, value) in before.into_iter().chain(rest) {
-            let Some(first) = key.get(16..).and_then(|key| key.try_into().ok()).map(u64::from_be_bytes) else { continue };
+            let Some(first) = key.get(16..).and_then(|key| key.try_into().ok()).map(u64::from_be_bytes) else {
+                continue;
+            };
             let row = (first..).zip(index::places(&value)).filter(|(sequence, _)| *sequence >= from);
             places.extend(row.take(most - places.len()));
             if places.len() >= most {
@@ -120,7 +122,12 @@ impl Index {
     }
 
     /// Messages that wait for an agent, after a place.
-    pub(crate) fn messages(&self, to: AgentId, after_place: Option<Cursor>, most: usize) -> Result<Vec<Message>, Trouble> {
+    pub(crate) fn messages(
+        &self,
+        to: AgentId,
+        after_place: Option<Cursor>,
+        most: usize,
+    ) -> Result<Vec<Message>, Trouble> {
         let from = match after_place {
             Some(cursor) => [index::key(&[&to.0, &cursor.to_bytes()]), vec![0]].concat(),
             None => to.0.to_vec(),
@@ -130,7 +137,12 @@ impl Index {
     }
 
     /// Names of an agent's ops in a block, the newest first.
-    pub(crate) fn newest_names(&self, block: BlockRef, agent: AgentId, most: usize) -> Result<Vec<index::Named>, Trouble> {
+    pub(crate) fn newest_names(
+        &self,
+        block: BlockRef,
+        agent: AgentId,
+        most: usize,
+    ) -> Result<Vec<index::Named>, Trouble> {
         let prefix = index::last_key(block, agent);
         let mut end = after(&prefix);
         let mut names = Vec::new();

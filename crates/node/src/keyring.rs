@@ -51,7 +51,11 @@ pub(crate) struct Keyring {
 
 impl Keyring {
     /// Opens the file of keys.
-    pub(crate) fn open(path: &Path, planet: PlanetId, regions: BTreeMap<RegionTag, (KeyId, WrappingKey)>) -> Result<Self, HomeError> {
+    pub(crate) fn open(
+        path: &Path,
+        planet: PlanetId,
+        regions: BTreeMap<RegionTag, (KeyId, WrappingKey)>,
+    ) -> Result<Self, HomeError> {
         let what = || format!("open {}", path.display());
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path);

@@ -4,7 +4,16 @@
 //! It must never decide what a core decides, never answer an op before its
 //! entry is durable, and never keep anything without a bound.
 
+mod below;
+mod clock;
+mod directory;
 mod engine;
+mod entropy;
+mod follower;
+mod home;
+mod keyring;
+mod lane;
+mod wake;
 
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, OpAsk, OpDone, OpSeen,
