@@ -35,7 +35,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let at = usize::from(u16::from_be_bytes([high, low])) % changed.len();
         changed[at] ^= 1 << (bit % 8);
     }
-    let Ok(application) = String::from_utf8(changed).map_err(drop).and_then(|text| Application::read(&text).map_err(drop))
+    let Ok(application) =
+        String::from_utf8(changed).map_err(drop).and_then(|text| Application::read(&text).map_err(drop))
     else {
         return;
     };

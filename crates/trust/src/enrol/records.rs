@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use vocab::Millis;
 
-/// Agents that are remembered: about 300 MB when all are. By invitation that is
-/// a million in 90 days. Otherwise it is a million in two minutes, which is half
-/// of what a core can check.
-pub const MOST_RECORDS: usize = 1 << 20;
+/// Agents that are remembered: about 200 MB when all are. By invitation it is
+/// half a million in 90 days; otherwise in two minutes, in which a core can
+/// check two million.
+pub const MOST_RECORDS: usize = 1 << 19;
 
 /// What has ended is forgotten by the way, so many with each that is added: more
 /// than are added, and no long pause.

@@ -16,8 +16,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use vocab::Millis;
 use vocab::limit::{Answer, Due, Limit};
 
-/// Networks that are remembered of each width, of which there are five: about
-/// 4 MB each when all are. It is every /16 of IPv4, so those are never forgotten.
+/// Networks that are remembered of each of five widths, once for signature
+/// checks and once for quotas: about 4 MB each when all are. It is every /16 of IPv4, so those are never forgotten.
 pub const MOST_SOURCES: usize = 1 << 16;
 
 /// What the /16 around an IPv4 address may do, in shares of one source.
