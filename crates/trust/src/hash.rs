@@ -1,5 +1,5 @@
-//! SHA-256, the one hash of the house, and the keyed code and the derivation
-//! that are built on it.
+//! SHA-256, the one hash of this crate beside the one that Ed25519 brings, and
+//! the keyed code and the derivation that are built on it.
 //!
 //! One hash, because every processor that Mycel runs on has instructions for
 //! it, and every hardware key store speaks it.

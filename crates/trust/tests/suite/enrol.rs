@@ -54,6 +54,24 @@ fn open_enrolment_counts_each_source() {
     assert_eq!(try_at(book, "203.0.113.1", NOW.after(Millis::minutes(30))), None);
 }
 
+/// A source had its quota at the end of one window, and again at the start of
+/// the next.
+#[test]
+fn twice_the_quota_at_the_edge_of_a_window() {
+    let (policy, mut book) = (open(4), Book::default());
+    // All that can be had until just before the hour is over, and after it.
+    let minutes = [0, 0, 0, 20, 40, 59, 59, 59, 60, 60, 60, 61, 80];
+    let enrolled: Vec<u64> = (1..)
+        .zip(minutes)
+        .filter(|&(number, minute)| {
+            let now = NOW.after(Millis::minutes(minute));
+            apply(&mut book, &policy, &fresh(number, now), "203.0.113.1", now).is_none()
+        })
+        .map(|(_, minute)| minute)
+        .collect();
+    assert_eq!(enrolled, [0, 0, 20, 40, 60, 80]);
+}
+
 /// 65,536 networks of one IPv6 site filled the book, and nobody else could
 /// enrol for an hour.
 #[test]
