@@ -10,8 +10,6 @@ pub mod census;
 pub mod chain;
 pub mod monitor;
 pub mod queue;
+pub mod rate;
 pub mod slots;
 pub mod wheel;
-
-/// How often the holder of a slot may send.
-pub use vocab::limit as rate;

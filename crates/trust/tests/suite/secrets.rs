@@ -64,6 +64,9 @@ fn world() -> World {
     let mut book = Book::default();
     let source = Source::from(std::net::IpAddr::from([203, 0, 113, 1]));
     let enrolled = book.enrol(&policy, planet(), &application, source, NOW).unwrap();
+    // Nor who asked from where.
+    let (address, agent_name) = (u32::from_be_bytes([203, 0, 113, 1]).to_string(), agent(1).to_string());
+    assert!(!format!("{book:?}").contains(&address) && !format!("{book:?}").contains(&agent_name));
 
     let data_key = DataKey::new(planet(), OwnerId([0x77; 32]), secret(99));
     let wrapping = regional().wrapping();
@@ -95,7 +98,6 @@ fn world() -> World {
             invitation.serial.0.to_vec(),
             invitation.signature.0.to_vec(),
             application.signature.0.to_vec(),
-            vec![203, 0, 113, 1, 203, 0, 113, 1],
         ],
     }
 }
