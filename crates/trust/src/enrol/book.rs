@@ -26,7 +26,7 @@ pub const FRESH: Millis = Millis::seconds(60);
 pub const LONGEST: Millis = Millis::days(90);
 
 /// How often a source has an application's signatures checked (there are two at
-/// most, some 120 µs): a hundredth of a core is 80 sources that do nothing else.
+/// most, some 130 µs): a hundredth of a core is 80 sources that do nothing else.
 pub const CHECKS: Rate = Rate { events: 1, per: Millis::seconds(1) };
 
 /// How many of these at once: the machines of a rack start together.
