@@ -138,14 +138,16 @@ fn an_invitation_used_twice() {
     assert_eq!(enrol(&mut book, 1, NOW.after(Millis::hours(1))), Ok(Enrolled::Again(first)));
     assert_eq!(enrol(&mut book, 2, NOW.after(Millis::hours(1))), Err(NotEnrolled::Used));
     // In whatever order its records come: one without the invitation, that
-    // ends earlier, does not make the invitation good again.
-    let earlier = Record { invitation: None, until: NOW.after(Millis(1)), ..first };
-    for records in [[first, earlier], [earlier, first]] {
-        let mut read_back = Book::default();
-        for record in records {
-            read_back.remember(record, NOW);
+    // ends earlier or later, does not make the invitation good again.
+    for other in [NOW.after(Millis(1)), NOW.after(Millis::days(2))] {
+        let other = Record { invitation: None, until: other, ..first };
+        for records in [[first, other], [other, first]] {
+            let mut read_back = Book::default();
+            for record in records {
+                read_back.remember(record, NOW);
+            }
+            assert_eq!(enrol(&mut read_back, 2, NOW), Err(NotEnrolled::Used));
         }
-        assert_eq!(enrol(&mut read_back, 2, NOW), Err(NotEnrolled::Used));
     }
     // An application that was refused does not use one up.
     let mut book = Book::default();
