@@ -122,3 +122,27 @@ impl fmt::Debug for DataKey {
         f.debug_struct("DataKey").field("owner", &self.owner).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_owners_key_is_wiped_where_it_was() {
+        use crate::remains::{place, remains};
+        let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
+        let [salts, keys] = key.sealer.places();
+        let places = [place(key.secret.expose()), salts, keys];
+        assert_eq!(remains(key, &places), 0);
+    }
+
+    /// No field without a look: a new one is public, or wipes itself.
+    #[test]
+    fn every_field_of_an_owners_key_is_public_or_wipes_itself() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
+        let DataKey { planet: PlanetId(_), owner: OwnerId(_), secret, sealer: _ } = &key;
+        wipes(secret);
+    }
+}
