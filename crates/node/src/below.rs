@@ -103,16 +103,28 @@ impl Index {
         self.records.write(batch).and_then(|()| self.records.persist()).map_err(|error| trouble(&error))
     }
 
-    /// Every seat, in pieces, from the first on.
+    /// Every seat.
     pub(crate) fn seats(&self, mut each: impl FnMut(BlockRef, SeatRow)) -> Result<(), Trouble> {
+        self.all(Space::Seats, |key, value| {
+            let seat = SeatRow::read(key, value);
+            let (block, seat) = seat.ok_or_else(|| Trouble("the index is damaged at a seat".to_owned()))?;
+            each(block, seat);
+            Ok(())
+        })
+    }
+
+    /// Every row of a space, read in pieces.
+    pub(crate) fn all(
+        &self,
+        of: Space,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
         const PIECE: usize = 10_000;
         let mut from = vec![0];
         loop {
-            let rows = self.records.scan(space(Space::Seats), &from, None, PIECE).map_err(|error| trouble(&error))?;
+            let rows = self.records.scan(space(of), &from, None, PIECE).map_err(|error| trouble(&error))?;
             for (key, value) in &rows {
-                let seat = SeatRow::read(key, value);
-                let (block, seat) = seat.ok_or_else(|| Trouble("the index is damaged at a seat".to_owned()))?;
-                each(block, seat);
+                each(key, value)?;
             }
             match rows.last() {
                 Some((key, _)) if rows.len() == PIECE => from = [key, &[0][..]].concat(),

@@ -118,6 +118,16 @@ impl Directory {
         rest.filter(|(_, place)| place.fencing != 0).take(most).map(|(agent, place)| (*agent, *place)).collect()
     }
 
+    /// Blocks in which somebody sits, from one on, in the order of the plan.
+    pub(crate) fn blocks_from(&self, from: BlockId, most: usize) -> Vec<BlockId> {
+        let regions = (0..).zip(&self.regions).skip(index(from.region));
+        let blocks = regions.flat_map(|(at, region)| {
+            let first = if at == from.region { from.index } else { 0 };
+            region.taken_from(first).map(move |index| BlockId { region: at, index })
+        });
+        blocks.take(most).collect()
+    }
+
     pub(crate) fn agents(&self) -> usize {
         self.agents.len()
     }

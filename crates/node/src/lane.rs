@@ -80,7 +80,6 @@ pub(crate) struct Served {
     pub(crate) shard: Shard<Token>,
     pub(crate) epoch: u64,
     pub(crate) region: RegionTag,
-    pub(crate) region_at: u32,
 }
 
 /// What lanes and their answering threads share.

@@ -16,6 +16,8 @@ mod lane;
 mod wake;
 
 pub use engine::{
-    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, OpAsk, OpDone, OpSeen,
-    Refusal, RegionStanding, Seated, Where,
+    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
+    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Refusal, RegionStanding, Seated, StartError, Started,
+    Where,
 };
+pub use home::HomeError;

@@ -30,6 +30,13 @@ pub struct Connection {
     sessions: BTreeMap<String, Arc<Session>>,
 }
 
+impl Connection {
+    /// The same for a task that outlives the request.
+    pub(super) fn for_op(of: &Self) -> Self {
+        Self { channel: of.channel, source: of.source, challenge: None, sessions: BTreeMap::new() }
+    }
+}
+
 struct Kept {
     bans: Bans,
     lockout: Lockout,
@@ -101,11 +108,12 @@ impl Engine {
     /// When the lease opens nothing here.
     pub fn challenge(&self, connection: &mut Connection, lease: &str) -> Result<Nonce, Refusal> {
         let now = self.now();
-        let claim = Claim::read(lease).map_err(|why| Refusal::new(Code::Unknown, format!("this is not a lease: {why}")))?;
+        let claim =
+            Claim::read(lease).map_err(|why| Refusal::new(Code::Unknown, format!("this is not a lease: {why}")))?;
         let named = claim.lease;
-        let (at, region) = self.region_of(named.block.region).ok_or_else(|| {
-            Refusal::new(Code::Unknown, "the lease is for a region that this planet does not have")
-        })?;
+        let (at, region) = self
+            .region_of(named.block.region)
+            .ok_or_else(|| Refusal::new(Code::Unknown, "the lease is for a region that this planet does not have"))?;
         let keys = [region.key.cell(named.block.cell())];
         let door = Door { planet: self.0.planet, block: named.block, keys: &keys, revoked: &self.0.shared.revoked };
         let block = vocab::BlockId { region: at, index: named.block.index };
@@ -159,8 +167,7 @@ impl Engine {
     /// Why it does not.
     pub fn allow(&self, connection: &Connection, session: &Session, needs: Rights) -> Result<(), Refusal> {
         let lease = session.lease();
-        let door =
-            Door { planet: self.0.planet, block: lease.block, keys: &[], revoked: &self.0.shared.revoked };
+        let door = Door { planet: self.0.planet, block: lease.block, keys: &[], revoked: &self.0.shared.revoked };
         let region = self.region_of(lease.block.region).map_or(u32::MAX, |(at, _)| at);
         let block = vocab::BlockId { region, index: lease.block.index };
         let fencing = locked(&self.0.directory).fencing(lease.agent, block, lease.slot);

@@ -14,7 +14,10 @@ pub use api::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
     RegionStanding, Seated, Where,
 };
-pub use gate::Connection;
+pub use gate::{Connection, MOST_SESSIONS};
+pub use ops::MOST_PATIENCE;
+pub use sealing::MOST_KEY;
+pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
 
 use crate::below::Index;
@@ -28,7 +31,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use gate::Gate;
 use planet::plan::layout::Layout;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
@@ -73,7 +76,7 @@ struct Inner {
     shared: Arc<Shared>,
     clock: Arc<Clock>,
     /// Emptied when it stops.
-    lanes: Mutex<Vec<SyncSender<Ask>>>,
+    lanes: start::Lanes,
     threads: Mutex<Vec<JoinHandle<()>>>,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
@@ -133,7 +136,8 @@ impl Engine {
         self.0.progress.why_stuck().map_or(Ok(()), Err)
     }
 
-    /// Finishes what was taken in, lets the index catch up, and closes.
+    /// Finishes what was taken in, lets the index catch up, and serves no more.
+    /// The directory is free for another once the last clone is gone.
     pub fn stop(&self) {
         locked(&self.0.lanes).clear();
         for thread in std::mem::take(&mut *locked(&self.0.threads)) {
@@ -173,7 +177,8 @@ impl Engine {
 
     /// A block of the plan, with its region.
     fn find(&self, block: &BlockAt) -> Result<(&Region, BlockId), Refusal> {
-        let nowhere = || Refusal::new(Code::NotFound, format!("this planet has no block {}/{}", block.region, block.index));
+        let nowhere =
+            || Refusal::new(Code::NotFound, format!("this planet has no block {}/{}", block.region, block.index));
         let at = self.0.regions.iter().position(|region| region.id == block.region).ok_or_else(nowhere)?;
         let region = &self.0.regions[at];
         if block.index >= region.blocks {
@@ -188,7 +193,8 @@ impl Engine {
 
     /// A block as requests name it.
     fn named(&self, block: BlockRef) -> BlockAt {
-        let region = self.region_of(block.region).map_or_else(|| block.region.to_string(), |(_, region)| region.id.clone());
+        let region =
+            self.region_of(block.region).map_or_else(|| block.region.to_string(), |(_, region)| region.id.clone());
         BlockAt { region, index: block.index }
     }
 
@@ -201,7 +207,8 @@ impl Engine {
     /// Where a lane finds a block that a lease is for.
     fn at(&self, block: BlockRef) -> Result<(u32, u64), Refusal> {
         let nowhere = || Refusal::new(Code::NotFound, format!("this planet has no {block}"));
-        let (_, region) = self.region_of(block.region).filter(|(_, region)| block.index < region.blocks).ok_or_else(nowhere)?;
+        let (_, region) =
+            self.region_of(block.region).filter(|(_, region)| block.index < region.blocks).ok_or_else(nowhere)?;
         Ok((Self::shard(region, block.index), block.index))
     }
 
@@ -226,7 +233,8 @@ impl Engine {
             Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
             Ok(Reply::Lost(error)) => Err(lost(&error)),
             Err(_) => {
-                Err(Refusal::new(Code::Unavailable, "the block stopped while it ran this; look whether it is sealed").after(FULL))
+                Err(Refusal::new(Code::Unavailable, "the block stopped while it ran this; look whether it is sealed")
+                    .after(FULL))
             }
         }
     }

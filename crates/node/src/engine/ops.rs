@@ -33,7 +33,12 @@ impl Engine {
     ///
     /// # Errors
     /// Why it did not run.
-    pub async fn op(&self, connection: &Connection, session: &std::sync::Arc<Session>, ask: OpAsk) -> Result<OpDone, Refusal> {
+    pub async fn op(
+        &self,
+        connection: &Connection,
+        session: &std::sync::Arc<Session>,
+        ask: OpAsk,
+    ) -> Result<OpDone, Refusal> {
         let lease = *session.lease();
         let at = self.at(lease.block)?;
         let kind = kinds::by_name(ask.kind)
@@ -71,19 +76,15 @@ impl Engine {
         session: &std::sync::Arc<Session>,
         ask: OpAsk,
     ) -> Result<OpSeen, Refusal> {
-        let (engine, id) = (self.clone(), ask.id);
+        let engine = self.clone();
         let connection = Connection::for_op(connection);
         let session = std::sync::Arc::clone(session);
-        let mut running =
-            tokio::spawn(async move { engine.op(&connection, &session, ask).await });
+        let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
         // What is refused is refused at once; what has to wait is not waited for.
         match tokio::time::timeout(Duration::from_millis(20), &mut running).await {
             Ok(Ok(done)) => done.map(OpSeen::Ended),
             Ok(Err(_)) => Err(Refusal::new(Code::Internal, "the op's task ended early")),
-            Err(_) => {
-                tracing_is_elsewhere(id);
-                Ok(OpSeen::Here(State::Queued(0)))
-            }
+            Err(_) => Ok(OpSeen::Here(State::Queued(0))),
         }
     }
 
@@ -182,7 +183,8 @@ impl Engine {
             mine.map(|(at, (_, id, _))| (id, OpSeen::Here(State::Queued(at)))).take(most).collect();
         self.caught_up(at.0).await?;
         let left = most - ops.len();
-        let names = self.0.index.newest_names(lease.block, lease.agent, left).map_err(|why| super::read::trouble(&why))?;
+        let names =
+            self.0.index.newest_names(lease.block, lease.agent, left).map_err(|why| super::read::trouble(&why))?;
         for named in names {
             let done = self.again(lease.block, named.sequence).await?;
             ops.push((named.id, OpSeen::Ended(OpDone { again: false, ..done })));

@@ -1,7 +1,9 @@
 //! What can be looked at: chains, inboxes, blocks, agents.
 
 use super::ops::CATCH_UP;
-use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, HEAD, InboxMessage, Refusal, RegionStanding, Seated, locked};
+use super::{
+    BlockAt, BlockStanding, ChainPart, Code, Engine, HEAD, InboxMessage, Refusal, RegionStanding, Seated, locked,
+};
 use crate::lane::Ask;
 use block::index::block_key;
 use block::kinds::{Cursor, Trouble};

@@ -22,9 +22,8 @@ fn context(block: BlockRef, agent: AgentId, id: OpId) -> Vec<u8> {
 
 fn named(key: &[u8], value: &[u8]) -> Result<Vec<u8>, Refusal> {
     let length = u16::try_from(key.len()).ok().filter(|_| key.len() <= MOST_KEY && !key.is_empty());
-    let length = length.ok_or_else(|| {
-        Refusal::new(Code::Bad, format!("a record's name has 1 to {MOST_KEY} bytes")).field("key")
-    })?;
+    let length = length
+        .ok_or_else(|| Refusal::new(Code::Bad, format!("a record's name has 1 to {MOST_KEY} bytes")).field("key"))?;
     Ok([&length.to_be_bytes(), key, value].concat())
 }
 

@@ -40,7 +40,8 @@ impl Engine {
                 assigned
             }
             Found::None => {
-                Err(Refusal::new(Code::Unavailable, "no slot is free there: try another region").after(Millis::minutes(1)))
+                Err(Refusal::new(Code::Unavailable, "no slot is free there: try another region")
+                    .after(Millis::minutes(1)))
             }
         }
     }
@@ -53,13 +54,13 @@ impl Engine {
     ) -> Result<Option<block::house::Invitation>, Refusal> {
         let nobody = || Refusal::new(Code::Forbidden, "nobody may enrol: the planet file has no [enrol]");
         let policy = self.0.policy.as_ref().ok_or_else(nobody)?;
-        let enrolled =
-            locked(&self.0.book).enrol(policy, self.0.planet, application, Source::from(source), now);
-        let enrolled = enrolled.map_err(|why| not_enrolled(why, self, source))?;
-        Ok(enrolled.used.map(|used| block::house::Invitation {
-            inviter: used.inviter.0,
-            serial: used.serial.0,
-            expires: used.expires,
+        let source = (Source::from(source), source);
+        let enrolled = locked(&self.0.book).enrol(policy, self.0.planet, application, source.0, now);
+        let record = enrolled.map_err(|why| not_enrolled(why, self, source.1))?.record();
+        Ok(record.invitation.map(|(inviter, serial)| block::house::Invitation {
+            inviter: inviter.0,
+            serial: serial.0,
+            expires: record.until,
         }))
     }
 
@@ -78,7 +79,7 @@ impl Engine {
             Where::Anywhere => (0..).zip(&self.0.regions).map(|(at, _)| Wish::Region(at)).collect(),
             Where::Near(site) => {
                 let mut near: Vec<_> =
-                    (0..).zip(&self.0.regions).map(|(at, region)| (region.site.distance_to(*site), at)).collect();
+                    (0..).zip(&self.0.regions).map(|(at, region)| (region.site.kilometres_to(*site), at)).collect();
                 near.sort_unstable();
                 near.into_iter().map(|(_, at)| Wish::Region(at)).collect()
             }
