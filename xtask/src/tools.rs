@@ -100,7 +100,9 @@ fn packet_filter() -> Result<PathBuf, String> {
     }
     let path = std::env::var("PATH").unwrap_or_default();
     world.env("PATH", format!("{path}:/usr/sbin:/sbin"));
-    quiet(world.args(["sh", "-c", "mount -t tmpfs tmpfs /run && nft list tables && ip netns add a"]))?;
+    let possible = "mount -t tmpfs tmpfs /run && nft list tables && ip netns add a";
+    let nested = "unshare --map-root-user --net nft list tables";
+    quiet(world.args(["sh", "-c", &format!("{possible} && {nested}")]))?;
     Ok(nft)
 }
 

@@ -3,7 +3,7 @@
 use crate::Change;
 use crate::nft::{Nft, Refusal, Unavailable};
 use crate::script::Table;
-use crate::wanted::{Batch, Wanted};
+use crate::wanted::{Batch, MAX_BANS, MAX_PART, Scope, Wanted};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,8 +13,12 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many times as long as a batch took nothing is sent after it, so that
-/// whoever is banned from ever new addresses takes a fifth of a core at most.
+/// whoever is banned from ever new addresses takes a fifth of a core.
 const PAUSE_OF_BATCH: u32 = 4;
+
+/// Longer than this nobody waits for the next batch: the kernel is to be told
+/// while it still helps.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// After the whole table was refused, the next try: at first, and at last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -72,12 +76,12 @@ impl Enforcer {
     pub fn start(port: u16, tag: &str) -> Result<Self, Unavailable> {
         let mut table = Table::new(tag, port).ok_or_else(|| Unavailable::Tag(tag.to_owned()))?;
         let nft = Nft::find()?;
-        let script = table.script(&Batch { whole: true, bans: Vec::new(), lifts: Vec::new() });
+        let script = table.script(&Batch { scope: Scope::Whole, bans: Vec::new(), lifts: Vec::new() });
         nft.run(&script.text)?;
         table.done(script);
         let shared = Shared { state: Mutex::default(), moved: Condvar::new(), start: Instant::now() };
         let shared = Arc::new(shared);
-        let worker = Worker { shared: Arc::clone(&shared), nft, table, retry: FIRST_RETRY };
+        let worker = Worker { shared: Arc::clone(&shared), nft, table, most: MAX_BANS, retry: FIRST_RETRY };
         let worker = thread::Builder::new()
             .name("kernel-bans".to_owned())
             .spawn(move || worker.work())
@@ -180,6 +184,8 @@ struct Worker {
     shared: Arc<Shared>,
     nft: Nft,
     table: Table,
+    /// How many networks one transaction is about, at most.
+    most: usize,
     retry: Duration,
 }
 
@@ -198,19 +204,27 @@ impl Worker {
     #[allow(clippy::disallowed_methods)] // the shell may look at the clock
     fn send(&mut self, batch: &Batch) -> Duration {
         let started = Instant::now();
-        let script = self.table.script(batch);
-        let result = self.nft.run(&script.text);
+        let result = batch.in_parts(self.most).iter().try_for_each(|part| self.send_part(part));
         self.shared.sent(&result);
         if result.is_ok() {
-            self.table.done(script);
             self.retry = FIRST_RETRY;
-        } else if batch.whole {
+        } else if batch.len().min(self.most) > MAX_PART {
+            self.most = MAX_PART;
+        } else if batch.scope == Scope::Whole {
             let pause = self.retry;
             self.retry = pause.saturating_mul(2).min(LAST_RETRY);
             return pause;
         }
         // Changes that were refused become the whole table, which may well be
-        // taken: perhaps somebody has removed it.
-        started.elapsed().saturating_mul(PAUSE_OF_BATCH).max(PAUSE)
+        // taken, perhaps because somebody has removed it; or it is in parts.
+        started.elapsed().saturating_mul(PAUSE_OF_BATCH).clamp(PAUSE, MAX_PAUSE)
+    }
+
+    /// One transaction: all of it holds, or none.
+    fn send_part(&mut self, part: &Batch) -> Result<(), Refusal> {
+        let script = self.table.script(part);
+        self.nft.run(&script.text)?;
+        self.table.done(script);
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ mod wanted;
 
 pub use enforcer::{Enforcer, Status};
 pub use nft::Unavailable;
-pub use wanted::{LONGEST, MAX_BANS, MAX_CHANGES};
+pub use wanted::{LONGEST, MAX_BANS, MAX_CHANGES, MAX_PART};
 
 use block::bans::Net;
 use vocab::Millis;

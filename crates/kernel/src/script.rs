@@ -11,7 +11,7 @@
 //! is there already would keep its time on kernels before 6.12, and deleting
 //! one that is not there, perhaps because it ended just now, would fail.
 
-use crate::wanted::Batch;
+use crate::wanted::{Batch, Scope};
 use block::bans::Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -67,7 +67,7 @@ impl Table {
     pub(crate) fn script(&self, batch: &Batch) -> Script {
         let mut text = String::new();
         let mut there = BTreeSet::new();
-        if batch.whole {
+        if batch.scope == Scope::Whole {
             self.removal_to(&mut text);
             let name = &self.name;
             line(&mut text, format_args!("add table inet {name}"));
@@ -86,7 +86,7 @@ impl Table {
                 self.add_set(&mut text, length);
                 there.insert(length);
             }
-            self.add_elements(&mut text, length, &part, batch.whole);
+            self.add_elements(&mut text, length, &part, batch.scope);
         }
         Script { text, lengths: there }
     }
@@ -121,9 +121,9 @@ impl Table {
         line(text, format_args!("add rule inet {name} input tcp dport {port} {family} saddr & {mask} @{length} drop"));
     }
 
-    fn add_elements(&self, text: &mut String, length: Length, part: &Part, is_new: bool) {
+    fn add_elements(&self, text: &mut String, length: Length, part: &Part, scope: Scope) {
         let name = &self.name;
-        if !is_new {
+        if scope == Scope::Changes {
             let touched = || part.bans.iter().map(|(net, _)| net).chain(&part.lifts);
             for verb in ["add", "delete"] {
                 let nets = list(touched(), |text, net| write!(text, "{}", Address(*net)));
@@ -233,7 +233,7 @@ add rule inet mycel_t input tcp dport 80 ip6 saddr & ffff:ffff:ffff:ffff:: @v6_6
     fn everything_and_then_a_change() {
         let mut table = Table::new("t", 80).unwrap();
         let bans = vec![(v4("10.0.0.1/32"), Millis(1_500)), (v4("10.0.0.0/8"), Millis(5))];
-        let whole = table.script(&Batch { whole: true, bans, lifts: Vec::new() });
+        let whole = table.script(&Batch { scope: Scope::Whole, bans, lifts: Vec::new() });
         let expected = "\
 add set inet mycel_t v4_8 { type ipv4_addr; flags timeout; }
 add rule inet mycel_t input tcp dport 80 ip saddr & 255.0.0.0 @v4_8 drop
@@ -245,7 +245,7 @@ add element inet mycel_t v4_32 { 10.0.0.1 timeout 1s500ms }
         let bans = vec![(v6("fd00::/64"), Millis(1_000)), (v6("::/0"), Millis(1_000))];
         // Nobody was ever banned by 16 bits, so there is no set to lift from.
         let lifts = vec![v4("10.0.0.1/32"), v4("10.1.0.0/16"), v6("fd01::/64")];
-        let changes = table.script(&Batch { whole: false, bans, lifts });
+        let changes = table.script(&Batch { scope: Scope::Changes, bans, lifts });
         let expected = "\
 add element inet mycel_t v4_32 { 10.0.0.1 }
 delete element inet mycel_t v4_32 { 10.0.0.1 }
@@ -259,6 +259,8 @@ delete element inet mycel_t v6_64 { fd00::, fd01:: }
 add element inet mycel_t v6_64 { fd00:: timeout 1s0ms }
 ";
         assert_eq!(changes.text, expected);
+        let rest = Batch { scope: Scope::Rest, bans: vec![(v4("10.0.0.2/32"), Millis(7))], lifts: Vec::new() };
+        assert_eq!(table.script(&rest).text, "add element inet mycel_t v4_32 { 10.0.0.2 timeout 0s7ms }\n");
     }
 
     #[test]

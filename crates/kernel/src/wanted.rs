@@ -17,20 +17,58 @@ pub const MAX_BANS: usize = bans::MAX_BANS;
 /// ban in a table that is sent whole takes one: with more, whole is no dearer.
 pub const MAX_CHANGES: usize = 4_096;
 
+/// As many changes as one transaction takes once a larger one was refused. A
+/// process in a user namespace may not enlarge the buffer that nft sends from:
+/// 208 KiB, of which a change takes 120 bytes.
+pub const MAX_PART: usize = 1_024;
+
 /// How long the kernel enforces at most, whoever bans for longer: nft refuses
 /// numbers of more than eight digits. After it the ban is enforced as without
 /// a kernel.
 pub const LONGEST: Millis = Millis::days(365);
 
-/// What the kernel is told at once: all of it holds, or none.
+/// What a batch does to what the kernel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// It takes its place.
+    Whole,
+    /// It goes on with a whole: nothing in it can be there yet.
+    Rest,
+    /// It changes it.
+    Changes,
+}
+
+/// What the kernel is told at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
     /// Whether these are all bans that there are, or changes to them.
-    pub(crate) whole: bool,
+    pub(crate) scope: Scope,
     /// Who is banned, and how long still.
     pub(crate) bans: Vec<(Net, Millis)>,
     /// Who is banned no more.
     pub(crate) lifts: Vec<Net>,
+}
+
+impl Batch {
+    /// How many networks it is about.
+    pub(crate) fn len(&self) -> usize {
+        self.bans.len().saturating_add(self.lifts.len())
+    }
+
+    /// The same in parts about so many networks each.
+    pub(crate) fn in_parts(&self, most: usize) -> Vec<Self> {
+        if self.len() <= most {
+            return vec![self.clone()];
+        }
+        let scope = if self.scope == Scope::Changes { Scope::Changes } else { Scope::Rest };
+        let part = |bans: &[_], lifts: &[_]| Self { scope, bans: bans.to_vec(), lifts: lifts.to_vec() };
+        let bans = self.bans.chunks(most).map(|bans| part(bans, &[]));
+        let mut parts: Vec<_> = bans.chain(self.lifts.chunks(most).map(|lifts| part(&[], lifts))).collect();
+        if let Some(first) = parts.first_mut() {
+            first.scope = self.scope;
+        }
+        parts
+    }
 }
 
 /// The bans that the kernel should enforce.
@@ -88,12 +126,11 @@ impl Wanted {
     /// What is to be sent now. Whoever cannot send it calls [`Self::resync`].
     pub(crate) fn take(&mut self, now: u64) -> Batch {
         self.expire(now);
-        let whole = std::mem::take(&mut self.all);
         let changed = std::mem::take(&mut self.changed);
         let left = |until: u64| Millis(until.saturating_sub(now));
-        if whole {
+        if std::mem::take(&mut self.all) {
             let bans = self.bans.iter().map(|(net, until)| (*net, left(*until))).collect();
-            return Batch { whole, bans, lifts: Vec::new() };
+            return Batch { scope: Scope::Whole, bans, lifts: Vec::new() };
         }
         let (mut bans, mut lifts) = (Vec::new(), Vec::new());
         for net in changed {
@@ -102,7 +139,7 @@ impl Wanted {
                 None => lifts.push(net),
             }
         }
-        Batch { whole, bans, lifts }
+        Batch { scope: Scope::Changes, bans, lifts }
     }
 
     fn mark(&mut self, net: Net) {
@@ -168,7 +205,7 @@ mod tests {
         wanted.change(ban(1, 50), 10);
         wanted.change(ban(2, 50), 10);
         wanted.change(Change::Lift(net(2)), 10);
-        let batch = Batch { whole: false, bans: vec![(net(1), Millis(40))], lifts: vec![net(2)] };
+        let batch = Batch { scope: Scope::Changes, bans: vec![(net(1), Millis(40))], lifts: vec![net(2)] };
         assert_eq!(wanted.take(20), batch);
         assert!(!wanted.is_behind());
     }
@@ -178,8 +215,23 @@ mod tests {
         let mut wanted = Wanted::default();
         (0..5_000).for_each(|number| wanted.change(ban(number, 1_000), 0));
         let batch = wanted.take(0);
-        assert!(batch.whole);
+        assert_eq!(batch.scope, Scope::Whole);
         assert_eq!(batch.bans.len(), 5_000);
+    }
+
+    #[test]
+    fn parts_are_the_whole() {
+        let bans: Vec<_> = (0..7).map(|number| (net(number), Millis(5))).collect();
+        let lifts: Vec<_> = (7..12).map(net).collect();
+        let batch = Batch { scope: Scope::Changes, bans, lifts };
+        for most in 1..=13 {
+            let parts = batch.in_parts(most);
+            assert!(parts.iter().all(|part| part.len() <= most && part.scope == Scope::Changes));
+            assert_eq!(parts.iter().flat_map(|part| part.bans.clone()).collect::<Vec<_>>(), batch.bans);
+            assert_eq!(parts.iter().flat_map(|part| part.lifts.clone()).collect::<Vec<_>>(), batch.lifts);
+        }
+        let whole = Batch { scope: Scope::Whole, ..batch }.in_parts(5);
+        assert_eq!(whole.iter().map(|part| part.scope).collect::<Vec<_>>(), [Scope::Whole, Scope::Rest, Scope::Rest]);
     }
 
     #[test]
@@ -231,7 +283,7 @@ mod tests {
                         wanted.resync();
                         continue;
                     }
-                    if batch.whole {
+                    if batch.scope == Scope::Whole {
                         kernel.clear();
                     }
                     batch.lifts.iter().for_each(|net| { kernel.remove(net); });
