@@ -90,13 +90,17 @@ impl Enforcer {
     }
 
     /// Tells the kernel of a change, soon. It never waits for the kernel: at
-    /// worst for a copy of all bans, a few milliseconds.
+    /// worst for a copy of all bans, about a millisecond.
     pub fn change(&self, change: Change) {
         let now = self.shared.now();
         let mut state = self.shared.lock();
+        let was_behind = state.wanted.is_behind();
         state.wanted.change(change, now);
         drop(state);
-        self.shared.moved.notify_all();
+        // Who is told of the first of many changes knows of all.
+        if !was_behind {
+            self.shared.moved.notify_all();
+        }
     }
 
     /// Tells the kernel everything again: for whoever knows that somebody else
@@ -129,7 +133,8 @@ impl Enforcer {
     }
 }
 
-/// Takes the table out of the kernel; the bans hold in the process alone then.
+/// Takes the table out of the kernel, after the batch that is on its way; the
+/// bans hold in the process alone then.
 impl Drop for Enforcer {
     fn drop(&mut self) {
         self.shared.lock().is_over = true;
@@ -193,7 +198,7 @@ impl Worker {
     fn work(mut self) {
         let mut pause = Duration::ZERO;
         while let Some(batch) = self.shared.next(pause) {
-            pause = self.send(&batch);
+            pause = self.send(batch);
         }
         // Whoever is left in a table that stays is let go by its timeout, and
         // the next start removes it.
@@ -202,21 +207,23 @@ impl Worker {
 
     /// Sends a batch; how long nothing is sent after it.
     #[allow(clippy::disallowed_methods)] // the shell may look at the clock
-    fn send(&mut self, batch: &Batch) -> Duration {
+    fn send(&mut self, batch: Batch) -> Duration {
         let started = Instant::now();
+        let (networks, scope) = (batch.len(), batch.scope);
         let result = batch.in_parts(self.most).iter().try_for_each(|part| self.send_part(part));
         self.shared.sent(&result);
         if result.is_ok() {
             self.retry = FIRST_RETRY;
-        } else if batch.len().min(self.most) > MAX_PART {
+        } else if scope == Scope::Whole {
+            if networks.min(self.most) <= MAX_PART {
+                let pause = self.retry;
+                self.retry = pause.saturating_mul(2).min(LAST_RETRY);
+                return pause;
+            }
             self.most = MAX_PART;
-        } else if batch.scope == Scope::Whole {
-            let pause = self.retry;
-            self.retry = pause.saturating_mul(2).min(LAST_RETRY);
-            return pause;
         }
         // Changes that were refused become the whole table, which may well be
-        // taken, perhaps because somebody has removed it; or it is in parts.
+        // taken: perhaps somebody has removed it. So may the whole in parts.
         started.elapsed().saturating_mul(PAUSE_OF_BATCH).clamp(PAUSE, MAX_PAUSE)
     }
 

@@ -56,9 +56,9 @@ impl Batch {
     }
 
     /// The same in parts about so many networks each.
-    pub(crate) fn in_parts(&self, most: usize) -> Vec<Self> {
+    pub(crate) fn in_parts(self, most: usize) -> Vec<Self> {
         if self.len() <= most {
-            return vec![self.clone()];
+            return vec![self];
         }
         let scope = if self.scope == Scope::Changes { Scope::Changes } else { Scope::Rest };
         let part = |bans: &[_], lifts: &[_]| Self { scope, bans: bans.to_vec(), lifts: lifts.to_vec() };
@@ -225,7 +225,7 @@ mod tests {
         let lifts: Vec<_> = (7..12).map(net).collect();
         let batch = Batch { scope: Scope::Changes, bans, lifts };
         for most in 1..=13 {
-            let parts = batch.in_parts(most);
+            let parts = batch.clone().in_parts(most);
             assert!(parts.iter().all(|part| part.len() <= most && part.scope == Scope::Changes));
             assert_eq!(parts.iter().flat_map(|part| part.bans.clone()).collect::<Vec<_>>(), batch.bans);
             assert_eq!(parts.iter().flat_map(|part| part.lifts.clone()).collect::<Vec<_>>(), batch.lifts);
