@@ -13,8 +13,8 @@ mod records;
 
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
-    AppendError, Damage, Entry, EntryRef, Log, Loss, OpenError, Options, Position, ReadError, Reader, Recovery,
-    ShardState, Tail, Ticket, Verified, Writer, decode,
+    AppendError, Damage, Entry, EntryRef, Hold, Left, Log, Loss, OpenError, Options, Position, PruneError, Pruned,
+    ReadError, Reader, Recovery, ShardState, Tail, Ticket, Verified, Writer, decode,
 };
 #[doc(hidden)]
 pub use planted::Planted;

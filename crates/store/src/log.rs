@@ -8,7 +8,9 @@ mod committer;
 mod error;
 mod format;
 mod inspect;
+mod marks;
 mod options;
+mod prune;
 mod read;
 mod recover;
 mod scan;
@@ -21,6 +23,7 @@ pub(crate) use error::is_full;
 pub use error::{AppendError, Damage, Loss, OpenError, ReadError};
 pub use format::{EntryRef, ShardState};
 pub use options::Options;
+pub use prune::{Hold, PruneError, Pruned};
 pub use read::{Entry, Reader, Verified};
 pub use tail::Tail;
 pub use ticket::Ticket;
@@ -52,6 +55,8 @@ pub struct Position {
 /// What opening a log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
+    /// How the log was left.
+    pub left: Left,
     /// Where each shard stands.
     pub shards: BTreeMap<u32, ShardState>,
     /// The torn end that was cut; nothing in it was acknowledged.
@@ -62,6 +67,17 @@ pub struct Recovery {
     pub more_damage: u64,
 }
 
+/// How a log was left by whoever had it open before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// There was none.
+    New,
+    /// It was closed.
+    Closed,
+    /// Its process was killed, its machine stopped, or its disk failed.
+    Killed,
+}
+
 /// How much of the log is durable.
 #[derive(Debug)]
 pub(crate) struct Extent {
@@ -70,6 +86,8 @@ pub(crate) struct Extent {
     end: u64,
     salt: u64,
     shards: BTreeMap<u32, ShardState>,
+    /// Segments from which on somebody needs all.
+    held: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +116,8 @@ pub struct Log<D: Disk> {
     extent: Arc<Mutex<Extent>>,
     salt: u64,
     limits: Options,
+    /// Held by the one who prunes.
+    pruning: Mutex<()>,
     committer: Option<JoinHandle<()>>,
 }
 
@@ -114,7 +134,8 @@ impl<D: Disk> Log<D> {
         let run = move || run(writer, &inside);
         let committer =
             thread::Builder::new().name("log".to_owned()).spawn(run).map_err(OpenError::io("start the committer"))?;
-        Ok((Self { disk, door, extent, salt, limits: options, committer: Some(committer) }, recovery))
+        let pruning = Mutex::default();
+        Ok((Self { disk, door, extent, salt, limits: options, pruning, committer: Some(committer) }, recovery))
     }
 
     /// Appends a run of entries whose first one is to be `expected` in its
@@ -211,6 +232,24 @@ impl<D: Disk> Log<D> {
         self.view().entry(position, sequence)
     }
 
+    /// Removes the segments that lie wholly below a position: all that is
+    /// there in front of it, but for less than one segment. What is held by a
+    /// backup stays.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn prune(&self, below: Position) -> Result<Pruned, PruneError> {
+        let _one = self.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        prune::prune(&*self.disk, &self.extent, below)
+    }
+
+    /// Keeps the segments from a position on, or all that are there, from being
+    /// pruned.
+    #[must_use]
+    pub fn hold(&self, from: Option<Position>) -> Hold {
+        Hold::new(&self.extent, from.map_or(0, |from| from.segment))
+    }
+
     /// Reads everything against its checksums.
     ///
     /// # Errors
@@ -254,6 +293,14 @@ impl<D: Disk, T> Writer<D, T> {
     #[must_use]
     pub fn tail(&self, from: Option<Position>) -> Tail<D> {
         Tail::new(View::new(self.disk(), &self.extent(), self.planted()), from)
+    }
+
+    /// As [`Log::prune`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn prune(&mut self, below: Position) -> Result<Pruned, PruneError> {
+        prune::prune(&*self.disk(), &self.extent(), below)
     }
 
     /// As [`Log::verify`].

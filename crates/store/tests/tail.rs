@@ -133,7 +133,7 @@ fn a_tail_tells_damage_in_its_place() {
         match damage.what {
             Loss::Entry { .. } => lost += 1,
             Loss::Entries { first, last, .. } => lost += usize::try_from(last - first + 1).unwrap(),
-            Loss::Unknown | Loss::Segment | Loss::Copy => {}
+            Loss::Unknown | Loss::Segment | Loss::Copy | Loss::Mark => {}
         }
     }
     assert_eq!(served.len() + lost, whole.len(), "{told:?}");

@@ -16,7 +16,9 @@ use super::error::is_full;
 use super::format::{Head, Image, Place};
 use super::recover::Found;
 use super::segment::Unmade;
-use super::{AppendError, EntryRef, Extent, OpenError, Options, Position, Recovery, ShardState, recover, segment};
+use super::{
+    AppendError, EntryRef, Extent, OpenError, Options, Position, Recovery, ShardState, marks, recover, segment,
+};
 use crate::disk::{Barrier, Disk};
 use crate::number::wide;
 use std::io;
@@ -74,11 +76,12 @@ impl<D: Disk, T> Writer<D, T> {
             None => (begin(&*disk, options)?, options.salt),
         };
         let extent = Extent {
-            first: first.unwrap_or(active.number),
+            first,
             active: active.number,
             end: active.end,
             salt,
             shards: recovery.shards.clone(),
+            held: Vec::new(),
         };
         let writer = Self {
             committer: Committer::new(recovery.shards.clone(), options.group_bytes),
@@ -194,7 +197,20 @@ impl<D: Disk, T> Writer<D, T> {
     }
 
     fn wants_spare(&self) -> bool {
-        self.active.end > self.active.limit / 4 && self.spare.is_none() && self.failed.is_none()
+        let wanted = self.active.end > self.active.limit / 4 && self.spare.is_none() && self.failed.is_none();
+        wanted && self.within_quota().is_ok()
+    }
+
+    /// Whether one segment more may be made.
+    fn within_quota(&self) -> Result<(), AppendError> {
+        let first = self.extent.lock().unwrap_or_else(PoisonError::into_inner).first;
+        let segments = self.active.number.saturating_sub(first) + 2;
+        match self.options.quota_bytes {
+            Some(limit) if segments.saturating_mul(self.options.segment_bytes) > limit => {
+                Err(AppendError::Quota { limit })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What made the log unusable, if something did.
@@ -248,6 +264,7 @@ impl<D: Disk, T> Writer<D, T> {
     /// The next segment, made by now, waited for, or made here.
     fn make_spare(&mut self) -> Result<(), Stop> {
         let aside = self.making.take().map(JoinHandle::join);
+        self.within_quota().map_err(Stop::Refused)?;
         let made = match aside {
             Some(Ok(made @ (Ok(_) | Err(Unmade::Failed(_))))) => made,
             // What was refused then may be granted now.
@@ -299,6 +316,12 @@ impl<D: Disk, T> Drop for Writer<D, T> {
         // Nobody may write into the directory once it is no longer locked.
         if let Some(making) = self.making.take() {
             let _ = making.join();
+        }
+        // All that was answered is durable, so this is true however it ends;
+        // without it, the next start looks for a torn end and finds none.
+        if self.failed.is_none() && !thread::panicking() {
+            let end = Position { segment: self.active.number, offset: self.active.end };
+            let _ = marks::write(&*self.disk, marks::CLOSED, end);
         }
     }
 }
