@@ -30,6 +30,9 @@ pub enum Barrier {
     Mark,
     /// The name of that mark, before anything is removed.
     Pruned,
+    /// What is being restored: that it is, before anything else; all of it,
+    /// before it no longer is.
+    Restored,
     /// Where the log ended when it was closed. Nothing depends on it: without
     /// it a start takes the last close for a kill.
     Closed,
@@ -39,7 +42,7 @@ pub enum Barrier {
 }
 
 impl Barrier {
-    /// All that something depends on, for tests that remove each in turn.
+    /// All that a running log depends on, for tests that remove each in turn.
     pub const ALL: [Self; 6] = [Self::Group, Self::Head, Self::Name, Self::Found, Self::Mark, Self::Pruned];
 }
 

@@ -22,9 +22,13 @@ mod writer;
 pub(crate) use error::is_full;
 pub use error::{AppendError, Damage, Loss, OpenError, ReadError};
 pub use format::{EntryRef, ShardState};
+pub(crate) use marks::{CLOSED, PRUNED, write as write_mark};
 pub use options::Options;
 pub use prune::{Hold, PruneError, Pruned};
+pub(crate) use read::View;
 pub use read::{Entry, Reader, Verified};
+pub(crate) use recover::RESTORING;
+pub(crate) use segment::{FIRST, name as segment_name};
 pub use tail::Tail;
 pub use ticket::Ticket;
 pub use writer::Writer;
@@ -34,7 +38,6 @@ use crate::number::wide;
 use crate::planted::Planted;
 use committer::Pending;
 use format::{Image, MAX_BATCH, Place};
-use read::View;
 use scan::{Bound, Scan, Step};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -262,7 +265,7 @@ impl<D: Disk> Log<D> {
         self.extent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn view(&self) -> View<D> {
+    pub(crate) fn view(&self) -> View<D> {
         View::new(Arc::clone(&self.disk), &self.extent, self.limits.planted)
     }
 }

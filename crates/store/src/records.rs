@@ -109,6 +109,9 @@ fn check_key(key: &[u8]) -> Result<(), RecordsError> {
 /// A key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// Who is handed each row, and answers whether to go on.
+pub type Each<'a> = &'a mut dyn FnMut(Space, &[u8], &[u8]) -> bool;
+
 /// An ordered key-value store with atomic batches.
 pub trait Records: Send + Sync + 'static {
     /// The value of a key.
@@ -127,6 +130,12 @@ pub trait Records: Send + Sync + 'static {
     /// # Errors
     /// As for [`get`](Self::get).
     fn last(&self, space: Space, from: &[u8], to: Option<&[u8]>) -> Result<Option<Row>, RecordsError>;
+    /// All rows of some spaces as they stood at one moment, until `row`
+    /// answers false.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    fn each(&self, spaces: &[Space], row: Each<'_>) -> Result<(), RecordsError>;
     /// Applies a batch; it is visible to all at once, and durable after the
     /// next [`persist`](Self::persist).
     ///

@@ -77,6 +77,12 @@ pub enum OpenError {
         /// The newest that is known here.
         known: u8,
     },
+    /// A backup was not restored to its end.
+    #[error("{place} was not restored to its end; empty it and restore it again")]
+    Restoring {
+        /// The directory.
+        place: String,
+    },
     /// The options contradict themselves.
     #[error("{0}")]
     Options(&'static str),

@@ -15,6 +15,8 @@ use crate::disk::{Barrier, Disk};
 use crate::number::{size, wide};
 use std::io;
 
+/// A file that stands in a directory as long as it is being restored.
+pub(crate) const RESTORING: &str = "restoring";
 /// How much of the last write is held at once while it is written again.
 const MOST_AGAIN: usize = 1_024 * 1_024;
 
@@ -36,6 +38,9 @@ struct Opened<D: Disk> {
 
 pub(crate) fn recover<D: Disk>(disk: &D, options: Options) -> Result<Found<D>, OpenError> {
     let names = disk.list().map_err(OpenError::io(format!("list {}", disk.place())))?;
+    if names.iter().any(|name| name == RESTORING) {
+        return Err(OpenError::Restoring { place: disk.place() });
+    }
     let mut numbers: Vec<_> = names.iter().filter_map(|name| segment::number(name)).collect();
     numbers.sort_unstable();
     let mut inspection = Inspection::default();
@@ -243,6 +248,11 @@ fn oldest<D: Disk>(disk: &D, numbers: &mut Vec<u64>, inspection: &mut Inspection
         }
     };
     if numbers.first().is_some_and(|number| *number < first) {
+        // Its name may be in the cache alone, since a sync that failed: then
+        // what is removed here would come back without it.
+        if let Mark::Whole { at, .. } = mark {
+            marks::write(disk, marks::PRUNED, at).map_err(OpenError::io("note how far the log is pruned"))?;
+        }
         // One that stays takes space and nothing else; the next start tries again.
         let _ = prune::remove(disk, first);
         numbers.retain(|number| *number >= first);

@@ -7,7 +7,7 @@
 //! key by key while it is applied.
 
 use super::memory::bounds;
-use super::{Batch, Records, RecordsError, Row, Space, check_key};
+use super::{Batch, Each, Records, RecordsError, Row, Space, check_key};
 use crate::log::is_full;
 use ::fjall::{Database, Error, Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use std::collections::BTreeMap;
@@ -114,6 +114,19 @@ impl Records for FjallRecords {
         };
         let mut rows = self.database.snapshot().range::<&[u8], _>(space, bounds);
         rows.next_back().map(|guard| self.row(guard)).transpose()
+    }
+
+    fn each(&self, spaces: &[Space], row: Each<'_>) -> Result<(), RecordsError> {
+        let now = self.database.snapshot();
+        for space in spaces {
+            for guard in now.iter(self.space(*space)?) {
+                let (key, value) = guard.into_inner().map_err(self.refused("read"))?;
+                if !row(*space, &key, &value) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, batch: Batch) -> Result<(), RecordsError> {
