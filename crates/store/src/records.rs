@@ -8,6 +8,7 @@
 
 mod fjall;
 mod memory;
+mod mend;
 
 pub use self::fjall::FjallRecords;
 pub use memory::Memory;

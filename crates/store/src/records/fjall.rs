@@ -7,6 +7,7 @@
 //! key by key while it is applied.
 
 use super::memory::bounds;
+use super::mend::mend;
 use super::{Batch, Each, Records, RecordsError, Row, Space, check_key};
 use crate::log::is_full;
 use ::fjall::{Database, Error, Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
@@ -32,6 +33,16 @@ pub struct FjallRecords {
     database: Database,
     spaces: BTreeMap<Space, Keyspace>,
     place: String,
+    cut: Option<u64>,
+}
+
+fn database(path: &Path, cache_bytes: u64) -> ::fjall::Result<Database> {
+    Database::builder(path)
+        .cache_size(cache_bytes)
+        .worker_threads(WORKERS)
+        .max_cached_files(Some(OPEN_FILES))
+        .max_journaling_size(JOURNAL_BYTES)
+        .open()
 }
 
 impl FjallRecords {
@@ -44,19 +55,28 @@ impl FjallRecords {
     pub fn open(path: &Path, spaces: &[Space], cache_bytes: u64) -> Result<Self, RecordsError> {
         let place = path.display().to_string();
         let refused = |error| refusal("open", &place, error);
-        let database = Database::builder(path)
-            .cache_size(cache_bytes)
-            .worker_threads(WORKERS)
-            .max_cached_files(Some(OPEN_FILES))
-            .max_journaling_size(JOURNAL_BYTES)
-            .open()
-            .map_err(refused)?;
+        let (database, cut) = match database(path, cache_bytes) {
+            Err(Error::JournalRecovery(why)) => {
+                let cut = mend(path).map_err(|error| refused(Error::Io(error)))?;
+                let cut = cut.ok_or_else(|| refused(Error::JournalRecovery(why)))?;
+                (database(path, cache_bytes).map_err(refused)?, Some(cut))
+            }
+            opened => (opened.map_err(refused)?, None),
+        };
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let mut open = BTreeMap::new();
         for space in spaces {
             open.insert(*space, database.keyspace(space.0, options).map_err(refused)?);
         }
-        Ok(Self { database, spaces: open, place })
+        Ok(Self { database, spaces: open, place, cut })
+    }
+
+    /// How many bytes of the journal were cut off when it was opened: after a
+    /// power cut some of what was not persisted had reached the disk and some
+    /// had not.
+    #[must_use]
+    pub fn cut(&self) -> Option<u64> {
+        self.cut
     }
 
     fn space(&self, space: Space) -> Result<&Keyspace, RecordsError> {
