@@ -282,6 +282,12 @@ impl<D: Disk> Drop for Log<D> {
 }
 
 impl<D: Disk, T> Writer<D, T> {
+    /// As [`Log::end`].
+    #[must_use]
+    pub fn end(&self) -> Position {
+        View::new(self.disk(), &self.extent(), self.planted()).end()
+    }
+
     /// The durable entries of a shard, as [`Log::read`] gives them.
     #[must_use]
     pub fn read(&self, shard: u32, from: u64) -> Reader<D> {

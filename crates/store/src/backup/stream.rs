@@ -11,6 +11,9 @@ use crate::records::{MAX_KEY, MAX_VALUE};
 /// The longest segment that a log makes.
 const MAX_SEGMENT: u64 = 1 << 31;
 
+/// The most segments from the oldest to the newest: a pebibyte of log.
+const MAX_SEGMENTS: u64 = 1 << 24;
+
 const ROW: u8 = 1;
 const LOG: u8 = 2;
 const SEGMENT: u8 = 3;
@@ -70,7 +73,7 @@ pub(super) fn next(from: &mut SealedReader<'_>) -> Result<Piece, BackupError> {
         [ROW] => read_row(from),
         [LOG] => {
             let [salt, first, active, end, bytes] = numbers(from)?;
-            if first == 0 || first > active || end > MAX_SEGMENT {
+            if first == 0 || first > active || active - first > MAX_SEGMENTS || end > MAX_SEGMENT {
                 return Err(from.damaged("it says that the log ends where none does"));
             }
             Ok(Piece::Log(LogHead { salt, first, active, end, bytes }))
