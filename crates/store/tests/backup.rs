@@ -123,12 +123,45 @@ fn a_backup_while_it_goes_on_has_all_that_was_acknowledged_before() {
             let again = all(&open(to.path()));
             let now = all(&log);
             assert!(again.len() >= before.len() && again[..] == now[..again.len()], "round {round}");
-            // What it needs is not pruned meanwhile, and afterwards it is.
             let first = log.prune(again.last().unwrap().position).unwrap().first;
             assert!(first > 1 && matches!(log.read(0, 0).next(), Some(Err(ReadError::Pruned { .. }))));
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn what_is_being_backed_up_is_not_pruned_and_records_are_never_ahead() {
+    let (from, from_records, to) = (Folder::new("held-from"), Folder::new("held-records"), Folder::new("held-to"));
+    let log = open(from.path());
+    append(&log, 1_000);
+    let before = all(&log);
+    let records = FjallRecords::open(from_records.path(), SPACES, 1 << 20).unwrap();
+    filled(&records, 50);
+    // Whenever a step is done, the log goes on, a record follows, and somebody
+    // prunes all that he may.
+    let (mut file, mut followed) = (Vec::new(), 0);
+    let part = Part { records: &records, spaces: SPACES };
+    let secrets = Secrets { key: &KEY, entropy: &[4; 32] };
+    let done = backup(&log, Some(part), &mut file, secrets, None, &mut |_, _| {
+        log.append(9, followed, 1, &[EntryRef { block: 1, bytes: &[1; 200] }]).unwrap();
+        followed += 1;
+        let mut batch = Batch::default();
+        batch.put(SPACES[1], b"followed", followed.to_be_bytes());
+        records.write(batch).unwrap();
+        assert_eq!(log.prune(log.end()).unwrap().first, 1);
+    });
+    let done = done.unwrap();
+    assert!(followed > 40 && done.end < log.end());
+    let into = Memory::default();
+    restored(&file, to.path(), Some(&into)).unwrap();
+    let again = open(to.path());
+    assert_eq!(all(&again)[..before.len()], before);
+    let known =
+        into.get(SPACES[1], b"followed").unwrap().map_or(0, |known| u64::from_be_bytes(known.try_into().unwrap()));
+    assert!(again.shard(9).next >= known && again.shard(9).next >= 40, "{known}");
+    // Nothing holds it any longer.
+    assert!(log.prune(log.end()).unwrap().first > 1);
 }
 
 #[test]
