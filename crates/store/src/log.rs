@@ -42,6 +42,7 @@ use scan::{Bound, Scan, Step};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use ticket::{Promise, Sleepers};
 
 const TOO_LONG: AppendError = AppendError::TooLong { limit: MAX_BATCH };
@@ -117,6 +118,8 @@ pub struct Log<D: Disk> {
     disk: Arc<D>,
     door: Arc<Door>,
     extent: Arc<Mutex<Extent>>,
+    /// Rung when that has grown.
+    grown: Arc<Condvar>,
     salt: u64,
     limits: Options,
     /// Held by the one who prunes.
@@ -132,13 +135,13 @@ impl<D: Disk> Log<D> {
     pub fn open(disk: D, options: Options) -> Result<(Self, Recovery), OpenError> {
         let (writer, recovery) = Writer::open(Arc::new(disk), options)?;
         let door = Arc::new(Door::default());
-        let (disk, extent, salt) = (writer.disk(), writer.extent(), writer.salt());
+        let (disk, extent, grown, salt) = (writer.disk(), writer.extent(), writer.grown(), writer.salt());
         let inside = Arc::clone(&door);
         let run = move || run(writer, &inside);
         let committer =
             thread::Builder::new().name("log".to_owned()).spawn(run).map_err(OpenError::io("start the committer"))?;
         let pruning = Mutex::default();
-        Ok((Self { disk, door, extent, salt, limits: options, pruning, committer: Some(committer) }, recovery))
+        Ok((Self { disk, door, extent, grown, salt, limits: options, pruning, committer: Some(committer) }, recovery))
     }
 
     /// Appends a run of entries whose first one is to be `expected` in its
@@ -225,6 +228,15 @@ impl<D: Disk> Log<D> {
     pub fn end(&self) -> Position {
         let extent = self.durable();
         Position { segment: extent.active, offset: extent.end }
+    }
+
+    /// Waits until the log is durable beyond a position, but no longer than
+    /// that; says where it ends then.
+    #[must_use]
+    pub fn wait(&self, beyond: Position, at_most: Duration) -> Position {
+        let end = |extent: &Extent| Position { segment: extent.active, offset: extent.end };
+        let waited = self.grown.wait_timeout_while(self.durable(), at_most, |extent| end(extent) <= beyond);
+        end(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     /// One entry of the batch at a position, for those who keep an index.

@@ -8,6 +8,7 @@ mod support {
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 use store::{Entry, EntryRef, Log, Loss, Options, Position, ReadError, RealDisk};
 use support::folder::Folder;
 
@@ -82,6 +83,20 @@ fn a_tail_goes_on_where_it_ended() {
 }
 
 #[test]
+fn who_waits_is_woken_by_the_next_group_or_by_his_time() {
+    let folder = Folder::new("wait");
+    let log = open(folder.path());
+    let end = log.end();
+    assert_eq!(log.wait(end, Duration::from_millis(1)), end);
+    let later = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| log.wait(end, Duration::from_secs(600)));
+        fill(&log, 1);
+        waiter.join().unwrap()
+    });
+    assert!(later > end && later == log.end());
+}
+
+#[test]
 fn a_follower_in_a_thread_sees_everything_once() {
     let folder = Folder::new("thread");
     let log = open(folder.path());
@@ -89,8 +104,10 @@ fn a_follower_in_a_thread_sees_everything_once() {
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| fill(&log, 400));
         let mut seen = Vec::new();
+        let mut end = Position { segment: 1, offset: 0 };
         loop {
             let done = writer.is_finished();
+            end = log.wait(end, Duration::from_millis(20));
             tail.refresh();
             seen.extend(tail.by_ref().map(Result::unwrap));
             if done {

@@ -22,7 +22,7 @@ use super::{
 use crate::disk::{Barrier, Disk};
 use crate::number::wide;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// The segment that is written to.
@@ -40,6 +40,8 @@ pub struct Writer<D: Disk, T> {
     options: Options,
     salt: u64,
     extent: Arc<Mutex<Extent>>,
+    /// Rung when that has grown.
+    grown: Arc<Condvar>,
     committer: Committer<T>,
     active: Active<D>,
     /// The next segment, with its space set aside and its name durable.
@@ -90,6 +92,7 @@ impl<D: Disk, T> Writer<D, T> {
             options,
             salt,
             extent: Arc::new(Mutex::new(extent)),
+            grown: Arc::default(),
             active,
             spare: None,
             making: None,
@@ -101,6 +104,10 @@ impl<D: Disk, T> Writer<D, T> {
 
     pub(crate) fn extent(&self) -> Arc<Mutex<Extent>> {
         Arc::clone(&self.extent)
+    }
+
+    pub(crate) fn grown(&self) -> Arc<Condvar> {
+        Arc::clone(&self.grown)
     }
 
     pub(crate) fn salt(&self) -> u64 {
@@ -255,6 +262,7 @@ impl<D: Disk, T> Writer<D, T> {
         extent.end = self.active.end;
         extent.shards.extend(&shards);
         drop(extent);
+        self.grown.notify_all();
         self.committer.settle(shards);
         for (pending, offset) in appends {
             answer(pending.token, Ok(Position { segment, offset }));
