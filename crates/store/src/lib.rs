@@ -22,6 +22,8 @@ pub use log::{
 };
 #[doc(hidden)]
 pub use planted::Planted;
+#[doc(hidden)]
+pub use records::journal_end;
 pub use records::{
     Batch, Each, FjallRecords, MAX_KEY, MAX_VALUE, MAX_WRITE, Memory, Records, RecordsError, Row, Space,
 };

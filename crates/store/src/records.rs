@@ -15,6 +15,14 @@ pub use memory::Memory;
 
 use std::io;
 
+/// Where the last whole batch of an engine's journal ends. For tests that feed
+/// it any bytes.
+#[doc(hidden)]
+#[must_use]
+pub fn journal_end(bytes: &[u8]) -> u64 {
+    mend::whole(&mut &*bytes).unwrap_or(0)
+}
+
 /// The longest key: what the engine counts in 16 bits, less one.
 pub const MAX_KEY: usize = 65_535;
 /// The longest value: a payload of 1 MiB is sealed, named and signed, and its

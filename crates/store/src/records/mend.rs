@@ -63,7 +63,7 @@ fn newest(directory: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// Where the last whole batch ends.
-fn whole(journal: &mut impl Read) -> io::Result<u64> {
+pub(super) fn whole(journal: &mut impl Read) -> io::Result<u64> {
     let mut end = 0;
     loop {
         match batch(journal) {
