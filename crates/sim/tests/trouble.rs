@@ -140,6 +140,23 @@ fn what_was_pruned_is_told_as_that_and_what_is_lost_as_damage() {
 }
 
 #[test]
+fn nothing_is_removed_by_a_mark_that_cannot_be_of_these_segments() {
+    let disk = VirtualDisk::new(2);
+    let mut writer = open(&disk).unwrap();
+    for sequence in 0..80 {
+        append(&mut writer, sequence).unwrap();
+    }
+    writer.prune(writer.end()).unwrap();
+    drop(writer);
+    for name in disk.list().unwrap().iter().filter(|name| name.ends_with(".log")) {
+        disk.remove(name).unwrap();
+    }
+    disk.allocate(&disk.create("0000000000000001.log").unwrap(), SEGMENT).unwrap();
+    assert!(matches!(open(&disk).err(), Some(OpenError::Io { .. })));
+    assert!(disk.bytes("0000000000000001.log").is_some());
+}
+
+#[test]
 fn a_log_that_was_closed_says_so_and_its_end_is_never_taken_for_torn() {
     let disk = VirtualDisk::new(1);
     let open = || Writer::<_, u64>::open(Arc::new(disk.clone()), options()).unwrap();

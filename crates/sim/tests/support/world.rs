@@ -46,7 +46,9 @@ pub(crate) struct World {
 }
 
 pub(crate) fn options(planted: Planted) -> Options {
-    Options { segment_bytes: SEGMENT, group_bytes: 2_048, salt: 7, planted, ..Options::default() }
+    // So that it is reached now and then.
+    let quota_bytes = Some(8 * SEGMENT);
+    Options { segment_bytes: SEGMENT, group_bytes: 2_048, salt: 7, planted, quota_bytes, ..Options::default() }
 }
 
 type Open = Writer<VirtualDisk, u64>;

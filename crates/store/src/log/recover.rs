@@ -247,6 +247,12 @@ fn oldest<D: Disk>(disk: &D, numbers: &mut Vec<u64>, inspection: &mut Inspection
             numbers.first().copied().unwrap_or(FIRST)
         }
     };
+    if !numbers.is_empty() && !numbers.iter().any(|number| *number >= first) {
+        // Other segments than those that the mark was made beside: whoever put
+        // them here does not want them gone.
+        let source = io::Error::new(io::ErrorKind::InvalidData, "all segments are older than what was pruned");
+        return Err(OpenError::io(format!("recover {}", file()))(source));
+    }
     if numbers.first().is_some_and(|number| *number < first) {
         // Its name may be in the cache alone, since a sync that failed: then
         // what is removed here would come back without it.

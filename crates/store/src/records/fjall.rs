@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-/// What a space holds in memory before it is sorted onto the disk: at two for
-/// each space (one fills while one is flushed), a handful of spaces stays
-/// within some 100 MiB. Larger ones would compact less.
-const MEMTABLE_BYTES: u64 = 16 * 1_024 * 1_024;
+/// What a space holds in memory before it is sorted onto the disk. The engine
+/// makes writers wait at four of them that are not flushed yet, beside the one
+/// that fills: at most 40 MiB a space. Larger ones would compact less.
+const MEMTABLE_BYTES: u64 = 8 * 1_024 * 1_024;
 /// Journals on disk before the oldest space is flushed; also what a start
 /// replays at most. The engine takes no less than 64 MiB.
 const JOURNAL_BYTES: u64 = 128 * 1_024 * 1_024;
