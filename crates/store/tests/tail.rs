@@ -119,6 +119,45 @@ fn a_follower_in_a_thread_sees_everything_once() {
 }
 
 #[test]
+fn who_reads_while_it_is_pruned_is_told_of_no_damage() {
+    let folder = Folder::new("pruning");
+    let log = open(folder.path());
+    let told = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..40 {
+                fill(&log, 20);
+                log.prune(log.end()).unwrap();
+            }
+        });
+        let mut told = 0;
+        while !writer.is_finished() {
+            let mut next = BTreeMap::from([(0, 0), (1, 0), (2, 0)]);
+            for entry in log.tail(None) {
+                match entry {
+                    Ok(entry) => assert!(next.insert(entry.shard, entry.sequence + 1) <= Some(entry.sequence)),
+                    Err(ReadError::Pruned { .. }) => told += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            let mut next = 0;
+            for entry in log.read(1, 0) {
+                match entry {
+                    Ok(entry) => {
+                        assert!(entry.sequence >= next);
+                        next = entry.sequence + 1;
+                    }
+                    Err(ReadError::Pruned { .. }) => told += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(log.verify().unwrap().damage, []);
+        }
+        told
+    });
+    assert!(told > 0);
+}
+
+#[test]
 fn a_tail_tells_damage_in_its_place() {
     let folder = Folder::new("tail-damage");
     let log = open(folder.path());

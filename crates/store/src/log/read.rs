@@ -213,13 +213,19 @@ impl<D: Disk> View<D> {
             {
                 seen.shards = head.shards.iter().copied().collect();
             }
-            let (mut scan, _) = self.scan(number)?;
+            let mut scan = match self.scan(number) {
+                Err(ReadError::Pruned { .. }) => {
+                    first = number + 1;
+                    continue;
+                }
+                scan => scan?.0,
+            };
             let failed = |source| ReadError::Io { file: segment::name(number), source };
             while let Some(step) = scan.next().map_err(failed)? {
                 seen.see(number, &step);
             }
         }
-        let segments = self.active - first + 1;
+        let segments = (self.active + 1).saturating_sub(first);
         let Inspection { batches, entries, damage, more_damage, .. } = seen;
         Ok(Verified { segments, batches, entries, damage, more_damage })
     }
@@ -340,9 +346,16 @@ impl<D: Disk> Iterator for Reader<D> {
             if self.next >= self.until {
                 return None;
             }
-            if let Err(error) = self.advance() {
-                self.next = self.until;
-                return Some(Err(error));
+            match self.advance() {
+                Ok(_) => {}
+                // Pruned meanwhile: what this shard lost by it is told next.
+                Err(ReadError::Pruned { below }) => {
+                    (self.view.first, self.segment, self.scan) = (below, None, None);
+                }
+                Err(error) => {
+                    self.next = self.until;
+                    return Some(Err(error));
+                }
             }
         }
     }
