@@ -18,7 +18,7 @@ const WINDOW: usize = 1_024 * 1_024;
 /// the records. `progress` is told how many bytes are done and how many there
 /// are; the records add to both as they are met.
 ///
-/// The damage of a log is copied as it is; [`restore`](super::restore) tells it.
+/// The damage of a log is copied as it is; [`restore`](super::restore()) tells it.
 ///
 /// # Errors
 /// When the log or the records cannot be read, or the backup not written.
