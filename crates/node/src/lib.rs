@@ -5,6 +5,7 @@
 //! entry is durable, and never keep anything without a bound.
 
 mod engine;
+pub mod http;
 
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, OpAsk, OpDone, OpSeen,
