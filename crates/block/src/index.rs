@@ -14,6 +14,7 @@
 //! | last | block, agent | newest name, time of the last op |
 //! | records | block, owner, tag | [`Stored`] |
 //! | inbox | agent, place in the log | from where, the op, its envelope |
+//! | invited | who invited, which invitation | by whom it was used, until when that matters |
 
 use crate::chain::{Entry, Head, Link, OpId, Outcome};
 use crate::house::{self, Deed};
@@ -40,12 +41,14 @@ pub enum Space {
     Records,
     /// Messages that were not acknowledged.
     Inbox,
+    /// Invitations that were used up.
+    Invited,
 }
 
 impl Space {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Chain, Self::Names, Self::Heads, Self::Seats, Self::Last, Self::Records, Self::Inbox];
+    pub const ALL: [Self; 8] =
+        [Self::Chain, Self::Names, Self::Heads, Self::Seats, Self::Last, Self::Records, Self::Inbox, Self::Invited];
 
     /// What it is called on the disk.
     #[must_use]
@@ -58,6 +61,7 @@ impl Space {
             Self::Last => "last",
             Self::Records => "records",
             Self::Inbox => "inbox",
+            Self::Invited => "invited",
         }
     }
 }
@@ -264,6 +268,16 @@ impl Message {
     }
 }
 
+/// Reads an invitation that was used up, and by whom.
+#[must_use]
+pub fn invited(key: &[u8], value: &[u8]) -> Option<(AgentId, house::Invitation)> {
+    let (inviter, serial) = key.split_first_chunk()?;
+    let (agent, expires) = value.split_first_chunk()?;
+    let expires = Moment(u64::from_be_bytes(expires.try_into().ok()?));
+    let serial = serial.try_into().ok()?;
+    Some((AgentId(*agent), house::Invitation { inviter: *inviter, serial, expires }))
+}
+
 struct Numbers<'a>(&'a [u8]);
 
 impl Numbers<'_> {
@@ -301,6 +315,7 @@ pub struct Fold {
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     inbox: BTreeMap<Vec<u8>, Vec<u8>>,
     acknowledged: BTreeMap<AgentId, Cursor>,
+    invited: BTreeMap<Vec<u8>, Vec<u8>>,
     entries: u64,
 }
 
@@ -339,7 +354,11 @@ impl Fold {
 
     fn deed(&mut self, entry: &Entry<'_>, deed: Deed) {
         match deed {
-            Deed::Assign { slot, rights, until, .. } => {
+            Deed::Assign { slot, rights, until, invitation } => {
+                if let Some(used) = invitation {
+                    let value = key(&[&entry.agent.0, &used.expires.0.to_be_bytes()]);
+                    self.invited.insert(key(&[&used.inviter, &used.serial]), value);
+                }
                 let seat = SeatRow { slot, agent: entry.agent, fencing: entry.sequence, until, rights };
                 self.seats.insert(seat_key(entry.block, slot), Some(seat));
             }
@@ -417,6 +436,9 @@ impl Fold {
         }
         for (key, value) in self.records {
             change(Space::Records, key, value);
+        }
+        for (key, value) in self.invited {
+            change(Space::Invited, key, Some(value));
         }
         for (agent, up_to) in self.acknowledged {
             for key in rows.inbox(agent, up_to)? {

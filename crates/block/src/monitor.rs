@@ -12,7 +12,6 @@
 //! most [`MAX_SOURCES`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use vocab::Millis;
 
 /// A block serves 60 agents; this many sources at once are an attack, and the
@@ -46,9 +45,9 @@ pub struct Rules {
 
 /// One thing that a source did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<K> {
     /// Who.
-    pub source: IpAddr,
+    pub source: K,
     /// How many bytes.
     pub bytes: u64,
     /// Whom it was for: a tag of the destination.
@@ -85,12 +84,12 @@ struct Half {
 
 /// Scores the sources of a block.
 #[derive(Debug, Clone)]
-pub struct Monitor {
+pub struct Monitor<K> {
     rules: Rules,
-    sources: BTreeMap<IpAddr, Source>,
+    sources: BTreeMap<K, Source>,
 }
 
-impl Monitor {
+impl<K: Ord + Copy> Monitor<K> {
     /// A monitor that has seen nothing.
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
@@ -98,20 +97,20 @@ impl Monitor {
     }
 
     /// Takes an event in, and says what its source has earned by now.
-    pub fn see(&mut self, event: Event, now_ms: u64) -> Standing {
+    pub fn see(&mut self, event: Event<K>, now_ms: u64) -> Standing {
         let half = now_ms / (self.rules.window.0 / 2).max(1);
         if !self.sources.contains_key(&event.source) && self.sources.len() >= MAX_SOURCES {
             self.forget_one();
         }
         let source = self.sources.entry(event.source).or_default();
         source.turn_to(half);
-        source.now.add(event, &self.rules);
+        source.now.add(&event, &self.rules);
         self.rules.standing(source.score(&self.rules))
     }
 
     /// What a source scores now.
     #[must_use]
-    pub fn score(&self, source: IpAddr, now_ms: u64) -> u32 {
+    pub fn score(&self, source: K, now_ms: u64) -> u32 {
         let half = now_ms / (self.rules.window.0 / 2).max(1);
         let Some(known) = self.sources.get(&source) else { return 0 };
         let mut known = known.clone();
@@ -159,7 +158,7 @@ impl Source {
 }
 
 impl Half {
-    fn add(&mut self, event: Event, rules: &Rules) {
+    fn add<K>(&mut self, event: &Event<K>, rules: &Rules) {
         self.bytes = self.bytes.saturating_add(event.bytes);
         self.requests = self.requests.saturating_add(1);
         self.event_scores = self.event_scores.saturating_add(u64::from(rules.event(event)));
@@ -174,7 +173,7 @@ impl Rules {
     /// What a single event scores: its share of what is large in a whole
     /// window, so that one request of a mebibyte counts in full and a thousand
     /// small ones not at all.
-    fn event(&self, event: Event) -> u32 {
+    fn event<K>(&self, event: &Event<K>) -> u32 {
         let score = u128::from(event.bytes) * u128::from(self.event_score) / u128::from(self.large.max(1));
         u32::try_from(score).unwrap_or(u32::MAX).min(self.event_score)
     }

@@ -79,6 +79,13 @@ impl Region {
         slot.number() < self.slots && self.place(block).is_some_and(|at| self.masks[at] & bit(slot) == 0)
     }
 
+    /// Blocks of which somebody holds a slot, from one on.
+    pub fn taken_from(&self, first: u64) -> impl Iterator<Item = u64> + '_ {
+        let all = low_bits(u64::from(self.slots));
+        let first_at = usize::try_from(first).unwrap_or(usize::MAX);
+        (first..).zip(self.masks.iter().skip(first_at)).filter(move |(_, mask)| **mask != all).map(|(block, _)| block)
+    }
+
     /// Bytes that the table holds.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -4,10 +4,21 @@
 //! It must never decide what a core decides, never answer an op before its
 //! entry is durable, and never keep anything without a bound.
 
+mod below;
+mod clock;
+mod directory;
 mod engine;
+mod entropy;
+mod follower;
+mod home;
 pub mod http;
+mod keyring;
+mod lane;
+mod wake;
 
 pub use engine::{
-    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, OpAsk, OpDone, OpSeen,
-    Refusal, RegionStanding, Seated, Where,
+    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
+    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Refusal, RegionStanding, Seated, StartError, Started,
+    Where,
 };
+pub use home::HomeError;

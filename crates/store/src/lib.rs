@@ -14,7 +14,7 @@ mod records;
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
     AppendError, Damage, Entry, EntryRef, Log, Loss, OpenError, Options, Position, ReadError, Reader, Recovery,
-    ShardState, Ticket, Verified, Writer, decode,
+    ShardState, Tail, Ticket, Verified, Writer, decode,
 };
 #[doc(hidden)]
 pub use planted::Planted;

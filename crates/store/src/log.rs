@@ -13,6 +13,7 @@ mod read;
 mod recover;
 mod scan;
 mod segment;
+mod tail;
 mod ticket;
 mod writer;
 
@@ -21,6 +22,7 @@ pub use error::{AppendError, Damage, Loss, OpenError, ReadError};
 pub use format::{EntryRef, ShardState};
 pub use options::Options;
 pub use read::{Entry, Reader, Verified};
+pub use tail::Tail;
 pub use ticket::Ticket;
 pub use writer::Writer;
 
@@ -186,6 +188,21 @@ impl<D: Disk> Log<D> {
         Reader::new(self.view(), shard, from, until)
     }
 
+    /// All durable entries of all shards in the order of the log, from the
+    /// batch at a position on, or from the oldest that is there.
+    #[must_use]
+    pub fn tail(&self, from: Option<Position>) -> Tail<D> {
+        Tail::new(self.view(), from)
+    }
+
+    /// Where the next batch will stand, at the earliest: all in front of it is
+    /// durable.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        let extent = self.durable();
+        Position { segment: extent.active, offset: extent.end }
+    }
+
     /// One entry of the batch at a position, for those who keep an index.
     ///
     /// # Errors
@@ -207,7 +224,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn view(&self) -> View<D> {
-        View::new(Arc::clone(&self.disk), &self.durable(), self.limits.planted)
+        View::new(Arc::clone(&self.disk), &self.extent, self.limits.planted)
     }
 }
 
@@ -227,9 +244,16 @@ impl<D: Disk, T> Writer<D, T> {
     #[must_use]
     pub fn read(&self, shard: u32, from: u64) -> Reader<D> {
         let extent = self.extent();
-        let extent = extent.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = extent.shards.get(&shard).map_or(0, |state| state.next);
+        let now = extent.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = now.shards.get(&shard).map_or(0, |state| state.next);
+        drop(now);
         Reader::new(View::new(self.disk(), &extent, self.planted()), shard, from, until)
+    }
+
+    /// As [`Log::tail`].
+    #[must_use]
+    pub fn tail(&self, from: Option<Position>) -> Tail<D> {
+        Tail::new(View::new(self.disk(), &self.extent(), self.planted()), from)
     }
 
     /// As [`Log::verify`].
@@ -237,9 +261,7 @@ impl<D: Disk, T> Writer<D, T> {
     /// # Errors
     /// When the disk refuses.
     pub fn verify(&self) -> Result<Verified, ReadError> {
-        let extent = self.extent();
-        let view = View::new(self.disk(), &extent.lock().unwrap_or_else(PoisonError::into_inner), self.planted());
-        view.verify()
+        View::new(self.disk(), &self.extent(), self.planted()).verify()
     }
 }
 

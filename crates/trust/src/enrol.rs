@@ -7,31 +7,13 @@
 mod application;
 mod book;
 mod invitation;
+mod policy;
+mod records;
+mod source;
 
 pub use application::{Application, ApplicationText};
-pub use book::{Book, Enrolled, FRESH, LONGEST, MOST_SOURCES, MOST_USED, Refused, Source, Used};
+pub use book::{Book, CHECKS, CHECKS_AT_ONCE, Enrolled, FRESH, LONGEST, Refused};
 pub use invitation::{Invitation, InvitationText, Serial};
-
-use crate::ids::AgentId;
-use crate::sorted::Sorted;
-use vocab::Millis;
-
-/// Who may enrol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Policy {
-    /// Anybody, and so many of each source.
-    Open(Quota),
-    /// Whoever holds an invitation of one of these.
-    Invitation(Sorted<AgentId>),
-    /// These agents.
-    Keys(Sorted<AgentId>),
-}
-
-/// How many agents one source may enrol, in how much time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// So many agents,
-    pub agents: u32,
-    /// in so much time.
-    pub per: Millis,
-}
+pub use policy::{BadPolicy, Policy, Quota};
+pub use records::{MOST_RECORDS, Record};
+pub use source::{MOST_SOURCES, SHARES_V4_16, SHARES_V6_32, SHARES_V6_48, Source};

@@ -47,6 +47,8 @@ pub struct DataKey {
     owner: OwnerId,
     secret: Secret,
     sealer: Sealer,
+    // Boxed, so that moving the key leaves no copy of it behind.
+    names: Box<hash::Keyed>,
 }
 
 impl DataKey {
@@ -58,13 +60,23 @@ impl DataKey {
         let salt = pi::near_salt(id);
         let derive = |label: &[u8]| hash::derive(&secret, &salt, &[label, &planet.0, &owner.0]);
         let sealer = Sealer::new(&derive(b"mycel data salt v1"), &derive(b"mycel data key v1"));
-        Self { planet, owner, secret, sealer }
+        let names = Box::new(hash::keyed(derive(b"mycel data name v1").expose()));
+        Self { planet, owner, secret, sealer, names }
     }
 
     /// Whose data it opens.
     #[must_use]
     pub const fn owner(&self) -> OwnerId {
         self.owner
+    }
+
+    /// A tag that stands for a name of this owner's data, so that it can be
+    /// found without being known: equal names have equal tags, and without the
+    /// key a tag says nothing about the name.
+    #[must_use]
+    pub fn tag(&self, name: &[u8]) -> [u8; 16] {
+        let code = hash::code(&self.names, &[name]);
+        std::array::from_fn(|at| code[at])
     }
 
     /// Seals data for a context: where it belongs, such as the chain and the
@@ -108,5 +120,29 @@ const HEAD: [u8; 2] = [VERSION, Kind::Envelope as u8];
 impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DataKey").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_owners_key_is_wiped_where_it_was() {
+        use crate::remains::{place, remains};
+        let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
+        let [salts, keys] = key.sealer.places();
+        let places = [place(key.secret.expose()), salts, keys];
+        assert_eq!(remains(key, &places), 0);
+    }
+
+    /// No field without a look: a new one is public, or wipes itself.
+    #[test]
+    fn every_field_of_an_owners_key_is_public_or_wipes_itself() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
+        let DataKey { planet: PlanetId(_), owner: OwnerId(_), secret, sealer: _ } = &key;
+        wipes(secret);
     }
 }

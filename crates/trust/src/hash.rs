@@ -1,5 +1,5 @@
-//! SHA-256, the one hash of the house, and the keyed code and the derivation
-//! that are built on it.
+//! SHA-256, the one hash of this crate beside the one that Ed25519 brings, and
+//! the keyed code and the derivation that are built on it.
 //!
 //! One hash, because every processor that Mycel runs on has instructions for
 //! it, and every hardware key store speaks it.
@@ -57,7 +57,10 @@ pub(crate) fn derive(secret: &Secret, salt: &[u8], info: &[&[u8]]) -> Secret {
     let mut mac = expand;
     info.iter().for_each(|part| mac.update(part));
     mac.update(&[1]);
-    Secret::take(&mut mac.finalize().into_bytes().into())
+    let mut derived = mac.finalize().into_bytes();
+    let secret = Secret::take(derived.as_mut());
+    derived.as_mut_slice().zeroize();
+    secret
 }
 
 #[cfg(test)]

@@ -116,6 +116,36 @@ impl fmt::Debug for CellKey {
 mod tests {
     use super::*;
 
+    fn regional() -> RegionalKey {
+        RegionalKey::new(PlanetId([1; 16]), RegionTag([2; 8]), Secret::take(&mut [0xa5; 32]))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn keys_are_wiped_where_they_were() {
+        use crate::remains::{place, remains};
+        let key = regional();
+        let places = [place(key.secret.expose())];
+        assert_eq!(remains(key, &places), 0);
+        let key = regional().cell(CellId(3));
+        let places = [place(key.secret.expose()), place(&*key.keyed)];
+        assert_eq!(remains(key, &places), 0);
+    }
+
+    /// No field without a look: a new one has to be named here, and is either
+    /// public or wipes itself.
+    #[test]
+    fn every_field_of_a_key_is_public_or_wipes_itself() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let RegionalKey { planet: PlanetId(_), region: RegionTag(_), id: KeyId(_), salt: _, secret } = &regional();
+        wipes(secret);
+        let cell = regional().cell(CellId(3));
+        let CellKey { planet: PlanetId(_), region: RegionTag(_), cell: CellId(_), id: KeyId(_), keyed, secret } = &cell;
+        wipes(secret);
+        // An HMAC says nothing about itself; the test above has looked.
+        let _: &Keyed = keyed;
+    }
+
     #[test]
     fn every_cell_region_and_planet_has_a_key_of_its_own() {
         let key = |planet, region, secret: u8, cell| {

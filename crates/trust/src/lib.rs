@@ -11,6 +11,9 @@ mod hash;
 mod ids;
 mod keys;
 pub mod pi;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod remains;
 mod secret;
 mod wire;
 

@@ -1,8 +1,10 @@
 //! Thirty-two secret bytes that are wiped when they are dropped, compared in
 //! constant time, and never printed.
 //!
-//! They live on the heap: a value that is moved leaves no copy of itself on
-//! the stack, so the one place that is wiped is the only place there was.
+//! They live on the heap, so that moving the value moves a pointer and leaves
+//! no copy. That place is wiped, and the array that they were taken from. What
+//! the caller or a primitive had on the stack before or meanwhile is not: it is
+//! there until something else is.
 
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -56,6 +58,18 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_secret_is_wiped_where_it_was() {
+        use crate::remains::{place, remains};
+        let secret = Secret::take(&mut [0xa5; 32]);
+        let before = place(secret.expose());
+        // Moving it moves no byte of it.
+        let moved = Box::new([secret]);
+        assert_eq!(place(moved[0].expose()), before);
+        assert_eq!(remains(moved, &[before]), 0);
+    }
 
     #[test]
     fn taking_a_secret_wipes_where_it_was() {

@@ -263,6 +263,11 @@ const fn little(number: u8) -> [u8; 32] {
     bytes
 }
 
+/// Whether a key and a signature could be such, as far as that costs nothing.
+pub(crate) fn is_well_formed(id: AgentId, signature: &Signature) -> bool {
+    is_canonical_and_large(&id.0) && signature.parts().is_some()
+}
+
 /// Whether an encoding is the only one of its point, and the point not of
 /// small order. The one other way to be ambiguous, a sign on `x = 0`, happens
 /// at `y = ±1` alone, and those are of small order.

@@ -1,5 +1,5 @@
-//! The words of Mycel as types: ids, quantities and addresses, so that a block
-//! number is never added to a price.
+//! The words of Mycel as types: ids, quantities, addresses and limits, so that a
+//! block number is never added to a price.
 //!
 //! It must never hold logic about planets, and never touch a clock, a file or a
 //! random number. Every quantity is an exact integer in its smallest useful
@@ -10,6 +10,7 @@ mod address;
 mod block;
 mod decimal;
 mod geo;
+pub mod limit;
 mod money;
 mod quantity;
 mod time;

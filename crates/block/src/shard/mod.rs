@@ -93,6 +93,12 @@ pub struct Batch<T> {
 }
 
 impl<T> Batch<T> {
+    /// A batch of nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(0)
+    }
+
     fn new(first: u64) -> Self {
         Self { first, bytes: Vec::new(), entries: Vec::new(), answers: Vec::new(), notices: Vec::new() }
     }
@@ -243,9 +249,11 @@ impl<T> Shard<T> {
         self.blocks.get(&index).map_or_else(Vec::new, Block::waiting)
     }
 
-    /// Tries again what is due; when the next one is.
-    pub fn tick(&mut self, now: Moment, below: &dyn Below) -> Option<Moment> {
+    /// Tries again what is due; whether anything was.
+    pub fn tick(&mut self, now: Moment, below: &dyn Below) -> bool {
+        let mut any = false;
         while let Some((due, index)) = self.desk.retries.first().copied().filter(|(due, _)| *due <= now) {
+            any = true;
             self.desk.retries.remove(&(due, index));
             let Some(block) = self.blocks.get_mut(&index) else { continue };
             let desk = &mut self.desk;
@@ -253,7 +261,19 @@ impl<T> Shard<T> {
                 block.panicked(desk);
             }
         }
+        any
+    }
+
+    /// When something is to be tried again.
+    #[must_use]
+    pub fn next_try(&self) -> Option<Moment> {
         self.desk.retries.first().map(|(due, _)| *due)
+    }
+
+    /// Bytes that are to be made durable.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.desk.batch.bytes.len()
     }
 
     /// What is to be made durable now, in the order of the calls.

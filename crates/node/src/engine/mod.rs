@@ -1,170 +1,264 @@
-//! A planet that runs in this process, as requests see it.
+//! A planet that runs in this process, as requests see it: checks who asks,
+//! seals what is asked, hands it to the lane of its block, and opens what
+//! comes back.
 
 mod api;
+mod gate;
+mod ops;
+mod read;
+mod sealing;
+mod slots;
+mod start;
 
 pub use api::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
     RegionStanding, Seated, Where,
 };
+pub use gate::{Connection, MOST_SESSIONS};
+pub use ops::MOST_PATIENCE;
+pub use sealing::MOST_KEY;
+pub use slots::LEASE;
+pub use start::{Options, StartError, Started};
 
-use block::bans::{Ban, Net};
-use block::chain::OpId;
-use block::kinds::Cursor;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-use trust::attach::{Channel, Nonce, Session};
-use trust::enrol::Application;
-use trust::lease::Rights;
-use trust::sign::Signature;
-use trust::{AgentId, Moment, PlanetId};
+use crate::below::Index;
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::home::SHARD_BLOCKS;
+use crate::keyring::Keyring;
+use crate::lane::{Ask, Reply, Shared, Token};
+use crate::wake::{Bells, Progress};
+use block::kinds::ClassTag;
+use block::shard::{Answer, Why};
+use gate::Gate;
+use planet::plan::layout::Layout;
+use std::sync::mpsc::TrySendError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use store::{AppendError, Log, RealDisk};
+use tokio::sync::oneshot;
+use trust::enrol::{Book, Policy};
+use trust::sign::{Domain, SigningKey};
+use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
+use vocab::{BlockId, Millis, Site};
 
-/// One connection of somebody: what it has proved, and where it comes from.
-pub struct Connection {
-    /// What names it.
-    pub channel: Channel,
-    /// Where it comes from.
-    pub source: IpAddr,
+/// A region as it is served.
+struct Region {
+    id: String,
+    tag: RegionTag,
+    site: Site,
+    key: RegionalKey,
+    /// The shard of each stretch of it.
+    shards: Vec<u32>,
+    blocks: u64,
 }
 
-/// A planet that runs.
+/// A planet that runs. Clones are the same planet.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
-struct Inner;
-
-fn absent<T>() -> Result<T, Refusal> {
-    Err(Refusal::new(Code::Unavailable, "this is not served yet"))
+struct Inner {
+    planet: PlanetId,
+    name: String,
+    regions: Vec<Region>,
+    layout: Layout,
+    classes: Vec<(String, ClassTag)>,
+    node: SigningKey,
+    operator: AgentId,
+    policy: Option<Policy>,
+    book: Mutex<Book>,
+    gate: Gate,
+    keyring: Keyring,
+    directory: Arc<Mutex<Directory>>,
+    index: Arc<Index>,
+    log: Arc<Log<RealDisk>>,
+    progress: Arc<Progress>,
+    bells: Arc<Bells>,
+    shared: Arc<Shared>,
+    clock: Arc<Clock>,
+    /// Emptied when it stops.
+    lanes: start::Lanes,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    follower: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[allow(clippy::unused_async, unused_variables, missing_docs)]
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The domain that chain heads are signed under, over region tag, index,
+/// sequence and link.
+const HEAD: Domain = Domain::new("chain head");
+
+/// How long a lane that is full is left alone.
+const BUSY: Millis = Millis(50);
+/// How long a disk that is full is left alone.
+const FULL: Millis = Millis::seconds(1);
+
 impl Engine {
+    /// The planet's name for ever.
+    #[must_use]
     pub fn planet(&self) -> PlanetId {
-        PlanetId([0; 16])
+        self.0.planet
     }
-    /// A connection that has just come; refused when its source is banned.
-    pub fn connect(&self, source: IpAddr, channel: Channel) -> Result<Connection, Refusal> {
-        absent()
+
+    /// What its file calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
-    /// A nonce for whoever shows a lease; to be answered by `prove` on the same connection.
-    pub fn challenge(&self, connection: &mut Connection, lease: &str) -> Result<Nonce, Refusal> {
-        absent()
-    }
-    /// The answer to the newest challenge: from here on the connection is the agent's.
-    pub fn prove(&self, connection: &mut Connection, answer: &Signature) -> Result<Arc<Session>, Refusal> {
-        absent()
-    }
-    /// The session of the lease that a request on this connection shows.
-    pub fn session(&self, connection: &Connection, lease: &str) -> Result<Arc<Session>, Refusal> {
-        absent()
-    }
-    /// Whether a session gives a right, now.
-    pub fn allow(&self, session: &Session, needs: Rights) -> Result<(), Refusal> {
-        absent()
-    }
-    pub async fn attach(&self, application: &Application, place: Where, source: IpAddr) -> Result<Attached, Refusal> {
-        absent()
-    }
-    pub async fn renew(&self, session: &Session) -> Result<Attached, Refusal> {
-        absent()
-    }
-    pub async fn detach(&self, session: &Session) -> Result<(), Refusal> {
-        absent()
-    }
-    /// Runs an op to its end.
-    pub async fn op(&self, connection: &Connection, session: &Arc<Session>, ask: OpAsk) -> Result<OpDone, Refusal> {
-        absent()
-    }
-    /// Takes an op in, and answers where it is then.
-    pub async fn op_later(
-        &self,
-        connection: &Connection,
-        session: &Arc<Session>,
-        ask: OpAsk,
-    ) -> Result<OpSeen, Refusal> {
-        absent()
-    }
-    pub async fn op_status(&self, session: &Session, id: OpId) -> Result<OpSeen, Refusal> {
-        absent()
-    }
-    /// The newest ops of the session's agent: those that have not ended, then those that have.
-    pub async fn ops(&self, session: &Session, most: usize) -> Result<Vec<(OpId, OpSeen)>, Refusal> {
-        absent()
-    }
-    pub async fn cancel(&self, session: &Session, id: OpId) -> Result<OpSeen, Refusal> {
-        absent()
-    }
-    /// Entries of the session's own block (or of any, for an administrator), from a sequence on;
-    /// when there are none yet, waits for one.
-    pub async fn chain(&self, block: &BlockAt, from: u64, most: usize, wait: Duration) -> Result<ChainPart, Refusal> {
-        absent()
-    }
-    pub async fn inbox(
-        &self,
-        agent: AgentId,
-        after: Option<Cursor>,
-        most: usize,
-        wait: Duration,
-    ) -> Result<Vec<InboxMessage>, Refusal> {
-        absent()
-    }
-    pub fn regions(&self) -> Vec<RegionStanding> {
-        Vec::new()
-    }
-    pub async fn block(&self, block: &BlockAt) -> Result<BlockStanding, Refusal> {
-        absent()
-    }
-    /// Blocks in which somebody holds a slot, after one.
-    pub async fn blocks(&self, after: Option<BlockAt>, most: usize) -> Result<Vec<BlockStanding>, Refusal> {
-        absent()
-    }
-    pub async fn agents(&self, after: Option<AgentId>, most: usize) -> Result<Vec<Seated>, Refusal> {
-        absent()
-    }
-    pub async fn seal(&self, block: &BlockAt, reason: &str) -> Result<(), Refusal> {
-        absent()
-    }
-    pub async fn open_block(&self, block: &BlockAt) -> Result<(), Refusal> {
-        absent()
-    }
-    pub fn bans(&self) -> Vec<(Net, Ban)> {
-        Vec::new()
-    }
-    pub fn ban(&self, net: Net, until: Moment) -> Result<(), Refusal> {
-        absent()
-    }
-    pub fn lift(&self, net: Net) -> Result<(), Refusal> {
-        absent()
-    }
-    /// A request that came, for the monitor: its source may be banned from now on.
-    pub fn saw(
-        &self,
-        connection: &Connection,
-        agent: Option<AgentId>,
-        bytes: u64,
-        destination: u64,
-    ) -> Result<(), Refusal> {
-        absent()
-    }
-    /// Somebody failed to prove who it is.
-    pub fn failed(&self, source: IpAddr) {}
-    /// Whether it can serve: else why not.
-    pub fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-    /// What a head is signed under: the domain of chain heads, over region tag, index, sequence and link.
-    pub fn head_domain() -> trust::sign::Domain {
-        trust::sign::Domain::new("chain head")
-    }
-    /// The name of the node whose key signs heads.
+
+    /// The name of the node, whose key signs heads.
+    #[must_use]
     pub fn node(&self) -> AgentId {
-        AgentId([0; 32])
+        self.0.node.id()
     }
+
+    /// What heads are signed under.
+    #[must_use]
+    pub const fn head_domain() -> Domain {
+        HEAD
+    }
+
+    /// The time, as the planet knows it.
+    #[must_use]
     pub fn now(&self) -> Moment {
-        Moment(0)
+        self.0.clock.now()
     }
-    /// Figures for `/metrics`, each a name, labels, and a number.
+
+    /// Whether it can serve.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn ready(&self) -> Result<(), String> {
+        if locked(&self.0.lanes).is_empty() {
+            return Err("it is stopping".to_owned());
+        }
+        self.0.progress.why_stuck().map_or(Ok(()), Err)
+    }
+
+    /// Finishes what was taken in, lets the index catch up, and serves no more.
+    /// The directory is free for another once the last clone is gone.
+    pub fn stop(&self) {
+        locked(&self.0.lanes).clear();
+        for thread in std::mem::take(&mut *locked(&self.0.threads)) {
+            // One that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+        self.0.progress.stop();
+        if let Some(follower) = locked(&self.0.follower).take() {
+            let _ = follower.join();
+        }
+    }
+
+    /// Figures about the planet: a name, labels, and a number each.
+    #[must_use]
     pub fn figures(&self) -> Vec<(&'static str, String, u64)> {
-        Vec::new()
+        let mut figures = Vec::new();
+        let directory = locked(&self.0.directory);
+        figures.push(("mycel_agents", String::new(), u64::try_from(directory.agents()).unwrap_or(u64::MAX)));
+        for (at, region) in (0..).zip(&self.0.regions) {
+            let (taken, free) = directory.taken_and_free(at);
+            let label = format!("region=\"{}\"", region.id);
+            figures.push(("mycel_slots_taken", label.clone(), taken));
+            figures.push(("mycel_slots_free", label.clone(), free));
+            let behind: u64 = region.shards.iter().map(|shard| self.behind(*shard)).sum();
+            figures.push(("mycel_index_behind_entries", label.clone(), behind));
+            let entries: u64 = region.shards.iter().map(|shard| self.0.log.shard(*shard).next).sum();
+            figures.push(("mycel_log_entries_total", label, entries));
+        }
+        drop(directory);
+        figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));
+        figures
     }
+
+    fn behind(&self, shard: u32) -> u64 {
+        self.0.log.shard(shard).next.saturating_sub(self.0.progress.of(shard))
+    }
+
+    /// A block of the plan, with its region.
+    fn find(&self, block: &BlockAt) -> Result<(&Region, BlockId), Refusal> {
+        let nowhere =
+            || Refusal::new(Code::NotFound, format!("this planet has no block {}/{}", block.region, block.index));
+        let at = self.0.regions.iter().position(|region| region.id == block.region).ok_or_else(nowhere)?;
+        let region = &self.0.regions[at];
+        if block.index >= region.blocks {
+            return Err(nowhere());
+        }
+        Ok((region, BlockId { region: u32::try_from(at).unwrap_or(u32::MAX), index: block.index }))
+    }
+
+    fn region_of(&self, tag: RegionTag) -> Option<(u32, &Region)> {
+        (0..).zip(&self.0.regions).find(|(_, region)| region.tag == tag)
+    }
+
+    /// A block as requests name it.
+    fn named(&self, block: BlockRef) -> BlockAt {
+        let region =
+            self.region_of(block.region).map_or_else(|| block.region.to_string(), |(_, region)| region.id.clone());
+        BlockAt { region, index: block.index }
+    }
+
+    /// The shard that a block is in.
+    fn shard(region: &Region, index: u64) -> u32 {
+        let stretch = usize::try_from(index / SHARD_BLOCKS).unwrap_or(usize::MAX);
+        region.shards.get(stretch).copied().unwrap_or(u32::MAX)
+    }
+
+    /// Where a lane finds a block that a lease is for.
+    fn at(&self, block: BlockRef) -> Result<(u32, u64), Refusal> {
+        let nowhere = || Refusal::new(Code::NotFound, format!("this planet has no {block}"));
+        let (_, region) =
+            self.region_of(block.region).filter(|(_, region)| block.index < region.blocks).ok_or_else(nowhere)?;
+        Ok((Self::shard(region, block.index), block.index))
+    }
+
+    /// Hands something to the lane of a shard.
+    fn ask(&self, shard: u32, ask: Ask) -> Result<(), Refusal> {
+        let lanes = locked(&self.0.lanes);
+        let stopping = || Refusal::new(Code::Unavailable, "the planet is stopping").after(FULL);
+        let which = usize::try_from(shard).unwrap_or(0).checked_rem(lanes.len()).ok_or_else(stopping)?;
+        lanes[which].try_send(ask).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::new(Code::Unavailable, "too many requests wait: try again").after(BUSY),
+            TrySendError::Disconnected(_) => stopping(),
+        })
+    }
+
+    /// Asks and waits for the answer.
+    async fn answer(&self, shard: u32, ask: impl FnOnce(Token) -> Ask) -> Result<Answer, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(shard, ask(Some(reply)))?;
+        match answer.await {
+            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(why)),
+            Ok(Reply::Answer(answer)) => Ok(answer),
+            Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
+            Ok(Reply::Lost(error)) => Err(lost(&error)),
+            Err(_) => {
+                Err(Refusal::new(Code::Unavailable, "the block stopped while it ran this; look whether it is sealed")
+                    .after(FULL))
+            }
+        }
+    }
+}
+
+/// What a shard's refusal is to whoever asked.
+fn refused(why: Why) -> Refusal {
+    let what = why.to_string();
+    match why {
+        Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
+        Why::NotHolder => Refusal::new(Code::Unknown, what),
+        Why::TooOld => Refusal::new(Code::Conflict, what),
+        Why::TooNew => Refusal::new(Code::Bad, what).field("id"),
+        Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(wait),
+        Why::NoRate => Refusal::new(Code::Forbidden, what),
+        Why::Full => Refusal::new(Code::TooMany, what).after(FULL),
+        Why::Residency => Refusal::new(Code::Residency, what).field("class"),
+        Why::Payload(_) => Refusal::new(Code::Bad, what),
+        Why::Trouble(_) | Why::Crowded => Refusal::new(Code::Unavailable, what).after(FULL),
+    }
+}
+
+/// What it means that something could not be made durable.
+fn lost(error: &AppendError) -> Refusal {
+    let refusal = Refusal::new(Code::Unavailable, error.to_string());
+    if error.is_retryable() || *error == AppendError::Poisoned { refusal.after(FULL) } else { refusal }
 }

@@ -8,7 +8,7 @@ use super::peer::Peer;
 use super::serve::Serving;
 use super::table::Call;
 use super::{frames, shown, stream};
-use crate::engine::{Code as Engines, OpAsk};
+use crate::engine::OpAsk;
 use block::kinds;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -141,15 +141,7 @@ async fn attach(peer: &Peer, asked: &Asked) -> Result<Answer, No> {
     let place = decode::place(&body)?;
     let application = Application::read(&body.application)
         .map_err(|error| No::new(Code::Bad, format!("this is not an application: {error}")).field("application"))?;
-    match peer.shared.engine.attach(&application, place, peer.source).await {
-        Ok(attached) => Ok(ok(&shown::attached(attached))),
-        Err(refusal) => {
-            if refusal.code == Engines::Unknown {
-                peer.shared.engine.failed(peer.source);
-            }
-            Err(refusal.into())
-        }
-    }
+    Ok(ok(&shown::attached(peer.shared.engine.attach(&application, place, peer.source).await?)))
 }
 
 async fn op(peer: &Peer, asked: Asked) -> Result<Answer, No> {
@@ -158,10 +150,10 @@ async fn op(peer: &Peer, asked: Asked) -> Result<Answer, No> {
         return Err(No::new(Code::Bad, "the body asks for no op"));
     };
     let engine = &peer.shared.engine;
-    if let Some(kind) = kinds::by_name(ask.kind) {
-        engine.allow(&session, kind.right)?;
-    }
     let connection = peer.connection().await;
+    if let Some(kind) = kinds::by_name(ask.kind) {
+        engine.allow(&connection, &session, kind.right)?;
+    }
     if wait == ask::Wait::Done {
         return Ok(ok(&shown::done(engine.op(&connection, &session, ask).await?)));
     }

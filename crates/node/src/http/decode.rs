@@ -1,6 +1,6 @@
 //! What was sent, as what it means, or why it means nothing.
 
-use super::limits::{BODY_BYTES, BODY_PATIENCE, LONGEST_PATIENCE_MS};
+use super::limits::{BODY_BYTES, BODY_PATIENCE};
 use super::no::No;
 use crate::engine::{BlockAt, Body, OpAsk, Where};
 use block::bans::Net;
@@ -129,7 +129,7 @@ pub(crate) fn op(bytes: &[u8], new_id: impl FnOnce() -> OpId) -> Result<(OpAsk, 
     })?;
     let common = asked.common();
     let id = common.id.map_or_else(new_id, |id| OpId(u128::from_be_bytes(id.0)));
-    let patience = Millis(common.patience_ms.min(LONGEST_PATIENCE_MS));
+    let patience = Millis(common.patience_ms);
     Ok((OpAsk { id, kind: known.name, body: body_of(asked)?, patience }, common.wait))
 }
 

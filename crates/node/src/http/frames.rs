@@ -7,10 +7,10 @@
 
 use super::answer::{Answer as Response, bytes};
 use super::calls::Asked;
-use super::limits::{IDLE_PATIENCE, IN_FLIGHT, IN_FLIGHT_BYTES, LONGEST_PATIENCE_MS, READ_BYTES, WRITE_BYTES};
+use super::limits::{IDLE_PATIENCE, IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
 use super::no::No;
 use super::peer::Peer;
-use crate::engine::{Body, OpAsk, OpDone};
+use crate::engine::{Body, Connection, OpAsk, OpDone, Refusal};
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::StatusCode;
@@ -65,6 +65,20 @@ enum Came {
     Proved(Arc<Session>),
     Ended(OpDone),
     No(No),
+}
+
+impl Came {
+    fn of(ended: Result<OpDone, Refusal>) -> Self {
+        ended.map_or_else(|refusal| Self::No(refusal.into()), Self::Ended)
+    }
+}
+
+/// Tells the monitor; whoever is banned by it has had its last answer.
+fn saw(peer: &Peer, connection: &Connection, session: &Session, (body, length): (&Body, usize)) -> Result<(), No> {
+    let bytes = u64::try_from(length).unwrap_or(u64::MAX);
+    let (agent, destination) = (session.lease().agent, destination(Some(session), body));
+    let seen = peer.shared.engine.saw(connection, Some(agent), bytes, destination);
+    seen.map_err(|refusal| No::from(refusal).closing())
 }
 
 /// A request's number, the bytes of its frame, and its answer.
@@ -178,20 +192,27 @@ impl Speaks {
             let no = No::new(Code::Unknown, "nobody has proved who asks: show a lease, and answer the challenge");
             return self.came(number, Came::No(no));
         };
-        let peer = Arc::clone(&self.peer);
-        let bytes = u64::try_from(length).unwrap_or(u64::MAX);
         self.held += length;
+        let peer = Arc::clone(&self.peer);
+        // Nothing waits on the usual way: the op is in its block's hands before the next frame is looked at.
+        if ask.patience == Millis(0)
+            && let Some(connection) = peer.connection_now()
+        {
+            let submitted = saw(&peer, &connection, &session, (&ask.body, length))
+                .and_then(|()| Ok(peer.shared.engine.submit(&connection, &session, &ask)?));
+            let pending = match submitted {
+                Ok(pending) => pending,
+                Err(no) => return self.ended((number, length, Came::No(no))),
+            };
+            let ended = async move { (number, length, Came::of(pending.ended().await)) };
+            return self.waits.push(Box::pin(ended));
+        }
         self.waits.push(Box::pin(async move {
             let connection = peer.connection().await;
-            let engine = &peer.shared.engine;
-            let destination = destination(Some(&session), &ask.body);
-            if let Err(refusal) = engine.saw(&connection, Some(session.lease().agent), bytes, destination) {
-                return (number, length, Came::No(No::from(refusal).closing()));
+            if let Err(no) = saw(&peer, &connection, &session, (&ask.body, length)) {
+                return (number, length, Came::No(no));
             }
-            match engine.op(&connection, &session, ask).await {
-                Ok(done) => (number, length, Came::Ended(done)),
-                Err(refusal) => (number, length, Came::No(refusal.into())),
-            }
+            (number, length, Came::of(peer.shared.engine.op(&connection, &session, ask).await))
         }));
     }
 
@@ -287,7 +308,7 @@ fn ask(op: &frame::Op<'_>) -> OpAsk {
         frame::Body::Place(cursor) => Body::Place(cursor),
         frame::Body::Bytes(bytes) => Body::Bytes(bytes.to_vec()),
     };
-    let patience = Millis(u64::from(op.patience).min(LONGEST_PATIENCE_MS));
+    let patience = Millis(u64::from(op.patience));
     OpAsk { id: op.id, kind: op.kind.name, body, patience }
 }
 

@@ -42,9 +42,6 @@ pub(crate) const CONNECTIONS: usize = 16_384;
 /// sixteen connections each.
 pub(crate) const CONNECTIONS_OF_A_SOURCE: usize = 1_024;
 
-/// Leases that are proved on one connection. A gateway has one for each of the slots of a block.
-pub(crate) const SESSIONS_OF_A_CONNECTION: usize = 64;
-
 /// Long polls and streams in all; the rest of the connections are for those who ask.
 pub(crate) const WAITING: usize = 8_192;
 
@@ -65,9 +62,6 @@ pub(crate) const READ_BYTES: usize = 64 << 10;
 
 /// Answers that wait to be written: beyond it nothing more is read.
 pub(crate) const WRITE_BYTES: usize = 4 << 20;
-
-/// How long an op may wait for the rate when its request says so.
-pub(crate) const LONGEST_PATIENCE_MS: u64 = 60_000;
 
 /// Bytes of entries in one answer; the entry that goes over it is still told.
 pub(crate) const CHAIN_BYTES: usize = 8 << 20;

@@ -1,6 +1,6 @@
 //! What all connections share, and what one of them is.
 
-use super::limits::{SESSIONS_OF_A_CONNECTION, WAITING};
+use super::limits::WAITING;
 use super::listen::Seat;
 use super::metrics::Metrics;
 use super::no::No;
@@ -11,7 +11,6 @@ use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, watch};
 use trust::attach::{Channel, Nonce, Session};
@@ -81,7 +80,6 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
     channel: Channel,
     connection: RwLock<Connection>,
-    proved: AtomicUsize,
     upgrade: Mutex<Option<OnUpgrade>>,
     /// Its place among all connections, for as long as it is one.
     _seat: Seat,
@@ -90,8 +88,8 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(shared: Arc<Shared>, connection: Connection, secure: bool, pace: Arc<Pace>, seat: Seat) -> Self {
         let (source, channel) = (connection.source, connection.channel);
-        let (connection, proved, upgrade) = (RwLock::new(connection), AtomicUsize::new(0), Mutex::new(None));
-        Self { shared, source, pace, secure, channel, connection, proved, upgrade, _seat: seat }
+        let (connection, upgrade) = (RwLock::new(connection), Mutex::new(None));
+        Self { shared, source, pace, secure, channel, connection, upgrade, _seat: seat }
     }
 
     /// The connection, for as long as what is asked on it takes.
@@ -102,30 +100,19 @@ impl Peer {
     /// What the holder of a lease has to sign; and the channel, where it does
     /// not know it from TLS.
     pub(crate) async fn challenge(&self, lease: &str) -> Result<(Nonce, Option<Channel>), No> {
-        if self.proved.load(Ordering::Relaxed) >= SESSIONS_OF_A_CONNECTION {
-            let what = format!("{SESSIONS_OF_A_CONNECTION} leases were proved on this connection: open another one");
-            return Err(No::new(Code::TooMany, what));
-        }
         let nonce = self.shared.engine.challenge(&mut *self.connection.write().await, lease)?;
         Ok((nonce, (!self.secure).then_some(self.channel)))
     }
 
-    /// Takes the answer to the newest challenge; a wrong one counts against
-    /// the source.
+    /// Takes the answer to the newest challenge; the engine counts a wrong one
+    /// against the source.
     pub(crate) async fn prove(&self, signature: &Signature) -> Result<Arc<Session>, No> {
-        let proved = self.shared.engine.prove(&mut *self.connection.write().await, signature);
-        match proved {
-            Ok(session) => {
-                self.proved.fetch_add(1, Ordering::Relaxed);
-                Ok(session)
-            }
-            Err(refusal) => {
-                if refusal.code == crate::engine::Code::Unknown {
-                    self.shared.engine.failed(self.source);
-                }
-                Err(refusal.into())
-            }
-        }
+        Ok(self.shared.engine.prove(&mut *self.connection.write().await, signature)?)
+    }
+
+    /// The connection, unless something is being proved on it just now.
+    pub(crate) fn connection_now(&self) -> Option<tokio::sync::RwLockReadGuard<'_, Connection>> {
+        self.connection.try_read().ok()
     }
 
     /// Keeps what the connection becomes, until its last answer is written.

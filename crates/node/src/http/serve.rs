@@ -10,7 +10,7 @@ use super::peer::Peer;
 use super::route::{Route, route};
 use super::table::{Call, ENDPOINTS, Endpoint, Needs};
 use super::{decode, frames};
-use crate::engine::BlockAt;
+use crate::engine::{BlockAt, Connection};
 use block::chain::OpId;
 use bytes::Bytes;
 use hyper::Request;
@@ -158,24 +158,27 @@ async fn admit(peer: &Peer, needs: Needs, parts: &[String], head: &Parts) -> Res
         return Ok(None);
     }
     let engine = &peer.shared.engine;
-    let session = engine.session(&*peer.connection().await, lease)?;
+    let connection = peer.connection().await;
+    let session = engine.session(&connection, lease)?;
     match needs {
-        Needs::Right(rights) => engine.allow(&session, rights)?,
-        Needs::Own(rights) => own(peer, &session, &decode::block(parts)?, rights)?,
-        // The right of an op's kind is asked for with the op, below.
-        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => {}
+        Needs::Right(rights) => engine.allow(&connection, &session, rights)?,
+        Needs::Own(rights) => own(peer, &connection, &session, &decode::block(parts)?, rights)?,
+        // The right of an op's kind is asked for with the op; that the lease holds, here.
+        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => {
+            engine.allow(&connection, &session, Rights::default())?;
+        }
     }
     Ok(Some(session))
 }
 
-fn own(peer: &Peer, session: &Session, block: &BlockAt, rights: Rights) -> Result<(), No> {
+fn own(peer: &Peer, connection: &Connection, session: &Session, block: &BlockAt, rights: Rights) -> Result<(), No> {
     let engine = &peer.shared.engine;
-    if engine.allow(session, Rights::ADMINISTER).is_ok() {
+    if engine.allow(connection, session, Rights::ADMINISTER).is_ok() {
         return Ok(());
     }
     let held = session.lease().block;
     if held == (BlockRef { region: RegionTag::of(&block.region), index: block.index }) {
-        return Ok(engine.allow(session, rights)?);
+        return Ok(engine.allow(connection, session, rights)?);
     }
     let right = peer.shared.places.at(held);
     let what = format!("the lease is for block {} of region {}: ask for that one", right.index, right.region);

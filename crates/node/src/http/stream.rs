@@ -57,7 +57,7 @@ impl Follows {
             return Some((frame(": from here on\n\n".to_owned()), self));
         }
         let engine = self.peer.shared.engine.clone();
-        engine.allow(&self.session, Rights::READ).ok()?;
+        engine.allow(&*self.peer.connection().await, &self.session, Rights::READ).ok()?;
         let agent = self.session.lease().agent;
         let messages = tokio::select! {
             biased;

@@ -205,6 +205,12 @@ pub enum ReadError {
         /// What it said.
         source: io::Error,
     },
+    /// It was removed on purpose. Reading goes on behind it.
+    #[error("what stood in front of segment {below} was pruned; read on from there, or restore a backup")]
+    Pruned {
+        /// The oldest segment that is there.
+        below: u64,
+    },
     /// There is no such place.
     #[error("nothing stands at byte {offset} of segment {segment}; a position comes from an append or a read")]
     NoEntry {

@@ -7,13 +7,13 @@
 use super::format::{Head, Place};
 use super::inspect::Inspection;
 use super::scan::{Bound, Scan, Step};
-use super::segment::{self, FileSource};
+use super::segment::{self, FIRST, FileSource};
 use super::{Damage, Extent, Loss, Position, ReadError};
 use crate::disk::Disk;
 use crate::planted::Planted;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An entry, as it was appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub struct Verified {
 /// The part of a log that was durable at some moment.
 pub(crate) struct View<D> {
     pub(crate) disk: Arc<D>,
+    extent: Arc<Mutex<Extent>>,
     pub(crate) first: u64,
     pub(crate) active: u64,
     pub(crate) end: u64,
@@ -57,10 +58,10 @@ pub(crate) struct View<D> {
     pub(crate) planted: Planted,
 }
 
-type FileScan<D> = Scan<OwnedFile<D>>;
+pub(crate) type FileScan<D> = Scan<OwnedFile<D>>;
 
 /// A file with its disk.
-struct OwnedFile<D: Disk> {
+pub(crate) struct OwnedFile<D: Disk> {
     disk: Arc<D>,
     file: D::File,
 }
@@ -72,26 +73,50 @@ impl<D: Disk> super::scan::Source for OwnedFile<D> {
 }
 
 impl<D: Disk> View<D> {
-    pub(crate) fn new(disk: Arc<D>, extent: &Extent, planted: Planted) -> Self {
-        Self { disk, first: extent.first, active: extent.active, end: extent.end, salt: extent.salt, planted }
+    pub(crate) fn new(disk: Arc<D>, extent: &Arc<Mutex<Extent>>, planted: Planted) -> Self {
+        let now = extent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, active, end, salt) = (now.first, now.active, now.end, now.salt);
+        Self { disk, extent: Arc::clone(extent), first, active, end, salt, planted }
     }
 
-    fn head(&self, number: u64) -> Result<segment::Headed, ReadError> {
+    /// Where it ends.
+    pub(crate) fn end(&self) -> Position {
+        Position { segment: self.active, offset: self.end }
+    }
+
+    /// What is durable by now.
+    pub(crate) fn refresh(&mut self) {
+        let now = self.extent.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.first, self.active, self.end) = (now.first, now.active, now.end);
+    }
+
+    /// Opens a segment; what was pruned meanwhile is not damage.
+    pub(crate) fn open(&self, number: u64) -> Result<D::File, ReadError> {
+        self.disk.open(&segment::name(number)).map_err(|source| {
+            let below = self.extent.lock().unwrap_or_else(PoisonError::into_inner).first;
+            if number < below {
+                return ReadError::Pruned { below };
+            }
+            ReadError::Io { file: segment::name(number), source }
+        })
+    }
+
+    pub(crate) fn head(&self, number: u64) -> Result<segment::Headed, ReadError> {
         let failed = |source| ReadError::Io { file: segment::name(number), source };
-        let file = self.disk.open(&segment::name(number)).map_err(failed)?;
+        let file = self.open(number)?;
         segment::head(&FileSource { disk: &*self.disk, file: &file }, number).map_err(failed)
     }
 
     /// A walk over a segment; from its beginning where its head is lost.
-    fn scan(&self, number: u64) -> Result<(FileScan<D>, Option<Head>), ReadError> {
+    pub(crate) fn scan(&self, number: u64) -> Result<(FileScan<D>, Option<Head>), ReadError> {
         let head = self.head(number)?.head;
         let from = head.as_ref().map_or(0, Head::data_start);
         Ok((self.scan_from(number, from)?, head))
     }
 
-    fn scan_from(&self, number: u64, from: u64) -> Result<FileScan<D>, ReadError> {
+    pub(crate) fn scan_from(&self, number: u64, from: u64) -> Result<FileScan<D>, ReadError> {
         let failed = |source| ReadError::Io { file: segment::name(number), source };
-        let file = self.disk.open(&segment::name(number)).map_err(failed)?;
+        let file = self.open(number)?;
         let bound = if number == self.active {
             Bound::Exact(self.end)
         } else {
@@ -123,7 +148,10 @@ impl<D: Disk> View<D> {
     pub(crate) fn entry(&self, position: Position, sequence: u64) -> Result<Entry, ReadError> {
         let Position { segment, offset } = position;
         let nothing = || ReadError::NoEntry { segment, offset };
-        if segment < self.first || segment > self.active || !offset.is_multiple_of(8) {
+        if segment < self.first {
+            return Err(ReadError::Pruned { below: self.first });
+        }
+        if segment > self.active || !offset.is_multiple_of(8) {
             return Err(nothing());
         }
         let mut scan = self.scan_from(segment, offset)?;
@@ -144,10 +172,16 @@ impl<D: Disk> View<D> {
     /// Reads everything.
     pub(crate) fn verify(&self) -> Result<Verified, ReadError> {
         let mut seen = Inspection::default();
+        let mut first = self.first;
         for number in self.first..=self.active {
             let headed = match self.head(number) {
                 Err(ReadError::Io { source, file }) if source.kind() == io::ErrorKind::NotFound => {
                     seen.report(Damage { file, offset: 0, length: 0, what: Loss::Segment });
+                    continue;
+                }
+                // Pruned while this was reading.
+                Err(ReadError::Pruned { .. }) => {
+                    first = number + 1;
                     continue;
                 }
                 headed => headed?,
@@ -155,7 +189,7 @@ impl<D: Disk> View<D> {
             if let Some(copy) = headed.broken_copy {
                 seen.report(segment::copy_damage(number, copy));
             }
-            if number == self.first
+            if number == first
                 && let Some(head) = &headed.head
             {
                 seen.shards = head.shards.iter().copied().collect();
@@ -166,7 +200,7 @@ impl<D: Disk> View<D> {
                 seen.see(number, &step);
             }
         }
-        let segments = self.active - self.first + 1;
+        let segments = self.active - first + 1;
         let Inspection { batches, entries, damage, more_damage, .. } = seen;
         Ok(Verified { segments, batches, entries, damage, more_damage })
     }
@@ -213,7 +247,10 @@ impl<D: Disk> Reader<D> {
     fn advance(&mut self) -> Result<bool, ReadError> {
         let number = match self.segment {
             Some(number) => number,
-            None => self.view.segment_of(self.shard, self.next)?,
+            None => {
+                self.skip_pruned()?;
+                self.view.segment_of(self.shard, self.next)?
+            }
         };
         self.segment = Some(number);
         if number > self.view.active {
@@ -243,6 +280,22 @@ impl<D: Disk> Reader<D> {
         }
         self.scan = Some(scan);
         Ok(true)
+    }
+
+    /// What was pruned is told once, and reading goes on behind it.
+    fn skip_pruned(&mut self) -> Result<(), ReadError> {
+        let below = self.view.first;
+        if below == FIRST {
+            return Ok(());
+        }
+        let head = self.view.head(below)?.head;
+        let shards = head.map(|head| head.shards).unwrap_or_default();
+        let kept = shards.iter().find(|(id, _)| *id == self.shard).map_or(0, |(_, state)| state.next);
+        if self.next < kept {
+            self.ready.push_back(Err(ReadError::Pruned { below }));
+            self.next = kept;
+        }
+        Ok(())
     }
 
     /// What the shard lacks in front of `first` is told, with the hole that it

@@ -112,8 +112,15 @@ pub(crate) struct Scan<S> {
 
 impl<S: Source> Scan<S> {
     pub(crate) fn new(source: S, place: Place, from: u64, bound: Bound, planted: Planted) -> Self {
-        let window = Window { source, start: 0, bytes: Vec::new() };
+        let (Bound::Exact(limit) | Bound::Tail(limit)) = bound;
+        let window = Window { source, start: 0, bytes: Vec::new(), limit };
         Self { window, place, bound, at: from, durable_below: 0, no_more_groups: false, planted }
+    }
+
+    /// The segment has grown, or has ended: the walk may go on to there.
+    pub(crate) fn extend(&mut self, to: u64) {
+        self.window.extend(to);
+        self.bound = Bound::Exact(to);
     }
 
     /// Where the walk stands; at the end, where the next batch belongs.
@@ -302,6 +309,9 @@ struct Window<S> {
     source: S,
     start: u64,
     bytes: Vec<u8>,
+    /// More than is asked for is read only up to here: a follower asks for
+    /// little and often.
+    limit: u64,
 }
 
 impl<S: Source> Window<S> {
@@ -310,12 +320,19 @@ impl<S: Source> Window<S> {
         let here = offset.checked_sub(self.start).map(size);
         let has = here.is_some_and(|here| here.checked_add(length).is_some_and(|end| end <= self.bytes.len()));
         if !has {
-            self.bytes.resize(length.max(WINDOW), 0);
+            let ahead = WINDOW.min(size(self.limit.saturating_sub(offset)));
+            self.bytes.resize(length.max(ahead), 0);
             let read = self.source.read_at(offset, &mut self.bytes)?;
             self.bytes.truncate(read);
             self.start = offset;
         }
         let here = size(offset - self.start);
         Ok(&self.bytes[here..(here + length).min(self.bytes.len())])
+    }
+
+    /// What was read from behind the old limit is not what stands there now.
+    fn extend(&mut self, limit: u64) {
+        self.bytes.truncate(size(self.limit.saturating_sub(self.start)));
+        self.limit = limit;
     }
 }

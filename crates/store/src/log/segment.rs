@@ -9,6 +9,9 @@ use crate::disk::{Barrier, Disk};
 use crate::number::{size, wide};
 use std::io;
 
+/// The first segment of a log.
+pub(crate) const FIRST: u64 = 1;
+
 /// The file of a segment; sorted by name they are sorted by number.
 pub(crate) fn name(number: u64) -> String {
     format!("{number:016x}.log")

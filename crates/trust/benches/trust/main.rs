@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::float_arithmetic, clippy::cast_precision_loss)]
 
+mod enrol;
 mod envelope;
 mod lease;
 mod merkle;
@@ -18,6 +19,7 @@ fn main() {
     measure::title();
     for (name, run) in [
         ("lease", lease::run as fn()),
+        ("enrol", enrol::run),
         ("pi", pi::run),
         ("sign", sign::run),
         ("envelope", envelope::run),

@@ -1,47 +1,36 @@
-//! What enrolment remembers: which invitations were used, and how many agents
-//! each source has enrolled.
+//! What enrolment remembers: who was enrolled lately or by invitation, and what
+//! each source has asked for.
 //!
-//! An application costs a signature check, so what is cheap to refuse (another
-//! planet, a stale application, a source that is over its quota) is refused
-//! first. Under an open policy a source is charged for every signature that is
-//! checked for it; the other two charge nobody, and whoever serves them has to
-//! limit requests. The book does not know who is enrolled: an application that
-//! is shown again while it is fresh is accepted again.
+//! What is cheap to refuse (another planet, a stale application, what cannot be
+//! a key or a signature) is refused first, and charged to nobody. Then a source
+//! pays for having its signatures checked, under whatever policy, and only who
+//! is enrolled counts against a quota.
+//!
+//! An agent that the book remembers is answered again, and nothing more is used
+//! up: an application that is replayed while it is fresh enrols nobody twice.
 
-use super::{Application, Invitation, Policy, Quota, Serial};
+use super::records::Records;
+use super::source::Tally;
+use super::{Application, Invitation, Policy, Quota, Record, Source};
 use crate::ids::{AgentId, Moment, PlanetId};
+use crate::sign::is_well_formed;
 use crate::sorted::Sorted;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use vocab::Millis;
+use vocab::limit::Limit;
+use vocab::{Millis, Rate};
 
 /// How old an application may be, and how far ahead an agent's clock.
 pub const FRESH: Millis = Millis::seconds(60);
 
 /// The longest that an invitation is good for. The book holds each used one
-/// until then, so this and [`MOST_USED`] bound it together.
+/// until then, so this and [`super::MOST_RECORDS`] bound it together.
 pub const LONGEST: Millis = Millis::days(90);
 
-/// Used invitations that are remembered: about 100 MB when all are.
-pub const MOST_USED: usize = 1 << 20;
+/// How often a source has an application's signatures checked (there are two at
+/// most, some 130 µs): a hundredth of a core is 80 sources that do nothing else.
+pub const CHECKS: Rate = Rate { events: 1, per: Millis::seconds(1) };
 
-/// Sources that are remembered: about 2 MB when all are.
-pub const MOST_SOURCES: usize = 1 << 16;
-
-/// Where an application comes from, as coarse as addresses are handed out: an
-/// IPv6 customer has 2⁶⁴ addresses, and is one source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source(u64);
-
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
-        // An IPv4 address is put where no /64 of the Internet can be.
-        Self(match address.to_canonical() {
-            IpAddr::V4(v4) => u64::from(u32::from(v4)),
-            IpAddr::V6(v6) => u64::try_from(u128::from(v6) >> 64).unwrap_or(u64::MAX),
-        })
-    }
-}
+/// How many of these at once: the machines of a rack start together.
+pub const CHECKS_AT_ONCE: u32 = 30;
 
 /// Why an agent was not enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +59,13 @@ pub enum Refused {
     /// The policy lists who may enrol, and this agent is not listed.
     #[error("this agent is not on the list of those who may enrol")]
     NotListed,
-    /// The source has used its quota.
+    /// The source, or a network around it, has had its signatures checked too often.
+    #[error("too many applications from here: try again in {retry}")]
+    Checks {
+        /// How long until it may again.
+        retry: Millis,
+    },
+    /// The source, or a network around it, has used its quota.
     #[error("too many agents enrolled from here: try again in {retry}")]
     Quota {
         /// How long until it has some again.
@@ -84,53 +79,50 @@ pub enum Refused {
     },
 }
 
-/// Applications of one source since `from`.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    from: Moment,
-    used: u32,
-}
-
-/// An invitation that was used: what has to be written down, durably, before
-/// the agent is told that it is enrolled.
+/// An agent that may be given a lease. Write the record down, durably, before
+/// the agent is told, whichever of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Used {
-    /// Who had invited.
-    pub inviter: AgentId,
-    /// Which of the inviter's invitations.
-    pub serial: Serial,
-    /// By whom: an agent that lost the answer is given it again.
-    pub agent: AgentId,
-    /// It can be forgotten from here on.
-    pub expires: Moment,
+pub enum Enrolled {
+    /// For the first time, as far as the book remembers.
+    New(Record),
+    /// As it was before: it lost the answer, or somebody replays what it sent.
+    /// It is given what it has and nothing new. The record may end later now.
+    Again(Record),
 }
 
-/// An agent that may be given its first lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Enrolled {
-    /// Who it is.
-    pub agent: AgentId,
-    /// The invitation that was used up for it.
-    pub used: Option<Used>,
+impl Enrolled {
+    /// What to write down.
+    #[must_use]
+    pub const fn record(self) -> Record {
+        match self {
+            Self::New(record) | Self::Again(record) => record,
+        }
+    }
 }
-
-/// A full book is looked through for what can go this often at most, so that
-/// a flood of sources does not pay for a walk each.
-const SWEEP: Millis = Millis::seconds(1);
 
 /// What enrolment remembers. An invitation is single-use as far as one book
 /// reaches: a planet has one.
 #[derive(Debug, Default)]
 pub struct Book {
-    used: BTreeMap<(AgentId, Serial), Used>,
-    sources: BTreeMap<Source, Window>,
-    swept: Option<Moment>,
+    records: Records,
+    checks: Tally,
+    enrolled: Tally,
+    /// The quota that `enrolled` was counted by.
+    quota: Option<Quota>,
 }
 
 impl Book {
-    /// Writes an invitation into a book that is being read back.
-    pub fn remember(&mut self, used: Used) {
-        self.used.insert((used.inviter, used.serial), used);
+    /// Writes a record into a book that is being read back.
+    pub fn remember(&mut self, record: Record, now: Moment) {
+        self.records.restore(record, now);
+    }
+
+    /// What is remembered of an agent: that it was enrolled by an invitation
+    /// that has not ended, or by an application that is still fresh. Who has
+    /// enrolled before that is for whoever holds the slots to say.
+    #[must_use]
+    pub fn enrolled(&self, agent: AgentId, now: Moment) -> Option<Record> {
+        self.records.of(agent, now)
     }
 
     /// Enrols an agent, or says why not.
@@ -145,98 +137,96 @@ impl Book {
         source: Source,
         now: Moment,
     ) -> Result<Enrolled, Refused> {
+        let Application { agent, asked, .. } = *application;
         if application.planet != planet {
             return Err(Refused::OtherPlanet);
         }
-        if application.asked.after(FRESH) < now || application.asked > now.after(FRESH) {
+        if asked.after(FRESH) < now || asked > now.after(FRESH) {
             return Err(Refused::Stale);
         }
-        let mut used = None;
-        match policy {
-            Policy::Open(quota) => {
-                self.charge(quota, source, now)?;
-                application.verify().map_err(|_| Refused::Signature)?;
-            }
-            Policy::Keys(agents) => {
-                if !agents.contains(&application.agent) {
-                    return Err(Refused::NotListed);
-                }
-                application.verify().map_err(|_| Refused::Signature)?;
-            }
-            Policy::Invitation(inviters) => {
-                let invitation = application.invitation.as_ref().ok_or(Refused::NotInvited)?;
-                self.check(invitation, application.agent, inviters, planet, now)?;
-                application.verify().map_err(|_| Refused::Signature)?;
-                // Last, so that nothing that is refused uses it up.
-                let Invitation { inviter, serial, expires, .. } = *invitation;
-                let spent = Used { inviter, serial, agent: application.agent, expires };
-                self.remember(spent);
-                used = Some(spent);
-            }
+        if !is_well_formed(agent, &application.signature) {
+            return Err(Refused::Signature);
         }
-        Ok(Enrolled { agent: application.agent, used })
+        let invitation = self.admitted(policy, application, now)?;
+        self.checks.count(source, checks, now).map_err(|retry| Refused::Checks { retry })?;
+        application.verify().map_err(|_| Refused::Signature)?;
+        if let Some(invitation) = invitation {
+            invitation.verify().map_err(|_| Refused::Inviter)?;
+        }
+        // One moment more than it is fresh, as that is when it is no longer.
+        let stale = asked.after(FRESH).after(Millis(1));
+        if let Some(known) = self.records.of(agent, now) {
+            let known = Record { until: known.until.max(stale), ..known };
+            self.records.put(known);
+            return Ok(Enrolled::Again(known));
+        }
+        self.records.has_room(now).map_err(|retry| Refused::Busy { retry })?;
+        if let Policy::Open(quota) = policy {
+            self.charge(*quota, source, now)?;
+        }
+        // Last, so that nothing that is refused uses anything up.
+        let used = invitation.map(|Invitation { inviter, serial, .. }| (*inviter, *serial));
+        let until = invitation.map_or(stale, |invitation| invitation.expires.max(stale));
+        let record = Record { agent, invitation: used, until };
+        self.records.put(record);
+        Ok(Enrolled::New(record))
     }
 
-    fn check(
-        &mut self,
+    /// Whether the policy admits an application if it is what it says, and the
+    /// invitation on which it does.
+    fn admitted<'a>(
+        &self,
+        policy: &Policy,
+        application: &'a Application,
+        now: Moment,
+    ) -> Result<Option<&'a Invitation>, Refused> {
+        match policy {
+            Policy::Open(_) => Ok(None),
+            Policy::Keys(agents) if agents.contains(&application.agent) => Ok(None),
+            Policy::Keys(_) => Err(Refused::NotListed),
+            Policy::Invitation(inviters) => {
+                let invitation = application.invitation.as_ref().ok_or(Refused::NotInvited)?;
+                self.invites(invitation, application, inviters, now)?;
+                Ok(Some(invitation))
+            }
+        }
+    }
+
+    fn invites(
+        &self,
         invitation: &Invitation,
-        agent: AgentId,
+        application: &Application,
         inviters: &Sorted<AgentId>,
-        planet: PlanetId,
         now: Moment,
     ) -> Result<(), Refused> {
-        if invitation.planet != planet {
+        if invitation.planet != application.planet {
             return Err(Refused::OtherPlanet);
         }
         if now >= invitation.expires || invitation.expires.since(now) > LONGEST {
             return Err(Refused::Ended);
         }
-        if !inviters.contains(&invitation.inviter) {
+        if !inviters.contains(&invitation.inviter) || !is_well_formed(invitation.inviter, &invitation.signature) {
             return Err(Refused::Inviter);
         }
-        match self.used.get(&(invitation.inviter, invitation.serial)) {
-            Some(used) if used.agent != agent => return Err(Refused::Used),
-            Some(_) => return invitation.verify().map_err(|_| Refused::Inviter),
-            None => {}
+        match self.records.user(invitation.inviter, invitation.serial) {
+            Some(user) if user != application.agent => Err(Refused::Used),
+            _ => Ok(()),
         }
-        if self.used.len() >= MOST_USED && self.may_sweep(now) {
-            self.used.retain(|_, used| now < used.expires);
-        }
-        if self.used.len() >= MOST_USED {
-            return Err(Refused::Busy { retry: FRESH });
-        }
-        invitation.verify().map_err(|_| Refused::Inviter)
     }
 
-    /// Takes one from a source's quota. The window begins with its first
-    /// application and is followed by a new one.
-    fn charge(&mut self, quota: &Quota, source: Source, now: Moment) -> Result<(), Refused> {
-        let over = |window: &Window| now.since(window.from) >= quota.per;
-        if self.sources.len() >= MOST_SOURCES && !self.sources.contains_key(&source) {
-            if self.may_sweep(now) {
-                self.sources.retain(|_, window| !over(window));
-            }
-            if self.sources.len() >= MOST_SOURCES {
-                return Err(Refused::Busy { retry: quota.per });
-            }
+    /// Takes one from a source's quota. What was counted by another quota is
+    /// forgotten: its numbers mean nothing to this one.
+    fn charge(&mut self, quota: Quota, source: Source, now: Moment) -> Result<(), Refused> {
+        if self.quota != Some(quota) {
+            self.enrolled = Tally::default();
+            self.quota = Some(quota);
         }
-        let window = self.sources.entry(source).or_insert(Window { from: now, used: 0 });
-        if over(window) {
-            *window = Window { from: now, used: 0 };
-        }
-        if window.used >= quota.agents {
-            let retry = Millis(quota.per.0.saturating_sub(now.since(window.from).0));
-            return Err(Refused::Quota { retry });
-        }
-        window.used += 1;
-        Ok(())
+        self.enrolled.count(source, |shares| quota.limit(shares), now).map_err(|retry| Refused::Quota { retry })
     }
+}
 
-    fn may_sweep(&mut self, now: Moment) -> bool {
-        let may = self.swept.is_none_or(|swept| now.since(swept) >= SWEEP);
-        if may {
-            self.swept = Some(now);
-        }
-        may
-    }
+/// What a network of so many shares may have checked.
+fn checks(shares: u32) -> Limit {
+    let rate = Rate { events: CHECKS.events.saturating_mul(shares.into()), ..CHECKS };
+    Limit::new(rate, CHECKS_AT_ONCE.saturating_mul(shares))
 }

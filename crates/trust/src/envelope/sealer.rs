@@ -63,6 +63,13 @@ impl Sealer {
         bool::from(self.salt(bound, &data).ct_eq(salt)).then_some(data)
     }
 
+    /// Where its two halves lie, and there is nothing else.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn places(&self) -> [(u64, usize); 2] {
+        let Self { salts, keys } = self;
+        [salts, keys].map(|keyed| crate::remains::place(&**keyed))
+    }
+
     fn salt(&self, bound: &[u8], data: &[u8]) -> Digest32 {
         // The length first, so that what is bound never runs into the data.
         hash::code(&self.salts, &[&(bound.len() as u64).to_be_bytes(), bound, data])

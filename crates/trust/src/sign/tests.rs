@@ -195,6 +195,19 @@ fn a_signature_of_one_domain_is_none_of_another() {
     assert!(public.verify(Domain::ATTACH, message, &Signature(key.0.sign(message).to_bytes())).is_err());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signing_key_is_wiped_where_it_was() {
+    use crate::remains::{place, remains};
+    let key = signer(0xa5);
+    // Its public half, which is beside it, is nobody's secret.
+    let (address, length) = place(&*key.0);
+    let whole = std::mem::size_of_val(key.0.as_bytes());
+    let seed = place(key.0.as_bytes());
+    assert!(address <= seed.0 && seed.0 + (whole as u64) <= address + length as u64);
+    assert_eq!(remains(key, &[seed]), 0);
+}
+
 #[test]
 fn an_empty_batch_holds() {
     assert_eq!(verify_batch(DOMAIN, &[]), Ok(()));

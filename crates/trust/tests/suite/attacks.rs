@@ -2,7 +2,7 @@
 
 use crate::merkle::{leaves, tree};
 use crate::world::{FENCING, NOW, agent, block, cell_key, door, lease, planet, region, regional, secret, signer, slot};
-use trust::enrol::{Application, Book, Invitation, Policy, Refused as NotEnrolled, Serial, Source};
+use trust::enrol::{Application, Book, Enrolled, Invitation, Policy, Record, Refused as NotEnrolled, Serial, Source};
 use trust::envelope::{DataKey, NotOpened, NotUnwrapped, WrappedKey};
 use trust::lease::{Door, Lease, LeaseText, Refused};
 use trust::merkle::{BadProof, Consistency, Head, Inclusion, Node, Range};
@@ -121,23 +121,34 @@ fn a_host_forging_a_lease_for_another_cell() {
 #[test]
 fn an_invitation_used_twice() {
     let invitation = Invitation::issue(&signer(100), planet(), Serial([7; 16]), NOW.after(Millis::days(1)));
-    let policy = Policy::Invitation([agent(100)].into_iter().collect());
+    let policy = Policy::invitation([agent(100)]).unwrap();
     let source = Source::from(std::net::IpAddr::from([203, 0, 113, 1]));
     let mut book = Book::default();
     let enrol = |book: &mut Book, who, now| {
         let application = Application::make(&signer(who), planet(), Some(invitation), now);
         book.enrol(&policy, planet(), &application, source, now)
     };
-    let first = enrol(&mut book, 1, NOW).unwrap();
+    let Ok(Enrolled::New(first)) = enrol(&mut book, 1, NOW) else {
+        panic!("it is new");
+    };
     assert_eq!(first.agent, agent(1));
     // By another agent, and after the book was read back.
     assert_eq!(enrol(&mut book, 2, NOW), Err(NotEnrolled::Used));
     // The one who had used it may have lost the answer, and is told the same again.
-    assert_eq!(enrol(&mut book, 1, NOW.after(Millis::hours(1))), Ok(first));
+    assert_eq!(enrol(&mut book, 1, NOW.after(Millis::hours(1))), Ok(Enrolled::Again(first)));
     assert_eq!(enrol(&mut book, 2, NOW.after(Millis::hours(1))), Err(NotEnrolled::Used));
-    let mut read_back = Book::default();
-    read_back.remember(first.used.unwrap());
-    assert_eq!(enrol(&mut read_back, 2, NOW), Err(NotEnrolled::Used));
+    // In whatever order its records come: one without the invitation, that
+    // ends earlier or later, does not make the invitation good again.
+    for other in [NOW.after(Millis(1)), NOW.after(Millis::days(2))] {
+        let other = Record { invitation: None, until: other, ..first };
+        for records in [[first, other], [other, first]] {
+            let mut read_back = Book::default();
+            for record in records {
+                read_back.remember(record, NOW);
+            }
+            assert_eq!(enrol(&mut read_back, 2, NOW), Err(NotEnrolled::Used));
+        }
+    }
     // An application that was refused does not use one up.
     let mut book = Book::default();
     let stolen = Application { agent: agent(3), ..Application::make(&signer(2), planet(), Some(invitation), NOW) };

@@ -1,0 +1,284 @@
+//! Who comes in: connections, what they have proved, and whom the monitor
+//! turns away.
+
+use super::{Code, Engine, Refusal, locked};
+use crate::entropy;
+use block::bans::{Ban, Bans, Lockout, Net, Reason};
+use block::monitor::{Event, Monitor, Rules, Standing};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use trust::attach::{Challenge, Channel, Nonce, NotAttached, NotOn, Session};
+use trust::lease::{Claim, Door, Refused, Rights};
+use trust::sign::Signature;
+use trust::{AgentId, Moment};
+use vocab::Millis;
+
+/// Agents whose leases one connection has proved: a gateway carries some.
+pub const MOST_SESSIONS: usize = 64;
+
+/// Agents that are turned away at once.
+const MOST_AGENTS: usize = 65_536;
+
+/// One connection of somebody: where it comes from, and what it has proved.
+pub struct Connection {
+    /// What names it.
+    pub channel: Channel,
+    /// Where it comes from.
+    pub source: IpAddr,
+    challenge: Option<(String, Challenge)>,
+    sessions: BTreeMap<String, Arc<Session>>,
+}
+
+impl Connection {
+    /// The same for a task that outlives the request.
+    pub(super) fn for_op(of: &Self) -> Self {
+        Self { channel: of.channel, source: of.source, challenge: None, sessions: BTreeMap::new() }
+    }
+}
+
+struct Kept {
+    bans: Bans,
+    lockout: Lockout,
+    sources: Monitor<IpAddr>,
+    agents: Monitor<AgentId>,
+    banned_agents: BTreeMap<AgentId, u64>,
+}
+
+/// Told of every ban that begins, with its end, and of every one that is lifted.
+pub(crate) type OnBan = dyn Fn(Net, Option<Millis>) + Send + Sync;
+
+/// What stands between the world and the blocks.
+pub(super) struct Gate {
+    kept: Mutex<Kept>,
+    on_ban: Mutex<Option<Box<OnBan>>>,
+}
+
+impl Gate {
+    pub(super) fn new(rules: Rules, failures: u32, lockout: Millis) -> Self {
+        let kept = Kept {
+            bans: Bans::default(),
+            lockout: Lockout::new(failures, lockout),
+            sources: Monitor::new(rules),
+            agents: Monitor::new(rules),
+            banned_agents: BTreeMap::new(),
+        };
+        Self { kept: Mutex::new(kept), on_ban: Mutex::new(None) }
+    }
+
+    fn tell(&self, net: Net, lasts: Option<Millis>) {
+        if let Some(on_ban) = &*locked(&self.on_ban) {
+            on_ban(net, lasts);
+        }
+    }
+}
+
+fn turned_away(net: Net, ban: Ban, now: Moment) -> Refusal {
+    let wait = Moment(ban.until).since(now);
+    let why = match ban.reason {
+        Reason::Traffic(score) => format!("its traffic scored {score}"),
+        Reason::Authentication => "it failed to authenticate too often".to_owned(),
+        Reason::Verdict => "the hubs agreed".to_owned(),
+        Reason::Operator => "an operator said so".to_owned(),
+    };
+    Refusal::new(Code::Forbidden, format!("{net} is turned away for {wait}: {why}")).after(wait)
+}
+
+impl Engine {
+    /// A connection that has just come.
+    ///
+    /// # Errors
+    /// When its source is turned away.
+    pub fn connect(&self, source: IpAddr, channel: Channel) -> Result<Connection, Refusal> {
+        let now = self.now();
+        if let Some((net, ban)) = locked(&self.0.gate.kept).bans.turned_away(source, now.0) {
+            return Err(turned_away(net, ban, now));
+        }
+        Ok(Connection { channel, source, challenge: None, sessions: BTreeMap::new() })
+    }
+
+    /// Tells somebody of every ban that begins and of every one that is lifted.
+    pub fn on_ban(&self, tell: impl Fn(Net, Option<Millis>) + Send + Sync + 'static) {
+        *locked(&self.0.gate.on_ban) = Some(Box::new(tell));
+    }
+
+    /// A nonce for whoever shows a lease; to be answered on the same connection.
+    ///
+    /// # Errors
+    /// When the lease opens nothing here.
+    pub fn challenge(&self, connection: &mut Connection, lease: &str) -> Result<Nonce, Refusal> {
+        let now = self.now();
+        let claim =
+            Claim::read(lease).map_err(|why| Refusal::new(Code::Unknown, format!("this is not a lease: {why}")))?;
+        let named = claim.lease;
+        let (at, region) = self
+            .region_of(named.block.region)
+            .ok_or_else(|| Refusal::new(Code::Unknown, "the lease is for a region that this planet does not have"))?;
+        let keys = [region.key.cell(named.block.cell())];
+        let door = Door { planet: self.0.planet, block: named.block, keys: &keys, revoked: &self.0.shared.revoked };
+        let block = vocab::BlockId { region: at, index: named.block.index };
+        let fencing = locked(&self.0.directory).fencing(named.agent, block, named.slot);
+        let admitted = door.admit(lease, named.slot, fencing, now).map_err(|why| self.not_on(NotOn::Lease(why)))?;
+        let nonce = entropy::bytes().map_err(|why| Refusal::new(Code::Internal, why.to_string()))?;
+        let challenge = Challenge::new(admitted, Nonce(nonce), connection.channel, now);
+        connection.challenge = Some((lease.to_owned(), challenge));
+        Ok(Nonce(nonce))
+    }
+
+    /// The answer to the newest challenge: from here on what comes on the
+    /// connection with that lease is its agent's.
+    ///
+    /// # Errors
+    /// When there was no challenge, or the answer is no proof.
+    pub fn prove(&self, connection: &mut Connection, answer: &Signature) -> Result<Arc<Session>, Refusal> {
+        let asked = || Refusal::new(Code::Unknown, "there is no challenge to answer: ask for one first");
+        let (lease, challenge) = connection.challenge.take().ok_or_else(asked)?;
+        let session = match challenge.check(answer, self.now()) {
+            Ok(session) => Arc::new(session),
+            Err(why) => {
+                if why == NotAttached::Proof {
+                    self.failed(connection.source);
+                }
+                return Err(Refusal::new(Code::Unknown, why.to_string()));
+            }
+        };
+        locked(&self.0.gate.kept).lockout.succeeded(connection.source);
+        if connection.sessions.len() >= MOST_SESSIONS && !connection.sessions.contains_key(&lease) {
+            let what = format!("a connection carries at most {MOST_SESSIONS} agents: open another");
+            return Err(Refusal::new(Code::TooMany, what));
+        }
+        connection.sessions.insert(lease, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The session of the lease that a request on this connection shows.
+    ///
+    /// # Errors
+    /// When nothing was proved for it here.
+    pub fn session(&self, connection: &Connection, lease: &str) -> Result<Arc<Session>, Refusal> {
+        let unproved = "nobody has proved on this connection that the lease is theirs: \
+                        GET /v1/challenge, then POST /v1/session";
+        connection.sessions.get(lease).map(Arc::clone).ok_or_else(|| Refusal::new(Code::Unknown, unproved))
+    }
+
+    /// Whether a session gives a right, here and now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn allow(&self, connection: &Connection, session: &Session, needs: Rights) -> Result<(), Refusal> {
+        let lease = session.lease();
+        let door = Door { planet: self.0.planet, block: lease.block, keys: &[], revoked: &self.0.shared.revoked };
+        let region = self.region_of(lease.block.region).map_or(u32::MAX, |(at, _)| at);
+        let block = vocab::BlockId { region, index: lease.block.index };
+        let fencing = locked(&self.0.directory).fencing(lease.agent, block, lease.slot);
+        let admitted = session.admit(&connection.channel, &door, lease.slot, fencing, needs, self.now());
+        admitted.map(|_| ()).map_err(|why| self.not_on(why))
+    }
+
+    /// What the refusal of a lease is to whoever showed it.
+    pub(super) fn not_on(&self, why: NotOn) -> Refusal {
+        let what = why.to_string();
+        let NotOn::Lease(refused) = why else { return Refusal::new(Code::Unknown, what) };
+        match refused {
+            Refused::NoRight => Refusal::new(Code::Forbidden, what),
+            Refused::WrongBlock { right } => {
+                Refusal { right: Some(self.named(right)), ..Refusal::new(Code::WrongBlock, what) }
+            }
+            Refused::WrongSlot { .. } => Refusal::new(Code::WrongBlock, what),
+            _ => Refusal::new(Code::Unknown, what),
+        }
+    }
+
+    /// A request that came: its source, or its agent, may be turned away from
+    /// now on.
+    ///
+    /// # Errors
+    /// When it is turned away.
+    pub fn saw(
+        &self,
+        connection: &Connection,
+        agent: Option<AgentId>,
+        bytes: u64,
+        destination: u64,
+    ) -> Result<(), Refusal> {
+        let now = self.now();
+        let mut kept = locked(&self.0.gate.kept);
+        if let Some((net, ban)) = kept.bans.turned_away(connection.source, now.0) {
+            return Err(turned_away(net, ban, now));
+        }
+        let source = connection.source.to_canonical();
+        let mut ban = None;
+        if kept.sources.see(Event { source, bytes, destination }, now.0) == Standing::Banned {
+            let net = Net::of_source(source);
+            let reason = Reason::Traffic(kept.sources.score(source, now.0));
+            let until = kept.bans.ban(net, reason, now.0);
+            ban = Some((net, Moment(until).since(now)));
+        }
+        if let Some(agent) = agent {
+            let until = kept.banned_agents.get(&agent).copied().filter(|until| *until > now.0);
+            if let Some(until) = until {
+                let wait = Moment(until).since(now);
+                return Err(Refusal::new(Code::Forbidden, format!("this agent is turned away for {wait}")).after(wait));
+            }
+            if kept.agents.see(Event { source: agent, bytes, destination }, now.0) == Standing::Banned {
+                if kept.banned_agents.len() >= MOST_AGENTS {
+                    kept.banned_agents.retain(|_, until| *until > now.0);
+                    if kept.banned_agents.len() >= MOST_AGENTS {
+                        kept.banned_agents.pop_first();
+                    }
+                }
+                kept.banned_agents.insert(agent, now.after(block::bans::FIRST).0);
+            }
+        }
+        drop(kept);
+        if let Some((net, lasts)) = ban {
+            self.0.gate.tell(net, Some(lasts));
+        }
+        Ok(())
+    }
+
+    /// Somebody failed to prove who it is: its source is locked out when that
+    /// was once too often, never the agent that it named.
+    pub fn failed(&self, source: IpAddr) {
+        let now = self.now();
+        let mut kept = locked(&self.0.gate.kept);
+        let Some(until) = kept.lockout.failed(source, now.0) else { return };
+        let net = Net::of_source(source);
+        kept.bans.ban_until(net, Reason::Authentication, now.0, until);
+        drop(kept);
+        self.0.gate.tell(net, Some(Moment(until).since(now)));
+    }
+
+    /// Everybody who is turned away.
+    #[must_use]
+    pub fn bans(&self) -> Vec<(Net, Ban)> {
+        let now = self.now().0;
+        locked(&self.0.gate.kept).bans.list(now).collect()
+    }
+
+    /// Turns a network away until a moment.
+    ///
+    /// # Errors
+    /// When the moment has passed.
+    pub fn ban(&self, net: Net, until: Moment) -> Result<(), Refusal> {
+        let now = self.now();
+        if until <= now {
+            return Err(Refusal::new(Code::Bad, "the ban would have ended already").field("until"));
+        }
+        locked(&self.0.gate.kept).bans.ban_until(net, Reason::Operator, now.0, until.0);
+        self.0.gate.tell(net, Some(until.since(now)));
+        Ok(())
+    }
+
+    /// Lets a network in again.
+    ///
+    /// # Errors
+    /// When it was not turned away.
+    pub fn lift(&self, net: Net) -> Result<(), Refusal> {
+        if !locked(&self.0.gate.kept).bans.lift(net) {
+            return Err(Refusal::new(Code::NotFound, format!("{net} is not turned away")));
+        }
+        self.0.gate.tell(net, None);
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! Ops: from what an agent asks to an entry that is durable, and back.
+
+use super::{Body, Code, Connection, Engine, OpAsk, OpDone, OpSeen, Refusal};
+use crate::lane::Ask;
+use block::chain::{Entry, OpId, Outcome, link};
+use block::kinds::{self, Effect, Kind};
+use block::queue::{Cancelled, Op, State};
+use block::shard::{Answer, Ended};
+use std::time::Duration;
+use trust::attach::Session;
+use trust::{AgentId, BlockRef, Moment};
+use vocab::Millis;
+
+/// The longest that a request may wait for its turn.
+pub const MOST_PATIENCE: Millis = Millis::minutes(1);
+
+/// How long a reader waits for the index to come to what is durable.
+pub(super) const CATCH_UP: Duration = Duration::from_secs(5);
+
+fn fits(kind: &Kind, body: &Body) -> Result<(), Refusal> {
+    let (good, needs) = match kind.name {
+        "put" => (matches!(body, Body::Value { .. }), "a key and a value"),
+        "get" | "delete" => (matches!(body, Body::Record { .. }), "a key"),
+        "send" => (matches!(body, Body::Message { .. }), "a message and to whom"),
+        "ack" => (matches!(body, Body::Place(_)), "a cursor"),
+        _ => (matches!(body, Body::Bytes(_)), "bytes"),
+    };
+    if good { Ok(()) } else { Err(Refusal::new(Code::Bad, format!("{} needs {needs}, and nothing else", kind.name))) }
+}
+
+impl Engine {
+    /// Runs an op to its end; its entry is durable then.
+    ///
+    /// # Errors
+    /// Why it did not run.
+    pub async fn op(
+        &self,
+        connection: &Connection,
+        session: &std::sync::Arc<Session>,
+        ask: OpAsk,
+    ) -> Result<OpDone, Refusal> {
+        let lease = *session.lease();
+        let at = self.at(lease.block)?;
+        let kind = kinds::by_name(ask.kind)
+            .ok_or_else(|| Refusal::new(Code::Bad, format!("there is no op \"{}\"", ask.kind)).field("kind"))?;
+        fits(kind, &ask.body)?;
+        let payload = self.seal_payload(lease.block, lease.agent, (ask.id, kind.name, &ask.body))?;
+        let mut op = Op { agent: lease.agent, id: ask.id, kind: kind.code, payload };
+        let until = self.now().after(ask.patience.min(MOST_PATIENCE));
+        loop {
+            let again = (ask.patience > Millis(0)).then(|| op.clone());
+            let (session, channel) = (std::sync::Arc::clone(session), connection.channel);
+            let asked = |reply| Ask::Op { at, session, channel, needs: kind.right, op, reply };
+            match (self.answer(at.0, asked).await, again) {
+                (Ok(answer), _) => return self.done(lease.block, lease.agent, (ask.id, kind), answer).await,
+                (Err(refusal), Some(same)) if refusal.code == Code::TooMany => {
+                    let Some(wait) = refusal.retry_after.filter(|wait| self.now().after(*wait) <= until) else {
+                        return Err(refusal);
+                    };
+                    tokio::time::sleep(Duration::from_millis(wait.0)).await;
+                    op = same;
+                }
+                (Err(refusal), _) => return Err(refusal),
+            }
+        }
+    }
+
+    /// Takes an op in, and says where it is then. That it was taken in is no
+    /// acknowledgement: that is only what has ended.
+    ///
+    /// # Errors
+    /// Why it was not taken in.
+    pub async fn op_later(
+        &self,
+        connection: &Connection,
+        session: &std::sync::Arc<Session>,
+        ask: OpAsk,
+    ) -> Result<OpSeen, Refusal> {
+        let engine = self.clone();
+        let connection = Connection::for_op(connection);
+        let session = std::sync::Arc::clone(session);
+        let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
+        // What is refused is refused at once; what has to wait is not waited for.
+        match tokio::time::timeout(Duration::from_millis(20), &mut running).await {
+            Ok(Ok(done)) => done.map(OpSeen::Ended),
+            Ok(Err(_)) => Err(Refusal::new(Code::Internal, "the op's task ended early")),
+            Err(_) => Ok(OpSeen::Here(State::Queued(0))),
+        }
+    }
+
+    /// What became of an op, in a protocol's words.
+    async fn done(
+        &self,
+        block: BlockRef,
+        agent: AgentId,
+        (id, kind): (OpId, &'static Kind),
+        answer: Answer,
+    ) -> Result<OpDone, Refusal> {
+        match answer {
+            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), *ended)),
+            Answer::Before(_, sequence) => self.again(block, sequence).await,
+            Answer::Here(State::Cancelled) => {
+                Err(Refusal::new(Code::Conflict, "the op was cancelled, and never runs").field("id"))
+            }
+            other => Err(Refusal::new(Code::Internal, format!("an op was answered by {other:?}"))),
+        }
+    }
+
+    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: Ended) -> OpDone {
+        let good = ended.outcome == Outcome::Done;
+        let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
+        let value = ended.record.as_ref().and_then(|stored| self.open_record(block, agent, stored));
+        let erased = good && kind.name == "get" && ended.record.is_some() && value.is_none();
+        let why = if good { None } else { Some(String::from_utf8_lossy(&ended.result).into_owned()) };
+        let why = why.or_else(|| erased.then(|| "the record's key was destroyed: it is erased".to_owned()));
+        OpDone {
+            id,
+            sequence: ended.sequence,
+            time: ended.time,
+            link: ended.link,
+            outcome: ended.outcome,
+            tries: ended.tries,
+            before,
+            value,
+            why,
+            again: false,
+        }
+    }
+
+    /// The answer that an op was given before, read from its entry.
+    pub(super) async fn again(&self, block: BlockRef, sequence: u64) -> Result<OpDone, Refusal> {
+        let bytes = self.entry(block, sequence).await?;
+        let unread = |why: String| Refusal::new(Code::Internal, why);
+        let entry = Entry::decode(&bytes).map_err(|why| unread(why.to_string()))?;
+        let kind = kinds::by_code(entry.kind).ok_or_else(|| unread("the entry is no op's".to_owned()))?;
+        let mut record = None;
+        if kind.name == "get"
+            && let Ok(written) = <[u8; 8]>::try_from(entry.result)
+            && u64::from_be_bytes(written) != 0
+        {
+            let bytes = self.entry(block, u64::from_be_bytes(written)).await?;
+            record = stored(&bytes);
+        }
+        let ended = Ended {
+            sequence,
+            time: entry.time,
+            link: link(&bytes),
+            outcome: entry.outcome,
+            tries: entry.tries,
+            result: entry.result.to_vec(),
+            record,
+        };
+        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), ended) })
+    }
+
+    /// Where an op of a session's agent is.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn op_status(&self, session: &Session, id: OpId) -> Result<OpSeen, Refusal> {
+        let lease = *session.lease();
+        let at = self.at(lease.block)?;
+        match self.answer(at.0, |reply| Ask::State { at, agent: lease.agent, id, reply }).await? {
+            Answer::Here(state) => Ok(OpSeen::Here(state)),
+            Answer::Before(_, sequence) => self.again(lease.block, sequence).await.map(OpSeen::Ended),
+            _ => Err(Refusal::new(Code::NotFound, "this agent has no such op here")),
+        }
+    }
+
+    /// The newest ops of a session's agent: those that have not ended, then
+    /// those that have, the newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn ops(&self, session: &Session, most: usize) -> Result<Vec<(OpId, OpSeen)>, Refusal> {
+        let lease = *session.lease();
+        let at = self.at(lease.block)?;
+        let (reply, waiting) = tokio::sync::oneshot::channel();
+        self.ask(at.0, Ask::Waiting { at, reply })?;
+        let waiting = waiting.await.unwrap_or_default();
+        let mine = waiting.into_iter().enumerate().filter(|(_, (agent, ..))| *agent == lease.agent);
+        let mut ops: Vec<(OpId, OpSeen)> =
+            mine.map(|(at, (_, id, _))| (id, OpSeen::Here(State::Queued(at)))).take(most).collect();
+        self.caught_up(at.0).await?;
+        let left = most - ops.len();
+        let names =
+            self.0.index.newest_names(lease.block, lease.agent, left).map_err(|why| super::read::trouble(&why))?;
+        for named in names {
+            let done = self.again(lease.block, named.sequence).await?;
+            ops.push((named.id, OpSeen::Ended(OpDone { again: false, ..done })));
+        }
+        Ok(ops)
+    }
+
+    /// Takes an op back that has not begun.
+    ///
+    /// # Errors
+    /// When it has, or there is none.
+    pub async fn cancel(&self, session: &Session, id: OpId) -> Result<OpSeen, Refusal> {
+        let lease = *session.lease();
+        let at = self.at(lease.block)?;
+        match self.answer(at.0, |reply| Ask::Cancel { at, agent: lease.agent, id, reply }).await? {
+            Answer::Cancelled(Cancelled::Yes) => Ok(OpSeen::Here(State::Cancelled)),
+            Answer::Cancelled(Cancelled::TooLate) => {
+                Err(Refusal::new(Code::Conflict, "the op has begun, and cannot be cancelled"))
+            }
+            _ => Err(Refusal::new(Code::NotFound, "this agent has no such op here")),
+        }
+    }
+}
+
+/// The record that an entry of a `put` wrote.
+fn stored(bytes: &[u8]) -> Option<kinds::Stored> {
+    let entry = Entry::decode(bytes).ok()?;
+    let Ok(Effect::Put(_, class, envelope)) = (kinds::by_code(entry.kind)?.effect)(entry.payload) else { return None };
+    let (sequence, time): (u64, Moment) = (entry.sequence, entry.time);
+    Some(kinds::Stored { sequence, time, id: entry.id, class, envelope: envelope.to_vec() })
+}

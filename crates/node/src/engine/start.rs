@@ -1,0 +1,351 @@
+//! How a planet starts: what its file asks for, what its directory holds, and
+//! the threads that serve it.
+
+use super::gate::Gate;
+use super::{Engine, Inner, Region, locked};
+use crate::below::{Index, spaces};
+use crate::clock::Clock;
+use crate::directory::{Directory, Place};
+use crate::entropy;
+use crate::follower::Follower;
+use crate::home::{Home, HomeError, SHARD_BLOCKS, ShardOf};
+use crate::keyring::Keyring;
+use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared, Token};
+use crate::wake::{Bells, Progress};
+use block::index::{Space, invited};
+use block::kinds::{ClassTag, Trouble};
+use block::monitor::Rules as MonitorRules;
+use block::rate::Limit;
+use block::shard::{Rules, Shard};
+use block::wheel::Wheel;
+use planet::plan::layout::Layout;
+use planet::{Enrolment, Planet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use store::{FjallRecords, Log, OpenError, RealDisk, RecordsError};
+use trust::enrol::{Book, Policy, Record, Serial};
+use trust::lease::Revoked;
+use trust::{AgentId, BlockRef, RegionTag};
+use vocab::{BlockId, Slot};
+
+/// What is kept of the index in memory.
+const CACHE: u64 = 128 << 20;
+
+/// How a planet is to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Threads that serve blocks; as many as there are cores, at most four,
+    /// when it is 0.
+    pub lanes: usize,
+    /// How the log is kept.
+    pub log: store::Options,
+}
+
+/// What was found when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Whether its directory was new.
+    pub new: bool,
+    /// Entries in its log.
+    pub entries: u64,
+    /// Entries that the index had not followed yet.
+    pub followed: u64,
+    /// Agents that hold a slot.
+    pub agents: u64,
+    /// Damage that was found in the log, in words.
+    pub damage: Vec<String>,
+}
+
+/// Why a planet does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its file asks for what is not served.
+    #[error("{0}")]
+    NotServed(String),
+    /// Its directory cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// Its index cannot be opened.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// Its index cannot follow.
+    #[error(transparent)]
+    Index(#[from] Trouble),
+    /// The system refuses a thread, or entropy.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
+/// The lanes, as long as it does not stop.
+pub(super) type Lanes = Arc<Mutex<Vec<SyncSender<Ask>>>>;
+
+/// The parts of a planet that are there before its threads.
+struct Parts {
+    home: Home,
+    layout: Layout,
+    regions: Vec<Region>,
+    log: Arc<Log<RealDisk>>,
+    index: Arc<Index>,
+    progress: Arc<Progress>,
+    bells: Arc<Bells>,
+    directory: Arc<Mutex<Directory>>,
+    clock: Arc<Clock>,
+    keyring: Keyring,
+    lanes: Lanes,
+}
+
+impl Engine {
+    /// Starts a planet in a data directory.
+    ///
+    /// # Errors
+    /// When its file asks for what is not served, or the directory cannot be used.
+    pub fn start(planet: &Planet, data: &Path, options: Options) -> Result<(Self, Started), StartError> {
+        let policy = policy(planet)?;
+        let new = !data.join("planet.json").exists();
+        let (parts, recovered) = open(planet, data, options)?;
+        let shards = shards_of(&parts);
+        let mut follower = follower(&parts, &shards)?;
+        let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
+        follower.catch_up()?;
+        let (seats, book) = restore(&parts, &policy)?;
+        let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
+        let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
+        let damage = recovered.damage.iter().map(ToString::to_string).collect();
+        let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), options)?;
+        Ok((engine, started))
+    }
+}
+
+fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
+    let Some(enrol) = &planet.enrol else { return Ok(None) };
+    let keys = || enrol.keys.iter().map(|key| AgentId(key.value.0));
+    let policy = match enrol.how.value {
+        Enrolment::Open => Policy::open(enrol.quota.value),
+        Enrolment::Invitation => Policy::invitation(keys()),
+        Enrolment::List => Policy::list(keys()),
+    };
+    policy.map(Some).map_err(|why| StartError::NotServed(format!("[enrol] of the planet file: {why}")))
+}
+
+fn open(planet: &Planet, data: &Path, options: Options) -> Result<(Parts, store::Recovery), StartError> {
+    let layout = Layout::new(planet).map_err(|why| StartError::NotServed(why.to_string()))?;
+    let named: Vec<(String, u64)> =
+        planet.region.iter().enumerate().map(|(at, region)| (region.id.to_string(), layout.blocks(at))).collect();
+    let home = Home::open(data, planet.planet.name.as_str(), &named)?;
+    let mut regions = Vec::with_capacity(named.len());
+    for ((id, blocks), region) in named.iter().zip(&planet.region) {
+        let shard = |stretch| {
+            let of = ShardOf { region: id.clone(), stretch };
+            home.shards.iter().position(|shard| *shard == of).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
+        };
+        let shards = (0..blocks.div_ceil(SHARD_BLOCKS)).map(shard).collect();
+        let key = home.regional(id)?;
+        let (tag, site) = (RegionTag::of(id), region.site.value);
+        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks });
+    }
+    let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
+    let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
+    let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
+    let records = FjallRecords::open(&home.place.join("index"), &spaces(), CACHE)?;
+    let wrapping = regions.iter().map(|region| (region.tag, (region.key.id(), region.key.wrapping()))).collect();
+    let keyring = Keyring::open(&home.place.join("owners"), home.planet, wrapping)?;
+    let blocks: Vec<usize> =
+        regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
+    let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
+    let directory = Arc::new(Mutex::new(Directory::new(&blocks, slots)));
+    let seats = Arc::clone(&directory);
+    let holds = move |agent| locked(&seats).place(agent).is_some();
+    let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
+    let (progress, bells, clock) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Arc::new(Clock::default()));
+    let log = Arc::new(log);
+    let lanes = Lanes::default();
+    Ok((Parts { home, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes }, recovered))
+}
+
+/// Every shard that is served, with its region.
+fn shards_of(parts: &Parts) -> BTreeMap<u32, (u32, RegionTag)> {
+    let regions = (0..).zip(&parts.regions);
+    regions.flat_map(|(at, region)| region.shards.iter().map(move |shard| (*shard, (at, region.tag)))).collect()
+}
+
+fn follower(parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Result<Follower, Trouble> {
+    let regions = shards.iter().map(|(shard, (_, tag))| (*shard, *tag)).collect();
+    let (lanes, numbers) = (Arc::clone(&parts.lanes), shards.clone());
+    let on_damage = Box::new(move |block: BlockRef, reason: &str| {
+        let stretch = |(_, (_, tag)): &(&u32, &(u32, RegionTag))| *tag == block.region;
+        let of_region: Vec<u32> = numbers.iter().filter(stretch).map(|(shard, _)| *shard).collect();
+        for shard in of_region {
+            let at = (shard, block.index);
+            let seal = Ask::Seal { at, reason: Some(reason.to_owned()), reply: None };
+            let lanes = locked(&lanes);
+            // A lane that is too busy learns of it when the block is loaded or read.
+            if let Some(which) = usize::try_from(shard).unwrap_or(0).checked_rem(lanes.len()) {
+                let _ = lanes[which].try_send(seal);
+            }
+        }
+    });
+    let (index, progress) = (Arc::clone(&parts.index), Arc::clone(&parts.progress));
+    Follower::new(&parts.log, index, progress, Arc::clone(&parts.bells), regions, on_damage)
+}
+
+type Seats = Vec<(BlockId, Slot, u64)>;
+
+/// Fills the directory and the book from the index.
+fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), StartError> {
+    let mut seats = Vec::new();
+    let mut directory = locked(&parts.directory);
+    parts.index.seats(|block, seat| {
+        let region = parts.regions.iter().position(|region| region.tag == block.region && block.index < region.blocks);
+        // A region or a block that is no longer in the file is not served.
+        let Some(region) = region.and_then(|region| u32::try_from(region).ok()) else { return };
+        let block = BlockId { region, index: block.index };
+        let (slot, until) = (seat.slot, seat.until);
+        directory.restore(seat.agent, Place { block, slot, fencing: seat.fencing, until, rights: seat.rights });
+        seats.push((block, slot, until.0.div_ceil(1_000)));
+    })?;
+    drop(directory);
+    let (mut book, now) = (Book::default(), parts.clock.now());
+    if policy.is_some() {
+        parts.index.all(Space::Invited, |key, value| {
+            let (agent, used) =
+                invited(key, value).ok_or_else(|| Trouble("the index is damaged at an invitation".to_owned()))?;
+            let invitation = Some((AgentId(used.inviter), Serial(used.serial)));
+            book.remember(Record { agent, invitation, until: used.expires }, now);
+            Ok(())
+        })?;
+    }
+    Ok((seats, book))
+}
+
+fn rules(planet: &Planet, region: &str) -> Rules {
+    let limit = Limit::new(planet.block.op_rate.value, 1);
+    let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
+    let classes = planet.data.iter().flat_map(|data| &data.class);
+    let here = classes.filter(|class| {
+        let named = class.regions.iter().any(|at| at.value.as_str() == region);
+        let jurisdictions = planet.region.iter().find(|at| at.id.value.as_str() == region);
+        let lawful = jurisdictions.is_some_and(|at| {
+            at.jurisdictions.iter().any(|here| class.jurisdictions.iter().any(|there| here.value == there.value))
+        });
+        (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
+    });
+    Rules { limit, waiting, classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect() }
+}
+
+fn monitor(planet: &Planet) -> MonitorRules {
+    let monitor = &planet.block.monitor;
+    MonitorRules {
+        window: monitor.window.value,
+        large: monitor.large.value.0,
+        large_score: monitor.large_score.value,
+        requests: monitor.requests.value,
+        requests_score: monitor.requests_score.value,
+        destinations: monitor.destinations.value,
+        destinations_score: monitor.destinations_score.value,
+        event_score: monitor.event_score.value,
+        suspicious: monitor.suspicious.value,
+        blocked: monitor.blocked.value,
+    }
+}
+
+type Found = (BTreeMap<u32, (u32, RegionTag)>, Seats, Follower);
+
+fn run(
+    planet: &Planet,
+    parts: Parts,
+    (policy, book): (Option<Policy>, Book),
+    (shards, seats, follower): Found,
+    options: Options,
+) -> Result<Engine, StartError> {
+    let shared = Arc::new(Shared {
+        planet: parts.home.planet,
+        revoked: Revoked::default(),
+        log: Arc::clone(&parts.log),
+        index: Arc::clone(&parts.index),
+        progress: Arc::clone(&parts.progress),
+        directory: Arc::clone(&parts.directory),
+        clock: Arc::clone(&parts.clock),
+        failed: Mutex::new(BTreeSet::new()),
+        regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
+    });
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(4);
+    let count = if options.lanes == 0 { cores } else { options.lanes }.min(shards.len().max(1));
+    let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let (ask, asked) = sync_channel::<Ask>(MOST_ASKED);
+        let (in_flight, waiting) = sync_channel::<InFlight>(MOST_IN_FLIGHT);
+        let mine = |shard: u32| usize::try_from(shard).is_ok_and(|shard| shard % count == number);
+        let mut wheel = Wheel::new(parts.clock.now().0 / 1_000);
+        for (block, slot, ends) in &seats {
+            let region = &parts.regions[usize::try_from(block.region).unwrap_or(0)];
+            let shard = Engine::shard(region, block.index);
+            if mine(shard) {
+                wheel.enter(*ends, (shard, block.index, *slot));
+            }
+        }
+        let served = shards.iter().filter(|(shard, _)| mine(**shard)).map(|(shard, (region_at, region))| {
+            let state = parts.log.shard(*shard);
+            let epoch = state.epoch + 1;
+            let rules = rules(planet, parts.layout.region_id(*region_at));
+            let shard_of = Shard::<Token>::new(*region, state.next, epoch, rules);
+            (*shard, Served { shard: shard_of, epoch, region: *region })
+        });
+        let lane = Lane { shared: Arc::clone(&shared), shards: served.collect(), asked, in_flight, wheel };
+        threads.push(spawn(format!("lane {number}"), move || lane.run())?);
+        let answering = Arc::clone(&shared);
+        threads.push(spawn(format!("answers {number}"), move || answer(&answering, &waiting))?);
+        lanes.push(ask);
+    }
+    *locked(&parts.lanes) = lanes;
+    let follower = spawn("index".to_owned(), move || follower.run())?;
+    let classes = planet.data.iter().flat_map(|data| &data.class);
+    let limits = &planet.block.monitor;
+    let inner = Inner {
+        planet: parts.home.planet,
+        name: planet.planet.name.to_string(),
+        regions: parts.regions,
+        layout: parts.layout,
+        classes: classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect(),
+        node: parts.home.node,
+        operator: parts.home.operator,
+        policy,
+        book: Mutex::new(book),
+        gate: Gate::new(monitor(planet), limits.failures.value, limits.lockout.value),
+        keyring: parts.keyring,
+        directory: parts.directory,
+        index: parts.index,
+        log: parts.log,
+        progress: parts.progress,
+        bells: parts.bells,
+        shared,
+        clock: parts.clock,
+        lanes: parts.lanes,
+        threads: Mutex::new(threads),
+        follower: Mutex::new(Some(follower)),
+    };
+    Ok(Engine(Arc::new(inner)))
+}
+
+fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {
+    lane::answer(shared, waiting);
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, StartError> {
+    thread::Builder::new().name(name).spawn(run).map_err(system("start a thread"))
+}

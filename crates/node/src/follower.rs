@@ -1,0 +1,182 @@
+//! The index follows the log: one thread that reads what has become durable,
+//! in the one order of the log, and writes the rows that follow from it.
+//!
+//! It must never write a row for what is not durable, and never let one
+//! damaged entry stop the others: the block that it hits is sealed, and the
+//! rest goes on. After a kill it goes on from where its rows say that it was.
+
+use crate::below::{Index, MARKS, batch};
+use crate::wake::{Bells, Progress};
+use block::chain::Head;
+use block::index::{Fold, Space};
+use block::kinds::{Cursor, Trouble};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{Damage, Log, Loss, Position, ReadError, RealDisk, Tail};
+use trust::{AgentId, BlockRef, RegionTag};
+
+/// Entries that are folded into one batch of rows: enough that a busy block
+/// costs a few rows, and a batch some megabytes.
+const MOST_ENTRIES: u64 = 8_192;
+/// Bytes of entries that are folded into one batch.
+const MOST_BYTES: usize = 8 << 20;
+
+const FOLLOWED: &[u8] = b"followed";
+
+/// Which region each shard is of.
+pub(crate) type Regions = BTreeMap<u32, RegionTag>;
+
+/// Called for a block whose chain is damaged.
+pub(crate) type OnDamage = dyn Fn(BlockRef, &str) + Send;
+
+/// Whoever follows.
+pub(crate) struct Follower {
+    tail: Tail<RealDisk>,
+    index: Arc<Index>,
+    progress: Arc<Progress>,
+    bells: Arc<Bells>,
+    regions: Regions,
+    on_damage: Box<OnDamage>,
+    fold: Fold,
+    folded_bytes: usize,
+    next: BTreeMap<u32, u64>,
+    position: Option<Position>,
+    heads: BTreeMap<BlockRef, Head>,
+}
+
+fn shard_key(shard: u32) -> Vec<u8> {
+    [&b"shard"[..], &shard.to_be_bytes()].concat()
+}
+
+impl Follower {
+    /// Goes on where the rows say that it was.
+    pub(crate) fn new(
+        log: &Log<RealDisk>,
+        index: Arc<Index>,
+        progress: Arc<Progress>,
+        bells: Arc<Bells>,
+        regions: Regions,
+        on_damage: Box<OnDamage>,
+    ) -> Result<Self, Trouble> {
+        let trouble = |error: store::RecordsError| Trouble(error.to_string());
+        let position = index.records.get(MARKS, FOLLOWED).map_err(trouble)?.and_then(|row| {
+            let (segment, offset) = row.split_first_chunk()?;
+            Some(Position {
+                segment: u64::from_be_bytes(*segment),
+                offset: u64::from_be_bytes(offset.try_into().ok()?),
+            })
+        });
+        let mut next = BTreeMap::new();
+        for shard in regions.keys() {
+            let row = index.records.get(MARKS, &shard_key(*shard)).map_err(trouble)?;
+            let known = row.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes);
+            next.insert(*shard, known);
+            progress.reached(*shard, known);
+        }
+        let (fold, folded_bytes, heads) = (Fold::default(), 0, BTreeMap::new());
+        let tail = log.tail(position);
+        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, position, heads })
+    }
+
+    /// Follows to the end of what is durable.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Trouble> {
+        self.tail.refresh();
+        while let Some(read) = self.tail.next() {
+            match read {
+                Ok(entry) => self.one(&entry)?,
+                Err(ReadError::Damaged(damage)) => self.damaged(&damage),
+                Err(ReadError::Pruned { .. }) => {}
+                Err(error) => return Err(Trouble(error.to_string())),
+            }
+            if self.fold.entries() >= MOST_ENTRIES || self.folded_bytes >= MOST_BYTES {
+                self.commit()?;
+            }
+        }
+        self.commit()
+    }
+
+    /// Follows until there is nothing more to come.
+    pub(crate) fn run(mut self) {
+        while self.progress.wait_for_work() {
+            if let Err(trouble) = self.catch_up() {
+                self.progress.stuck(trouble.to_string());
+                return;
+            }
+        }
+        if let Err(trouble) = self.catch_up().and_then(|()| self.persist()) {
+            self.progress.stuck(trouble.to_string());
+        }
+    }
+
+    fn persist(&self) -> Result<(), Trouble> {
+        self.index.records.persist().map_err(|error| Trouble(error.to_string()))
+    }
+
+    fn one(&mut self, entry: &store::Entry) -> Result<(), Trouble> {
+        self.position = Some(entry.position);
+        let next = self.next.entry(entry.shard).or_insert(0);
+        if entry.sequence < *next {
+            return Ok(());
+        }
+        *next = entry.sequence + 1;
+        let Some(region) = self.regions.get(&entry.shard) else { return Ok(()) };
+        let block = BlockRef { region: *region, index: entry.block };
+        let mut head = match self.heads.get(&block) {
+            Some(head) => *head,
+            None => self.index.head(block)?,
+        };
+        let place = Cursor { segment: entry.position.segment, offset: entry.position.offset, sequence: entry.sequence };
+        match head.follow(&entry.bytes) {
+            Ok(read) => self.fold.add(&read, head.link, place),
+            Err(broken) => self.seal(block, &format!("its chain is damaged: {broken}")),
+        }
+        self.folded_bytes += entry.bytes.len();
+        self.heads.insert(block, head);
+        Ok(())
+    }
+
+    fn damaged(&self, damage: &Damage) {
+        if let Loss::Entry { shard, block, .. } = damage.what
+            && let Some(region) = self.regions.get(&shard)
+        {
+            self.seal(BlockRef { region: *region, index: block }, &damage.to_string());
+        }
+    }
+
+    fn seal(&self, block: BlockRef, reason: &str) {
+        // That a block is sealed is written down again with every start that
+        // finds its damage, so a failure here loses nothing.
+        if self.index.seal(block, Some(reason)).is_ok() {
+            (self.on_damage)(block, reason);
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Trouble> {
+        if self.fold.entries() == 0 {
+            return Ok(());
+        }
+        let changes = std::mem::take(&mut self.fold).finish(&*self.index)?;
+        let agent_of = |key: &[u8]| key.first_chunk().map(|agent| AgentId(*agent));
+        let inboxes = changes.iter().filter(|change| change.space == Space::Inbox);
+        let (came, went): (Vec<_>, Vec<_>) = inboxes.partition(|change| change.value.is_some());
+        let came: Vec<AgentId> = came.iter().filter_map(|change| agent_of(&change.key)).collect();
+        let went: Vec<AgentId> = went.iter().filter_map(|change| agent_of(&change.key)).collect();
+        let mut rows = batch(changes);
+        for (shard, next) in &self.next {
+            rows.put(MARKS, shard_key(*shard), next.to_be_bytes());
+        }
+        if let Some(position) = self.position {
+            rows.put(MARKS, FOLLOWED, [position.segment.to_be_bytes(), position.offset.to_be_bytes()].concat());
+        }
+        self.index.records.write(rows).map_err(|error| Trouble(error.to_string()))?;
+        self.folded_bytes = 0;
+        self.index.recount(went);
+        for (shard, next) in &self.next {
+            self.progress.reached(*shard, *next);
+        }
+        self.bells.agents(&came);
+        self.bells.blocks(self.heads.keys());
+        self.heads.clear();
+        Ok(())
+    }
+}

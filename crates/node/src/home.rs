@@ -1,0 +1,202 @@
+//! The data directory: whose planet it is, its keys, and which stretch of
+//! which region is which shard of the log.
+//!
+//! | file | is |
+//! |---|---|
+//! | `planet.json` | the planet's identity and its shards, version 1 |
+//! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
+//! | `owners` | the owners' wrapped keys, see `keyring` |
+//! | `log/` | the log |
+//! | `index/` | what follows from it |
+//!
+//! It must never change the number of a shard, nor lose a key: what is new is
+//! on the disk before anything depends on it.
+
+use crate::entropy;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use trust::sign::SigningKey;
+use trust::{AgentId, PlanetId, RegionTag, RegionalKey, Secret};
+
+/// Blocks of a shard: 64 cells. A batch is one shard's, so a region that is
+/// small is one batch, and the largest planet stays below the shards that one
+/// log may have.
+pub(crate) const SHARD_BLOCKS: u64 = 64 * vocab::BlockId::PER_CELL;
+
+/// The version of `planet.json`.
+const VERSION: u32 = 1;
+
+/// A stretch of a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShardOf {
+    /// The region's id in the file.
+    pub(crate) region: String,
+    /// Which stretch of it.
+    pub(crate) stretch: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Identity {
+    version: u32,
+    planet: String,
+    id: String,
+    /// The place of a shard is its number, for ever.
+    shards: Vec<ShardOf>,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The disk refuses.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// It is another planet's.
+    #[error("{place} belongs to the planet \"{theirs}\", not to \"{ours}\"; use another directory with --data")]
+    OtherPlanet {
+        /// The directory.
+        place: String,
+        /// Whose it is.
+        theirs: String,
+        /// Whose it was taken for.
+        ours: String,
+    },
+    /// A file is not what it should be.
+    #[error("{file}: {what}; restore it from a backup, or move it away")]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> HomeError {
+    let what = what.into();
+    move |source| HomeError::Io { what, source }
+}
+
+/// A data directory.
+pub(crate) struct Home {
+    pub(crate) place: PathBuf,
+    pub(crate) planet: PlanetId,
+    pub(crate) shards: Vec<ShardOf>,
+    /// Signs what this node vouches for.
+    pub(crate) node: SigningKey,
+    /// Who may administer.
+    pub(crate) operator: AgentId,
+}
+
+impl Home {
+    /// Opens the directory of a planet with these regions and their numbers of
+    /// blocks, and makes what is missing.
+    pub(crate) fn open(place: &Path, planet: &str, regions: &[(String, u64)]) -> Result<Self, HomeError> {
+        let keys = place.join("keys");
+        private_folder(place)?;
+        private_folder(&keys)?;
+        let id = PlanetId::of_root(SigningKey::new(&secret(&keys, "root")?).id());
+        let node = SigningKey::new(&secret(&keys, "node")?);
+        let operator = SigningKey::new(&secret(&keys, "operator")?).id();
+        let file = place.join("planet.json");
+        let mut identity = match fs::read(&file) {
+            Ok(bytes) => read_identity(&file, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Identity { version: VERSION, planet: planet.to_owned(), id: id.to_string(), shards: Vec::new() }
+            }
+            Err(error) => return Err(failed(format!("read {}", file.display()))(error)),
+        };
+        if identity.planet != planet {
+            let place = place.display().to_string();
+            return Err(HomeError::OtherPlanet { place, theirs: identity.planet, ours: planet.to_owned() });
+        }
+        if identity.id != id.to_string() {
+            let what = "it was written under another root key than keys/root.key".to_owned();
+            return Err(HomeError::Damaged { file: file.display().to_string(), what });
+        }
+        let known = identity.shards.len();
+        for (region, blocks) in regions {
+            for stretch in 0..blocks.div_ceil(SHARD_BLOCKS) {
+                let shard = ShardOf { region: region.clone(), stretch };
+                if !identity.shards.contains(&shard) {
+                    identity.shards.push(shard);
+                }
+            }
+        }
+        if identity.shards.len() != known || known == 0 {
+            let bytes = serde_json::to_vec_pretty(&identity).unwrap_or_default();
+            replace(&file, &bytes)?;
+        }
+        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator })
+    }
+
+    /// The secret of a region, made when there is none.
+    pub(crate) fn regional(&self, region: &str) -> Result<RegionalKey, HomeError> {
+        let tag = RegionTag::of(region);
+        Ok(RegionalKey::new(self.planet, tag, secret(&self.place.join("keys"), &format!("region-{tag}"))?))
+    }
+}
+
+fn read_identity(file: &Path, bytes: &[u8]) -> Result<Identity, HomeError> {
+    let damaged = |what: String| HomeError::Damaged { file: file.display().to_string(), what };
+    let identity: Identity = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    if identity.version != VERSION {
+        return Err(damaged(format!("it is of version {}, and this program knows {VERSION}", identity.version)));
+    }
+    Ok(identity)
+}
+
+fn private_folder(path: &Path) -> Result<(), HomeError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(failed(format!("make {}", path.display())))
+}
+
+/// A secret that is kept in a file, made when there is none.
+fn secret(keys: &Path, name: &str) -> Result<Secret, HomeError> {
+    let file = keys.join(format!("{name}.key"));
+    match fs::read_to_string(&file) {
+        Ok(text) => {
+            let bytes = hex(text.trim());
+            let damaged = || HomeError::Damaged { file: file.display().to_string(), what: "it is no key".to_owned() };
+            bytes.map(|mut bytes| Secret::take(&mut bytes)).ok_or_else(damaged)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut bytes: [u8; 32] = entropy::bytes().map_err(failed("draw entropy"))?;
+            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            replace(&file, text.as_bytes())?;
+            Ok(Secret::take(&mut bytes))
+        }
+        Err(error) => Err(failed(format!("read {}", file.display()))(error)),
+    }
+}
+
+/// Reads 64 letters.
+pub(crate) fn hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Writes a file that only its owner can read: all of it, or what was there.
+fn replace(file: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    let what = || format!("write {}", file.display());
+    let draft = file.with_extension("new");
+    let mut open = OpenOptions::new();
+    let mut draft_file =
+        open.create(true).write(true).truncate(true).mode(0o600).open(&draft).map_err(failed(what()))?;
+    draft_file.write_all(bytes).and_then(|()| draft_file.sync_all()).map_err(failed(what()))?;
+    fs::rename(&draft, file).map_err(failed(what()))?;
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(what()))
+}

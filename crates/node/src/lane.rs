@@ -1,0 +1,357 @@
+//! A lane: one thread that serves some shards, and one that waits for their
+//! entries to be durable and answers.
+//!
+//! What has come while it worked is taken together: every shard that was asked
+//! appends one batch, so that one sync answers all of them. A batch that
+//! cannot be made durable never happened: its shard is read anew.
+
+use crate::below::Index;
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::wake::Progress;
+use block::chain::OpId;
+use block::house::{Deed, Left};
+use block::queue::Op;
+use block::shard::{Answer, Batch, Notice, Shard, Standing, Why};
+use block::wheel::Wheel;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::{AppendError, EntryRef, Log, RealDisk, Ticket};
+use tokio::sync::oneshot;
+use trust::attach::{Channel, NotOn, Session};
+use trust::lease::{Door, Revoked, Rights};
+use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
+use vocab::{BlockId, Slot};
+
+/// Requests that wait for a lane. Past this the answer is 503.
+pub(crate) const MOST_ASKED: usize = 8_192;
+/// Requests that are taken together.
+const MOST_TOGETHER: usize = 1_024;
+/// Bytes of a batch after which it is appended before more is taken in.
+const MOST_BATCH: usize = 2 << 20;
+/// Batches of a lane that are on their way to the disk.
+pub(crate) const MOST_IN_FLIGHT: usize = 64;
+/// Entries that the index may lag behind a shard. Past this the lane waits.
+const MOST_BEHIND: u64 = 65_536;
+/// How long a lane waits for the index before it looks again.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a lane looks at the clock when nobody asks.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// What is sent back.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The shard's answer.
+    Answer(Answer),
+    /// The session does not hold.
+    NotOn(NotOn),
+    /// It could not be made durable.
+    Lost(AppendError),
+}
+
+/// Where an answer goes; nowhere when it was the house that asked.
+pub(crate) type Token = Option<oneshot::Sender<Reply>>;
+
+/// What a lane is asked.
+pub(crate) enum Ask {
+    Op { at: (u32, u64), session: Arc<Session>, channel: Channel, needs: Rights, op: Op, reply: Token },
+    State { at: (u32, u64), agent: AgentId, id: OpId, reply: Token },
+    Cancel { at: (u32, u64), agent: AgentId, id: OpId, reply: Token },
+    Assign { at: (u32, u64), agent: AgentId, deed: Deed, until: Moment, reply: Token },
+    Release { at: (u32, u64), slot: Slot, why: Left, fencing: Option<u64>, reply: Token },
+    Seal { at: (u32, u64), reason: Option<String>, reply: Token },
+    Standing { at: (u32, u64), reply: oneshot::Sender<Result<Standing, Why>> },
+    Waiting { at: (u32, u64), reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>> },
+}
+
+/// What is on its way to the disk.
+pub(crate) struct InFlight {
+    shard: u32,
+    ticket: Option<Ticket>,
+    batch: Batch<Token>,
+    /// Told when everything before it is done.
+    fence: Option<SyncSender<()>>,
+}
+
+/// A shard as a lane serves it.
+pub(crate) struct Served {
+    pub(crate) shard: Shard<Token>,
+    pub(crate) epoch: u64,
+    pub(crate) region: RegionTag,
+}
+
+/// What lanes and their answering threads share.
+pub(crate) struct Shared {
+    pub(crate) planet: PlanetId,
+    pub(crate) revoked: Revoked,
+    pub(crate) log: Arc<Log<RealDisk>>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) directory: Arc<Mutex<Directory>>,
+    pub(crate) clock: Arc<Clock>,
+    /// Shards whose last batch did not become durable.
+    pub(crate) failed: Mutex<BTreeSet<u32>>,
+    /// Where the regions stand in the plan.
+    pub(crate) regions: BTreeMap<RegionTag, u32>,
+}
+
+impl Shared {
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One lane.
+pub(crate) struct Lane {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shards: BTreeMap<u32, Served>,
+    pub(crate) asked: Receiver<Ask>,
+    pub(crate) in_flight: SyncSender<InFlight>,
+    /// Which leases end when.
+    pub(crate) wheel: Wheel<(u32, u64, Slot)>,
+}
+
+fn send(token: Token, reply: Reply) {
+    if let Some(token) = token {
+        // Whoever asked may be gone.
+        let _ = token.send(reply);
+    }
+}
+
+impl Lane {
+    /// Serves until nobody can ask any more.
+    pub(crate) fn run(mut self) {
+        let mut touched = BTreeSet::new();
+        loop {
+            let first = match self.asked.recv_timeout(self.until_the_next_try()) {
+                Ok(ask) => Some(ask),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut now = self.shared.clock.now();
+            if let Some(ask) = first {
+                self.one(ask, now, &mut touched);
+                for _ in 1..MOST_TOGETHER {
+                    let Ok(ask) = self.asked.try_recv() else { break };
+                    self.one(ask, now, &mut touched);
+                }
+            }
+            now = self.shared.clock.now();
+            self.end_leases(now, &mut touched);
+            self.tick(now, &mut touched);
+            for shard in std::mem::take(&mut touched) {
+                self.flush(shard, now);
+            }
+            self.start_failed_again();
+        }
+        self.wait_for_all();
+    }
+
+    fn until_the_next_try(&self) -> Duration {
+        let now = self.shared.clock.now();
+        let next = self.shards.values().filter_map(|served| served.shard.next_try()).min();
+        next.map_or(IDLE, |next| Duration::from_millis(next.since(now).0).min(IDLE))
+    }
+
+    fn one(&mut self, ask: Ask, now: Moment, touched: &mut BTreeSet<u32>) {
+        let (number, block) = match &ask {
+            Ask::Op { at, .. }
+            | Ask::State { at, .. }
+            | Ask::Cancel { at, .. }
+            | Ask::Assign { at, .. }
+            | Ask::Release { at, .. }
+            | Ask::Seal { at, .. }
+            | Ask::Standing { at, .. }
+            | Ask::Waiting { at, .. } => *at,
+        };
+        self.wait_for_the_index(number);
+        let Some(served) = self.shards.get_mut(&number) else { return };
+        touched.insert(number);
+        let (shard, below) = (&mut served.shard, &*self.shared.index);
+        match ask {
+            Ask::Op { session, channel, needs, op, reply, .. } => {
+                let lease = *session.lease();
+                match admit(&self.shared, served, (block, &session, &channel, needs), now) {
+                    Ok(()) => served.shard.op((block, lease.slot, lease.fencing), op, reply, now, below),
+                    Err(refused) => send(reply, refused),
+                }
+            }
+            Ask::State { agent, id, reply, .. } => shard.state(block, (agent, id), reply, now, below),
+            Ask::Cancel { agent, id, reply, .. } => shard.cancel(block, (agent, id), reply, now, below),
+            Ask::Assign { agent, deed, until, reply, .. } => {
+                let (Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) = deed;
+                self.wheel.enter(until.0.div_ceil(1_000), (number, block, slot));
+                shard.assign(block, agent, deed, reply, now, below);
+            }
+            Ask::Release { slot, why, fencing, reply, .. } => {
+                shard.release((block, slot, fencing), why, reply, now, below);
+            }
+            Ask::Seal { reason, reply, .. } => shard.seal(block, reason, reply, now, below),
+            // Whoever asked may be gone.
+            Ask::Standing { reply, .. } => drop(reply.send(shard.standing(block, now, below))),
+            Ask::Waiting { reply, .. } => drop(reply.send(shard.waiting(block))),
+        }
+        if served.shard.bytes() > MOST_BATCH {
+            self.flush(number, now);
+        }
+    }
+
+    /// Lets the index come nearer when it is too far behind.
+    fn wait_for_the_index(&self, number: u32) {
+        let Some(served) = self.shards.get(&number) else { return };
+        let least = served.shard.next().saturating_sub(MOST_BEHIND);
+        while !self.shared.progress.wait(number, least, PATIENCE) {
+            if self.shared.progress.why_stuck().is_some() {
+                return;
+            }
+        }
+    }
+
+    fn end_leases(&mut self, now: Moment, touched: &mut BTreeSet<u32>) {
+        let mut ended = Vec::new();
+        self.wheel.advance(now.0 / 1_000, |place| ended.push(place));
+        for (number, block, slot) in ended {
+            if let Some(served) = self.shards.get_mut(&number) {
+                touched.insert(number);
+                served.shard.release((block, slot, None), Left::Expired, None, now, &*self.shared.index);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Moment, touched: &mut BTreeSet<u32>) {
+        for (number, served) in &mut self.shards {
+            if served.shard.tick(now, &*self.shared.index) {
+                touched.insert(*number);
+            }
+            if touched.contains(number) {
+                served.shard.indexed(self.shared.progress.of(*number), now);
+            }
+        }
+    }
+
+    /// Sends answers, and what is to be made durable on its way.
+    fn flush(&mut self, number: u32, now: Moment) {
+        let Some(served) = self.shards.get_mut(&number) else { return };
+        for (token, answer) in served.shard.answers() {
+            send(token, Reply::Answer(answer));
+        }
+        for (block, reason) in served.shard.sealed() {
+            // It stays sealed here even if that cannot be written down.
+            let _ = self.shared.index.seal(block, Some(&reason));
+        }
+        let Some(batch) = served.shard.take() else { return };
+        let entries: Vec<EntryRef<'_>> = batch.entries().map(|(block, bytes)| EntryRef { block, bytes }).collect();
+        let ticket = if entries.is_empty() {
+            Ok(None)
+        } else {
+            self.shared.log.submit(number, batch.first, served.epoch, &entries).map(Some)
+        };
+        match ticket {
+            Ok(ticket) => {
+                let sent = self.in_flight.send(InFlight { shard: number, ticket, batch, fence: None });
+                drop(sent); // It fails only when the process ends.
+            }
+            Err(error) => {
+                lost(batch, &error);
+                self.shared.failed().insert(number);
+            }
+        }
+        served.shard.indexed(self.shared.progress.of(number), now);
+    }
+
+    fn wait_for_all(&self) {
+        let (done, wait) = std::sync::mpsc::sync_channel(1);
+        let batch = Batch::empty();
+        if self.in_flight.send(InFlight { shard: 0, ticket: None, batch, fence: Some(done) }).is_ok() {
+            // It fails only when the process ends.
+            let _ = wait.recv();
+        }
+    }
+
+    /// Reads shards anew whose last batch did not become durable.
+    fn start_failed_again(&mut self) {
+        if self.shared.failed().is_empty() {
+            return;
+        }
+        self.wait_for_all();
+        let failed = std::mem::take(&mut *self.shared.failed());
+        for number in failed {
+            let Some(served) = self.shards.get_mut(&number) else {
+                self.shared.failed().insert(number);
+                continue;
+            };
+            let next = self.shared.log.shard(number).next;
+            self.shared.progress.work();
+            while !self.shared.progress.wait(number, next, PATIENCE) {
+                if self.shared.progress.why_stuck().is_some() {
+                    break;
+                }
+            }
+            for token in served.shard.start_again(next) {
+                send(token, Reply::Lost(AppendError::Poisoned));
+            }
+            self.shared.index.recount_all();
+        }
+    }
+}
+
+/// Whether the session is good for this block, slot and right, now.
+fn admit(
+    shared: &Shared,
+    served: &mut Served,
+    (block, session, channel, needs): (u64, &Session, &Channel, Rights),
+    now: Moment,
+) -> Result<(), Reply> {
+    let lease = session.lease();
+    let door = Door {
+        planet: shared.planet,
+        block: BlockRef { region: served.region, index: block },
+        keys: &[],
+        revoked: &shared.revoked,
+    };
+    let seat = served.shard.seat(block, lease.slot, now, &*shared.index);
+    let seat = seat.map_err(|why| Reply::Answer(Answer::Refused(why)))?;
+    let fencing = seat.map_or(u64::MAX, |seat| seat.fencing);
+    session.admit(channel, &door, lease.slot, fencing, needs, now).map_err(Reply::NotOn)?;
+    Ok(())
+}
+
+fn lost(batch: Batch<Token>, error: &AppendError) {
+    for (token, _) in batch.answers {
+        send(token, Reply::Lost(error.clone()));
+    }
+}
+
+/// Waits for what is on its way, in its order, and answers.
+pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
+    while let Ok(InFlight { shard, ticket, batch, fence }) = in_flight.recv() {
+        match ticket.map_or(Ok(None), |ticket| ticket.wait().map(Some)) {
+            // Behind a batch that failed nothing is true that has no entry of its own.
+            Ok(None) if shared.failed().contains(&shard) => lost(batch, &AppendError::Poisoned),
+            Ok(position) => {
+                for (token, answer) in batch.answers {
+                    send(token, Reply::Answer(answer));
+                }
+                for Notice::Released(block, slot, agent) in batch.notices {
+                    let Some(region) = shared.regions.get(&block.region) else { continue };
+                    let place = BlockId { region: *region, index: block.index };
+                    let mut directory = shared.directory.lock().unwrap_or_else(PoisonError::into_inner);
+                    directory.release(agent, place, slot);
+                }
+                if position.is_some() {
+                    shared.progress.work();
+                }
+            }
+            Err(error) => {
+                shared.failed().insert(shard);
+                lost(batch, &error);
+            }
+        }
+        if let Some(fence) = fence {
+            // A lane that has ended waits for nothing.
+            let _ = fence.send(());
+        }
+    }
+}

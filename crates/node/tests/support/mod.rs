@@ -1,0 +1,111 @@
+//! A planet in a folder of its own, and agents that attach to it.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use block::chain::OpId;
+use node::{Attached, Body, Connection, Engine, OpAsk, OpDone, Options, Refusal, Started, Where};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use trust::attach::{Channel, Session, answer};
+use trust::enrol::Application;
+use trust::sign::SigningKey;
+use trust::{AgentId, Secret};
+use vocab::Millis;
+
+pub const SOURCE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// Two regions of eight blocks; anybody may enrol, and send much.
+pub const PLANET: &str = r#"
+[planet]
+name = "test"
+blocks = 16
+[block]
+op_rate = "1000000/s"
+[[region]]
+id = "one"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+[[region]]
+id = "two"
+site = [53.35, -6.26]
+jurisdictions = ["EU"]
+[data]
+primary = "one"
+[[data.class]]
+name = "gdpr"
+jurisdictions = ["EU"]
+[enrol]
+how = "open"
+quota = "1000000/s"
+"#;
+
+pub fn start(file: &str, data: &Path) -> (Engine, Started) {
+    start_with(file, data, Options::default())
+}
+
+pub fn start_with(file: &str, data: &Path, options: Options) -> (Engine, Started) {
+    let (planet, report) = planet::parse(file.as_bytes());
+    let planet = planet.unwrap_or_else(|| panic!("{report:?}"));
+    Engine::start(&planet, data, options).unwrap()
+}
+
+pub fn key(seed: u8) -> SigningKey {
+    SigningKey::new(&Secret::take(&mut [seed; 32]))
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// A name that nobody has used: made now, and counted.
+pub fn name(engine: &Engine) -> OpId {
+    OpId::new(engine.now(), u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+pub struct Agent {
+    pub key: SigningKey,
+    pub attached: Attached,
+    pub connection: Connection,
+    pub session: Arc<Session>,
+}
+
+impl Agent {
+    pub async fn attach(engine: &Engine, key: SigningKey, place: Where) -> Self {
+        Self::try_attach(engine, key, place).await.unwrap()
+    }
+
+    pub async fn try_attach(engine: &Engine, key: SigningKey, place: Where) -> Result<Self, Refusal> {
+        let application = Application::make(&key, engine.planet(), None, engine.now());
+        let attached = engine.attach(&application, place, SOURCE).await?;
+        let mut connection = engine.connect(SOURCE, Channel([7; 32]))?;
+        let nonce = engine.challenge(&mut connection, &attached.lease)?;
+        let signature = answer(&key, &attached.lease, &nonce, &connection.channel).unwrap();
+        let session = engine.prove(&mut connection, &signature)?;
+        Ok(Self { key, attached, connection, session })
+    }
+
+    pub fn id(&self) -> AgentId {
+        self.key.id()
+    }
+
+    pub async fn op(&self, engine: &Engine, kind: &'static str, body: Body) -> Result<OpDone, Refusal> {
+        let ask = OpAsk { id: name(engine), kind, body, patience: Millis(0) };
+        engine.op(&self.connection, &self.session, ask).await
+    }
+
+    pub async fn put(&self, engine: &Engine, key: &str, value: &str) -> Result<OpDone, Refusal> {
+        let body = Body::Value { key: key.into(), value: value.into(), class: None };
+        self.op(engine, "put", body).await
+    }
+
+    pub async fn get(&self, engine: &Engine, key: &str) -> Result<OpDone, Refusal> {
+        self.op(engine, "get", Body::Record { key: key.into() }).await
+    }
+}
+
+/// Follows a chain from its beginning and checks every link.
+pub fn verify(block: trust::BlockRef, entries: &[Vec<u8>]) -> block::chain::Head {
+    let mut head = block::chain::Head::before_the_first(block);
+    for entry in entries {
+        head.follow(entry).unwrap();
+    }
+    head
+}
