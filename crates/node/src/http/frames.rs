@@ -194,19 +194,6 @@ impl Speaks {
         };
         self.held += length;
         let peer = Arc::clone(&self.peer);
-        // Nothing waits on the usual way: the op is in its block's hands before the next frame is looked at.
-        if ask.patience == Millis(0)
-            && let Some(connection) = peer.connection_now()
-        {
-            let submitted = saw(&peer, &connection, &session, (&ask.body, length))
-                .and_then(|()| Ok(peer.shared.engine.submit(&connection, &session, &ask)?));
-            let pending = match submitted {
-                Ok(pending) => pending,
-                Err(no) => return self.ended((number, length, Came::No(no))),
-            };
-            let ended = async move { (number, length, Came::of(pending.ended().await)) };
-            return self.waits.push(Box::pin(ended));
-        }
         self.waits.push(Box::pin(async move {
             let connection = peer.connection().await;
             if let Err(no) = saw(&peer, &connection, &session, (&ask.body, length)) {

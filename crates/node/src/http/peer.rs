@@ -110,11 +110,6 @@ impl Peer {
         Ok(self.shared.engine.prove(&mut *self.connection.write().await, signature)?)
     }
 
-    /// The connection, unless something is being proved on it just now.
-    pub(crate) fn connection_now(&self) -> Option<tokio::sync::RwLockReadGuard<'_, Connection>> {
-        self.connection.try_read().ok()
-    }
-
     /// Keeps what the connection becomes, until its last answer is written.
     pub(crate) fn upgrade(&self, upgrade: OnUpgrade) {
         *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
