@@ -72,10 +72,20 @@ fn read<'d, T>(
     let value = read(&mut from).map_err(|error| {
         let path = error.path().to_string();
         let what = error.into_inner().to_string();
-        wrong(what, Some(path).filter(|path| path != "."))
+        wrong(what, leads(path))
     })?;
-    from.end().map_err(|error| No::new(Code::Bad, format!("the body goes on behind its JSON: {error}")))?;
+    from.end().map_err(behind)?;
     Ok(value)
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+fn behind(error: serde_json::Error) -> No {
+    No::new(Code::Bad, format!("the body goes on behind its JSON: {error}"))
+}
+
+/// A path that leads to a field.
+fn leads(path: String) -> Option<String> {
+    Some(path).filter(|path| path != "." && path != "?")
 }
 
 /// A mistake in a field: which one is in the path, or in the message's first
@@ -125,8 +135,9 @@ pub(crate) fn op(bytes: &[u8], new_id: impl FnOnce() -> OpId) -> Result<(OpAsk, 
     let asked = ask::Op::read(&kind.kind, serde_path_to_error::Deserializer::new(&mut from, &mut track));
     let asked = asked.ok_or_else(unknown)?.map_err(|error| {
         let path = track.path().to_string();
-        wrong(error.to_string(), Some(path).filter(|path| path != "."))
+        wrong(error.to_string(), leads(path))
     })?;
+    from.end().map_err(behind)?;
     let common = asked.common();
     let id = common.id.map_or_else(new_id, |id| OpId(u128::from_be_bytes(id.0)));
     let patience = Millis(common.patience_ms);
