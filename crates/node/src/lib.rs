@@ -11,6 +11,7 @@ mod engine;
 mod entropy;
 mod follower;
 mod home;
+pub mod http;
 mod keyring;
 mod lane;
 mod wake;
