@@ -17,8 +17,10 @@ use std::path::Path;
 
 /// What a space holds in memory before it is sorted onto the disk. The engine
 /// makes writers wait at four of them that are not flushed yet, beside the one
-/// that fills: at most 40 MiB a space. Larger ones would compact less.
-const MEMTABLE_BYTES: u64 = 8 * 1_024 * 1_024;
+/// that fills: at most 160 MiB a space, 93 measured at full speed, and next to
+/// nothing where little is written. With 8 MiB a row takes 1.7 times the CPU,
+/// because what is flushed sooner is merged more often.
+const MEMTABLE_BYTES: u64 = 32 * 1_024 * 1_024;
 /// Journals on disk before the oldest space is flushed; also what a start
 /// replays at most. The engine takes no less than 64 MiB.
 const JOURNAL_BYTES: u64 = 128 * 1_024 * 1_024;
