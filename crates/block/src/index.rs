@@ -8,7 +8,7 @@
 //! | space | key | value |
 //! |---|---|---|
 //! | chain | block, first sequence | 24 bytes a place in the log, for a run of entries |
-//! | names | block, agent, 65 s of the name's time, sequence | 25 bytes an op: its name, its place, how it ended |
+//! | names | block, agent, second of the name's time, sequence | 25 bytes an op: its name, its place, how it ended |
 //! | heads | block | the chain's end |
 //! | seats | block, slot | who holds it |
 //! | last | block, agent | newest name, time of the last op |
@@ -100,9 +100,9 @@ pub fn key(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-/// Names are kept in pieces of 2^16 milliseconds of the time in the name, so
+/// Names are kept in pieces of 2^10 milliseconds of the time in the name, so
 /// that one is found without a look at the others.
-const PIECE: u32 = 16;
+const PIECE: u32 = 10;
 
 /// The key that the rows of an op's name begin with.
 #[must_use]

@@ -18,7 +18,7 @@ mod wake;
 
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
-    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Refusal, RegionStanding, Seated, StartError, Started,
-    Where,
+    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated, StartError,
+    Started, Where,
 };
 pub use home::HomeError;

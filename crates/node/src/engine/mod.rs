@@ -15,7 +15,7 @@ pub use api::{
     RegionStanding, Seated, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
-pub use ops::MOST_PATIENCE;
+pub use ops::{MOST_PATIENCE, Pending};
 pub use sealing::MOST_KEY;
 pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::RecvError;
 use trust::enrol::{Book, Policy};
 use trust::sign::{Domain, SigningKey};
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
@@ -227,14 +228,19 @@ impl Engine {
     async fn answer(&self, shard: u32, ask: impl FnOnce(Token) -> Ask) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.ask(shard, ask(Some(reply)))?;
-        match answer.await {
+        self.read_reply(answer.await)
+    }
+
+    /// What a lane's reply is to whoever asked.
+    fn read_reply(&self, reply: Result<Reply, RecvError>) -> Result<Answer, Refusal> {
+        match reply {
             Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(why)),
             Ok(Reply::Answer(answer)) => Ok(answer),
             Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
             Ok(Reply::Lost(error)) => Err(lost(&error)),
             Err(_) => {
-                Err(Refusal::new(Code::Unavailable, "the block stopped while it ran this; look whether it is sealed")
-                    .after(FULL))
+                let what = "the block stopped while it ran this; look whether it is sealed";
+                Err(Refusal::new(Code::Unavailable, what).after(FULL))
             }
         }
     }
