@@ -118,6 +118,7 @@ macro_rules! ops {
         /// An op: one of these, told apart by `kind`.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
         #[serde(untagged)]
+        #[schemars(rename = "OpRequest")]
         pub enum Op {
             $($(#[$doc])* $name($name),)*
         }
@@ -276,6 +277,7 @@ pub struct Seal {
 /// Whom to turn away, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "BanRequest")]
 pub struct Ban {
     /// A network, `192.0.2.0/24` or `2001:db8::/64`, or an address.
     pub net: String,

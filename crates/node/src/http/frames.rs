@@ -190,7 +190,7 @@ impl Speaks {
     fn op(&mut self, number: u32, ask: OpAsk, length: usize) {
         let Some(session) = self.session.clone() else {
             let no = No::new(Code::Unknown, "nobody has proved who asks: show a lease, and answer the challenge");
-            return self.came(number, Came::No(no));
+            return self.came(number, &Came::No(no));
         };
         self.held += length;
         let peer = Arc::clone(&self.peer);
@@ -243,12 +243,12 @@ impl Speaks {
 
     fn ended(&mut self, (number, length, came): (u32, usize, Came)) {
         self.held -= length;
-        self.came(number, came);
+        self.came(number, &came);
     }
 
     /// Writes an answer.
-    fn came(&mut self, number: u32, came: Came) {
-        let written = match &came {
+    fn came(&mut self, number: u32, came: &Came) {
+        let written = match came {
             Came::Challenged(nonce, channel) => Answer::Challenged(number, *nonce, *channel).encode(&mut self.write),
             Came::Proved(session) => {
                 self.session = Some(Arc::clone(session));

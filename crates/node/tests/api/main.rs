@@ -1,8 +1,9 @@
 //! The planet over the network, end to end: what a client gets, and what
 //! everybody else does not.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bounds;
 mod hostile;
 mod life;
 mod ops;
