@@ -184,6 +184,11 @@ impl Queue {
         Tried::Ended { op, outcome: Outcome::Failed, tries: tries.saturating_add(1) }
     }
 
+    /// What the original did with an op that failed.
+    pub(crate) fn to_the_back(&mut self) {
+        self.waiting.extend(self.running.take().map(|(op, _)| op));
+    }
+
     /// Takes an op back that has not begun. That it was is for the chain to
     /// remember: an op whose cancelling is not written down is sent again.
     pub fn cancel(&mut self, agent: AgentId, id: OpId) -> Cancelled {

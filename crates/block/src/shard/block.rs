@@ -290,6 +290,9 @@ impl<T> Block<T> {
                     desk.batch.answers.extend(tokens.into_iter().map(|token| (token, answer.clone())));
                 }
                 Tried::Again(tries) => {
+                    if desk.rules.planted.retries_at_the_back() {
+                        pending.queue.to_the_back();
+                    }
                     pending.due = now.after(Millis(PAUSE.0 * u64::from(tries)));
                     desk.retries.insert((pending.due, self.head.block.index));
                     return;

@@ -57,6 +57,11 @@ impl<T> Block<T> {
 
     fn change_seat(&mut self, desk: &mut Desk<T>, at: usize, deed: Deed, now: Moment) -> Result<u64, Why> {
         let seat = self.seats[at];
+        if desk.rules.planted.releases_unwritten() && matches!(deed, Deed::Release { .. }) {
+            self.seats.remove(at);
+            desk.batch.notices.push(Notice::Released(self.head.block, seat.slot, seat.agent));
+            return Ok(self.head.sequence);
+        }
         let place = self.append_deed(desk, seat.agent, deed, now)?;
         if let Deed::Renew { until, .. } = deed {
             self.seats[at].lasts_until(until);

@@ -24,6 +24,7 @@ pub use block::MOST_LOADED;
 pub use overlay::Earlier;
 pub use seat::Seat;
 
+use crate::Planted;
 use crate::chain::{Head, OpId};
 use crate::house::{Deed, Left};
 use crate::index::SeatRow;
@@ -57,6 +58,9 @@ pub struct Rules {
     pub waiting: usize,
     /// The residency classes whose records may be here.
     pub classes: Vec<ClassTag>,
+    /// Tests only.
+    #[doc(hidden)]
+    pub planted: Planted,
 }
 
 /// What is stored of a block that is not here.

@@ -137,7 +137,12 @@ pub struct World {
 }
 
 pub fn rules(rate: u64) -> Rules {
-    Rules { limit: Limit::new(Rate::per_second(rate), 1), waiting: 10, classes: vec![ClassTag::of("here")] }
+    Rules {
+        limit: Limit::new(Rate::per_second(rate), 1),
+        waiting: 10,
+        classes: vec![ClassTag::of("here")],
+        planted: block::Planted::Nothing,
+    }
 }
 
 impl World {
