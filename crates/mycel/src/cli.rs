@@ -176,8 +176,8 @@ pub(crate) struct AttachArgs {
 pub(crate) struct Sending {
     #[command(flatten)]
     pub(crate) who: Who,
-    /// Wait so long for the rate instead of failing, such as 5s.
-    #[arg(long, value_name = "TIME", default_value = "0ms")]
+    /// Wait at most so long for the rate; 0s fails at once.
+    #[arg(long, value_name = "TIME", default_value = "5s")]
     pub(crate) patience: vocab::Millis,
     /// The op's name, 32 letters: the same again does nothing twice.
     #[arg(long, value_name = "HEX")]

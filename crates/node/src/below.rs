@@ -230,11 +230,15 @@ impl Below for Index {
         let mut seats = Vec::with_capacity(rows.len());
         for (key, value) in rows {
             let Some((_, seat)) = SeatRow::read(&key, &value) else { continue };
-            let last = self.get(Space::Last, &index::last_key(block, seat.agent))?;
-            let (newest, last) = last.as_deref().and_then(index::last).unwrap_or((0, Moment(0)));
+            let (newest, last) = self.last(block, seat.agent)?.unwrap_or((0, Moment(0)));
             seats.push((seat, newest, last));
         }
         Ok(Loaded { head: self.head(block)?, seats, sealed: self.sealed(block)? })
+    }
+
+    fn last(&self, block: BlockRef, agent: AgentId) -> Result<Option<(u64, Moment)>, Trouble> {
+        let row = self.get(Space::Last, &index::last_key(block, agent))?;
+        Ok(row.as_deref().and_then(index::last))
     }
 
     fn known(&self, block: BlockRef, agent: AgentId, op: OpId) -> Result<Option<Earlier>, Trouble> {

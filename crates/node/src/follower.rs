@@ -40,6 +40,8 @@ pub(crate) struct Follower {
     fold: Fold,
     folded_bytes: usize,
     next: BTreeMap<u32, u64>,
+    /// Whether it came further than its rows say.
+    moved: bool,
     position: Option<Position>,
     heads: BTreeMap<BlockRef, Head>,
 }
@@ -73,9 +75,9 @@ impl Follower {
             next.insert(*shard, known);
             progress.reached(*shard, known);
         }
-        let (fold, folded_bytes, heads) = (Fold::default(), 0, BTreeMap::new());
+        let (fold, folded_bytes, heads, moved) = (Fold::default(), 0, BTreeMap::new(), false);
         let tail = log.tail(position);
-        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, position, heads })
+        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, moved, position, heads })
     }
 
     /// Follows to the end of what is durable.
@@ -119,6 +121,7 @@ impl Follower {
             return Ok(());
         }
         *next = entry.sequence + 1;
+        self.moved = true;
         let Some(region) = self.regions.get(&entry.shard) else { return Ok(()) };
         let block = BlockRef { region: *region, index: entry.block };
         let mut head = match self.heads.get(&block) {
@@ -135,7 +138,19 @@ impl Follower {
         Ok(())
     }
 
-    fn damaged(&self, damage: &Damage) {
+    /// What is damaged is passed by: whoever waits for the index to come to the
+    /// end of the log would wait for ever.
+    fn damaged(&mut self, damage: &Damage) {
+        let passed = match damage.what {
+            Loss::Entry { shard, sequence, .. } => Some((shard, sequence)),
+            Loss::Entries { shard, last, .. } => Some((shard, last)),
+            _ => None,
+        };
+        if let Some((shard, last)) = passed {
+            let next = self.next.entry(shard).or_insert(0);
+            self.moved |= *next <= last;
+            *next = last.saturating_add(1).max(*next);
+        }
         if let Loss::Entry { shard, block, .. } = damage.what
             && let Some(region) = self.regions.get(&shard)
         {
@@ -152,7 +167,7 @@ impl Follower {
     }
 
     fn commit(&mut self) -> Result<(), Trouble> {
-        if self.fold.entries() == 0 {
+        if !std::mem::take(&mut self.moved) {
             return Ok(());
         }
         let changes = std::mem::take(&mut self.fold).finish(&*self.index)?;

@@ -35,6 +35,9 @@ const MOST_BATCH: usize = 2 << 20;
 pub(crate) const MOST_IN_FLIGHT: usize = 64;
 /// Entries that the index may lag behind a shard. Past this the lane waits.
 const MOST_BEHIND: u64 = 65_536;
+/// Bytes that a shard keeps because the index has not followed: some of its
+/// folds. Past this the lane waits.
+const MOST_KEPT: usize = 64 << 20;
 /// How long a lane waits for the index before it looks again.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a lane looks at the clock when nobody asks.
@@ -166,7 +169,7 @@ impl Lane {
             | Ask::Standing { at, .. }
             | Ask::Waiting { at, .. } => *at,
         };
-        self.wait_for_the_index(number);
+        self.wait_for_the_index(number, now);
         let Some(served) = self.shards.get_mut(&number) else { return };
         touched.insert(number);
         let (shard, below) = (&mut served.shard, &*self.shared.index);
@@ -199,13 +202,31 @@ impl Lane {
     }
 
     /// Lets the index come nearer when it is too far behind.
-    fn wait_for_the_index(&self, number: u32) {
+    fn wait_for_the_index(&mut self, number: u32, now: Moment) {
         let Some(served) = self.shards.get(&number) else { return };
         let least = served.shard.next().saturating_sub(MOST_BEHIND);
         while !self.shared.progress.wait(number, least, PATIENCE) {
             if self.shared.progress.why_stuck().is_some() {
                 return;
             }
+        }
+        if served.shard.unfollowed() > MOST_KEPT {
+            // What is not on its way to the disk cannot be followed.
+            self.flush(number, now);
+            self.wait_for_room(number, now);
+        }
+    }
+
+    fn wait_for_room(&mut self, number: u32, now: Moment) {
+        while let Some(served) = self.shards.get_mut(&number) {
+            let known = self.shared.progress.of(number);
+            served.shard.indexed(known, now);
+            let fits = served.shard.unfollowed() <= MOST_KEPT;
+            // What did not become durable is never followed: it is read anew.
+            if fits || self.shared.failed().contains(&number) || self.shared.progress.why_stuck().is_some() {
+                return;
+            }
+            self.shared.progress.wait(number, known + 1, PATIENCE);
         }
     }
 

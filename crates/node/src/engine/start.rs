@@ -249,7 +249,12 @@ fn rules(planet: &Planet, region: &str) -> Rules {
         });
         (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
     });
-    Rules { limit, waiting, classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect() }
+    Rules {
+        limit,
+        waiting,
+        classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect(),
+        planted: block::Planted::Nothing,
+    }
 }
 
 fn monitor(planet: &Planet) -> MonitorRules {
