@@ -256,7 +256,8 @@ impl Shared {
             Answer::Refused(number, refused) => {
                 let error = error_of(refused);
                 if *number < FIRST_OP {
-                    return Err(error);
+                    // A connection that carries as many leases as it may is left for a new one.
+                    return Err(if error.may_pass_later() { self.broken(error.to_string()) } else { error });
                 }
                 self.ended(*number, Err(error));
             }

@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use trust::AgentId;
 use trust::attach::Session;
 use trust::sign::Signature;
 use vocab::Millis;
@@ -63,6 +64,7 @@ pub(super) fn destination(session: Option<&Session>, body: &Body) -> u64 {
 enum Came {
     Challenged(trust::attach::Nonce, Option<trust::attach::Channel>),
     Proved(Arc<Session>),
+    Pong,
     Ended(OpDone),
     No(No),
 }
@@ -73,11 +75,22 @@ impl Came {
     }
 }
 
+/// What a request that is no op wants.
+enum Proving {
+    Challenge(String),
+    Prove(Signature),
+    Nothing,
+}
+
 /// Tells the monitor; whoever is banned by it has had its last answer.
-fn saw(peer: &Peer, connection: &Connection, session: &Session, (body, length): (&Body, usize)) -> Result<(), No> {
+fn saw(
+    peer: &Peer,
+    connection: &Connection,
+    agent: Option<AgentId>,
+    (length, destination): (usize, u64),
+) -> Result<(), No> {
     let bytes = u64::try_from(length).unwrap_or(u64::MAX);
-    let (agent, destination) = (session.lease().agent, destination(Some(session), body));
-    let seen = peer.shared.engine.saw(connection, Some(agent), bytes, destination);
+    let seen = peer.shared.engine.saw(connection, agent, bytes, destination);
     seen.map_err(|refusal| No::from(refusal).closing())
 }
 
@@ -96,6 +109,8 @@ struct Speaks {
     write: Vec<u8>,
     /// Nothing more is read: the client or the server has had enough.
     closing: bool,
+    /// Why, to be said when everything was answered.
+    why: Option<String>,
 }
 
 /// Speaks frames until one side closes.
@@ -111,6 +126,7 @@ pub(super) async fn speak(peer: Arc<Peer>, upgrade: OnUpgrade) -> io::Result<()>
         unread: 0..0,
         write: Vec::with_capacity(READ_BYTES),
         closing: false,
+        why: None,
     };
     speaks.run(TokioIo::new(upgraded)).await
 }
@@ -132,10 +148,14 @@ impl Speaks {
                 let wrote = tokio::time::timeout(IDLE_PATIENCE, to.write_all(&self.write)).await;
                 wrote.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 self.write.clear();
+                self.write.shrink_to(READ_BYTES);
                 continue;
             }
             if self.closing && self.waits.is_empty() {
-                return to.shutdown().await;
+                let Some(why) = self.why.take() else { return to.shutdown().await };
+                // A short text fits.
+                let _ = Answer::Closed(&why).encode(&mut self.write);
+                continue;
             }
             let reads = !self.closing && self.has_room();
             let idle = self.waits.is_empty();
@@ -183,8 +203,7 @@ impl Speaks {
 
     fn close(&mut self, why: &str) {
         self.closing = true;
-        // A short text fits.
-        let _ = Answer::Closed(why).encode(&mut self.write);
+        self.why.get_or_insert_with(|| why.to_owned());
     }
 
     fn op(&mut self, number: u32, ask: OpAsk, length: usize) {
@@ -196,7 +215,8 @@ impl Speaks {
         let peer = Arc::clone(&self.peer);
         self.waits.push(Box::pin(async move {
             let connection = peer.connection().await;
-            if let Err(no) = saw(&peer, &connection, &session, (&ask.body, length)) {
+            let (agent, to) = (session.lease().agent, destination(Some(&session), &ask.body));
+            if let Err(no) = saw(&peer, &connection, Some(agent), (length, to)) {
                 return (number, length, Came::No(no));
             }
             (number, length, Came::of(peer.shared.engine.op(&connection, &session, ask).await))
@@ -205,30 +225,30 @@ impl Speaks {
 
     fn asked(&mut self, asked: Owned, length: usize) {
         let peer = Arc::clone(&self.peer);
-        match asked {
-            Owned::Op(number, ask) => self.op(number, ask, length),
-            Owned::Challenge(number, lease) => {
-                self.waits.push(Box::pin(async move {
-                    let came = match peer.challenge(&lease).await {
-                        Ok((nonce, channel)) => Came::Challenged(nonce, channel),
-                        Err(no) => Came::No(no),
-                    };
-                    (number, 0, came)
-                }));
+        let agent = self.session.as_ref().map(|session| session.lease().agent);
+        let (number, doing) = match asked {
+            Owned::Op(number, ask) => return self.op(number, ask, length),
+            Owned::Close => {
+                self.closing = true;
+                return;
             }
-            Owned::Prove(number, signature) => self.waits.push(Box::pin(async move {
-                let came = match peer.prove(&signature).await {
-                    Ok(session) => Came::Proved(session),
-                    Err(no) => Came::No(no),
-                };
-                (number, 0, came)
-            })),
-            Owned::Ping(number) => {
-                // A short frame fits.
-                let _ = Answer::Pong(number).encode(&mut self.write);
-            }
-            Owned::Close => self.closing = true,
-        }
+            Owned::Challenge(number, lease) => (number, Proving::Challenge(lease)),
+            Owned::Prove(number, signature) => (number, Proving::Prove(signature)),
+            Owned::Ping(number) => (number, Proving::Nothing),
+        };
+        self.held += length;
+        self.waits.push(Box::pin(async move {
+            let seen = saw(&peer, &*peer.connection().await, agent, (length, 0));
+            let came = match (seen, doing) {
+                (Err(no), _) => Err(no),
+                (Ok(()), Proving::Nothing) => Ok(Came::Pong),
+                (Ok(()), Proving::Challenge(lease)) => {
+                    peer.challenge(&lease).await.map(|(nonce, channel)| Came::Challenged(nonce, channel))
+                }
+                (Ok(()), Proving::Prove(signature)) => peer.prove(&signature).await.map(Came::Proved),
+            };
+            (number, length, came.unwrap_or_else(Came::No))
+        }));
     }
 
     /// Takes all answers that are there.
@@ -254,6 +274,7 @@ impl Speaks {
                 self.session = Some(Arc::clone(session));
                 Answer::Proved(number).encode(&mut self.write)
             }
+            Came::Pong => Answer::Pong(number).encode(&mut self.write),
             Came::Ended(done) => Answer::Ended(number, ended(done)).encode(&mut self.write),
             Came::No(no) => Answer::Refused(number, refused(no)).encode(&mut self.write),
         };
