@@ -16,12 +16,19 @@ pub enum Planted {
     /// A slot is free again, and no entry says so.
     #[cfg(feature = "planted")]
     ReleasesUnwritten,
+    /// A record is read from the index, though a newer one is on its way there.
+    #[cfg(feature = "planted")]
+    ForgetsTheOverlay,
 }
 
 #[cfg(feature = "planted")]
 impl Planted {
     pub(crate) fn retries_at_the_back(self) -> bool {
         self == Self::RetriesAtTheBack
+    }
+
+    pub(crate) fn forgets_the_overlay(self) -> bool {
+        self == Self::ForgetsTheOverlay
     }
 
     pub(crate) fn releases_unwritten(self) -> bool {
@@ -32,6 +39,10 @@ impl Planted {
 #[cfg(not(feature = "planted"))]
 impl Planted {
     pub(crate) const fn retries_at_the_back(self) -> bool {
+        false
+    }
+
+    pub(crate) const fn forgets_the_overlay(self) -> bool {
         false
     }
 

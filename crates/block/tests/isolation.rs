@@ -92,6 +92,34 @@ fn an_op_that_waits_is_known_to_whoever_comes_back() {
     assert_eq!(world.chain(0).len(), 1);
 }
 
+/// The simulator found this: an op that waited when its sender left, and ended
+/// behind what the index had followed, ran again when the sender came back.
+#[test]
+fn an_op_that_ended_behind_the_index_is_known_to_whoever_comes_back() {
+    for cancels in [false, true] {
+        let mut world = World::new();
+        let (other, seat) = ((0, 0, world.seat(0, 0, 1)), (0, 1, world.seat(0, 1, 2)));
+        world.rows.full.set(true);
+        world.op(other, message(1, 1, 2));
+        world.op(seat, echo(2, 2));
+        world.leave(0, 1);
+        world.flush();
+        world.follow_all();
+        if cancels {
+            world.cancel(0, of(&echo(2, 2)));
+        }
+        world.rows.full.set(false);
+        world.tick(PAUSE.0);
+        world.flush();
+        let seat = (0, 1, world.seat(0, 1, 2));
+        world.tick(1);
+        let again = world.op(seat, echo(2, 2));
+        world.flush();
+        assert!(matches!(world.answer(again), Answer::Before(..)), "{:?}", world.answer(again));
+        assert_eq!(world.chain(0).len(), 2);
+    }
+}
+
 #[test]
 fn the_rate_is_exact_at_the_boundary_and_restored() {
     let mut world = World::with(rules(1));

@@ -48,8 +48,8 @@ struct Over<'a, T> {
 impl<T> View for Over<'_, T> {
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
         match self.desk.overlay.find(&(block.index, owner, tag)) {
-            Some(stored) => Ok(stored.cloned()),
-            None => self.below.record(block, owner, tag),
+            Some(stored) if !self.desk.rules.planted.forgets_the_overlay() => Ok(stored.cloned()),
+            _ => self.below.record(block, owner, tag),
         }
     }
 
@@ -238,7 +238,10 @@ impl<T> Block<T> {
         let known = Known { ended: None, among_last: true };
         if let Some(pending) = &mut self.queue {
             match pending.queue.submit(op, known, now) {
-                Submitted::Accepted(_) => pending.tokens.extend(desk.asking.take().map(|token| (agent, id, token))),
+                Submitted::Accepted(_) => {
+                    pending.taken = pending.taken.max(now);
+                    pending.tokens.extend(desk.asking.take().map(|token| (agent, id, token)));
+                }
                 _ => desk.at_once(Answer::Refused(Why::Full)),
             }
             return;
@@ -255,7 +258,7 @@ impl<T> Block<T> {
                 queue.tried(false);
                 let due = now.after(PAUSE);
                 let tokens = desk.asking.take().map(|token| (agent, id, token)).into_iter().collect();
-                self.queue = Some(Box::new(Pending { queue, tokens, due }));
+                self.queue = Some(Box::new(Pending { queue, tokens, taken: now, due }));
                 desk.retries.insert((due, self.head.block.index));
                 return;
             }
@@ -281,12 +284,12 @@ impl<T> Block<T> {
             };
             match next {
                 Tried::Ended { op, outcome, tries } => {
-                    let tokens = pending.tokens_of(op.agent, op.id);
+                    let (tokens, ended) = (pending.tokens_of(op.agent, op.id), pending.taken.max(now));
                     let (result, record) = match tried {
                         Ok(done) => done,
                         Err(Failure::Again(why) | Failure::Never(why)) => (why.into_bytes(), None),
                     };
-                    let answer = self.end(desk, &op, (outcome, tries), &result, record, now);
+                    let answer = self.end(desk, &op, (outcome, tries), &result, record, ended);
                     desk.batch.answers.extend(tokens.into_iter().map(|token| (token, answer.clone())));
                 }
                 Tried::Again(tries) => {
@@ -328,7 +331,7 @@ impl<T> Block<T> {
             Err(why) => return Answer::Refused(why),
         };
         let (index, sequence, time, link) = (self.head.block.index, self.head.sequence, self.head.time, self.head.link);
-        desk.overlay.name(at, (index, op.agent, op.id), Earlier { sequence, outcome, newer: 0 });
+        self.remember(desk, at, (op.agent, op.id), outcome);
         if let (Outcome::Done, Some(kind)) = (outcome, kinds::by_code(op.kind)) {
             match (kind.effect)(&op.payload) {
                 Ok(Effect::Put(tag, class, envelope)) => {
@@ -340,6 +343,17 @@ impl<T> Block<T> {
             }
         }
         Answer::Ended(Box::new(Ended { sequence, time, link, outcome, tries, result: result.to_vec(), record }))
+    }
+
+    /// Keeps what is looked up of an op until the index knows it. One whose agent
+    /// has left meanwhile is in nobody's seat, should it come back.
+    fn remember(&self, desk: &mut Desk<T>, at: u64, (agent, id): (AgentId, OpId), outcome: Outcome) {
+        let (index, sequence) = (self.head.block.index, self.head.sequence);
+        desk.overlay.name(at, (index, agent, id), Earlier { sequence, outcome, newer: 0 });
+        if !self.seats.iter().any(|seat| seat.agent == agent) {
+            let due = desk.rules.limit.after_op_at(self.head.time.0);
+            desk.overlay.left(at, (index, agent), (newest(id), due));
+        }
     }
 
     pub(super) fn state(&self, desk: &mut Desk<T>, of: (AgentId, OpId), below: &dyn Below) {
@@ -363,10 +377,8 @@ impl<T> Block<T> {
         let draft = Draft { kind, agent, id, outcome, tries: 0, payload: &[], result: &[] };
         let (mine, theirs) = match self.append(desk, &draft, now) {
             Ok(at) => {
-                let sequence = self.head.sequence;
-                let name = (self.head.block.index, agent, id);
-                desk.overlay.name(at, name, Earlier { sequence, outcome, newer: 0 });
-                (Answer::Cancelled(Cancelled::Yes), Answer::Before(outcome, sequence))
+                self.remember(desk, at, (agent, id), outcome);
+                (Answer::Cancelled(Cancelled::Yes), Answer::Before(outcome, self.head.sequence))
             }
             Err(why) => (Answer::Refused(why.clone()), Answer::Refused(why)),
         };

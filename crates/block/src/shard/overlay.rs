@@ -68,9 +68,11 @@ impl Overlay {
         self.tell(at, Told::Name(key));
     }
 
-    /// An agent left a slot in the entry with this sequence of the shard.
-    pub(super) fn left(&mut self, at: u64, key: LeftAt, with: (u64, Due)) {
-        self.gone.insert(key, (at, with));
+    /// An agent left a slot in the entry with this sequence of the shard, or an
+    /// op of one that has left ended there.
+    pub(super) fn left(&mut self, at: u64, key: LeftAt, (newest, due): (u64, Due)) {
+        let (before, was_due) = self.who_left(&key).unwrap_or((newest, due));
+        self.gone.insert(key, (at, (newest.max(before), due.max(was_due))));
         self.tell(at, Told::Left(key));
     }
 

@@ -9,6 +9,9 @@ use trust::{AgentId, Moment};
 pub(super) struct Pending<T> {
     pub(super) queue: Queue,
     pub(super) tokens: Vec<(AgentId, OpId, T)>,
+    /// When the last of them was taken in. No entry of theirs says that it is
+    /// older, though a clock may have stepped back: the limit is read from it.
+    pub(super) taken: Moment,
     /// When the op at the head is tried again.
     pub(super) due: Moment,
 }

@@ -1,0 +1,465 @@
+//! Blocks over a log over a disk that lies, and the agents that use them.
+
+#![allow(clippy::unwrap_used)]
+
+use super::index::{Index, block_of};
+use super::truth::{Agent, Truth};
+use block::chain::OpId;
+use block::house::{Deed, Left};
+use block::kinds::{Cursor, by_name};
+use block::queue::Op;
+use block::rate::Limit;
+use block::shard::{Answer, Batch, Notice, Rules, Shard, Why};
+use sim::{Dice, Schedule, VirtualDisk};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use store::{AppendError, EntryRef, OpenError, Options, Writer};
+use trust::lease::Rights;
+use trust::{AgentId, Moment, RegionTag};
+use vocab::{Millis, Rate, Slot};
+
+pub(crate) const SHARDS: u32 = 2;
+/// Blocks of a shard; block 10 is the second shard's first.
+pub(crate) const BLOCKS: u64 = 2;
+const AGENTS: u8 = 5;
+const LIVES: u64 = 4;
+/// Ops of one agent that are under way at once.
+const MOST_OPEN: usize = 4;
+pub(crate) const APART: u64 = 100;
+pub(crate) const BURST: u32 = 2;
+
+/// A mistake that is planted, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mistake {
+    #[default]
+    Nothing,
+    AnswersEarly,
+    EvictsTooEarly,
+    SkipsTheLookup,
+    ForgetsTheRate,
+    Core(block::Planted),
+}
+
+/// Who asked for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Op(u64, AgentId, OpId),
+    Cancel(u64, AgentId, OpId),
+    Seat(AgentId),
+    House,
+}
+
+type Open = Writer<VirtualDisk, u32>;
+
+pub(crate) struct Planet {
+    pub(crate) disk: VirtualDisk,
+    pub(crate) dice: Dice,
+    pub(crate) mistake: Mistake,
+    pub(crate) index: Index,
+    pub(crate) truth: Truth,
+    shards: Vec<Shard<u64>>,
+    /// Batches on their way to the disk.
+    in_flight: Vec<VecDeque<Batch<u64>>>,
+    asked: BTreeMap<u64, Asked>,
+    agents: BTreeMap<AgentId, Agent>,
+    now: Moment,
+    step: u64,
+    epoch: u64,
+    tokens: u64,
+    names: u64,
+    messages: blake3::Hasher,
+}
+
+fn rules(mistake: Mistake) -> Rules {
+    let limit = Limit::new(Rate { events: 1, per: Millis(APART) }, BURST);
+    let planted = if let Mistake::Core(planted) = mistake { planted } else { block::Planted::Nothing };
+    Rules { limit, waiting: 6, classes: Vec::new(), planted }
+}
+
+fn options() -> Options {
+    Options { segment_bytes: 8 * 1_024, group_bytes: 2_048, salt: 7, ..Options::default() }
+}
+
+/// A whole run; its digest over every message and every call of the disk, or
+/// what broke.
+pub(crate) fn run(seed: u64, mistake: Mistake) -> Result<[u8; 32], String> {
+    let planet = Planet::lived(seed, mistake)?;
+    let mut all = planet.messages;
+    all.update(&planet.disk.digest());
+    Ok(*all.finalize().as_bytes())
+}
+
+impl Planet {
+    pub(crate) fn lived(seed: u64, mistake: Mistake) -> Result<Self, String> {
+        let mut dice = Dice::new(seed);
+        let mut planet = Self {
+            disk: VirtualDisk::new(dice.roll()),
+            dice,
+            mistake,
+            index: Index { mistake, ..Index::default() },
+            truth: Truth::default(),
+            shards: Vec::new(),
+            in_flight: Vec::new(),
+            asked: BTreeMap::new(),
+            agents: (1..=AGENTS).map(|name| (AgentId([name; 32]), Agent::default())).collect(),
+            now: Moment(1_700_000_000_000),
+            step: 0,
+            epoch: 0,
+            tokens: 0,
+            names: 0,
+            messages: blake3::Hasher::new(),
+        };
+        for _ in 0..LIVES {
+            let stops = (!planet.dice.one_in(4)).then(|| 30 + planet.dice.below(400));
+            planet.disk.faults(|faults| faults.stops_after = stops);
+            planet.live()?;
+            planet.die();
+        }
+        planet.open()?.ok_or("the last start failed")?;
+        Ok(planet)
+    }
+
+    /// The process ends, and perhaps the machine.
+    fn die(&mut self) {
+        if self.dice.one_in(4) {
+            self.disk.kill()
+        } else {
+            self.disk.crash()
+        }
+        self.disk.faults(|faults| {
+            faults.capacity = None;
+            faults.stops_after = None;
+        });
+        // The rows are there up to some point, or have to be made again.
+        if self.dice.one_in(3) {
+            self.index = Index { mistake: self.mistake, ..Index::default() };
+        }
+        self.asked.clear();
+        for agent in self.agents.values_mut() {
+            agent.lose_everything();
+        }
+    }
+
+    /// Opens the log, holds it against all that was promised, and starts.
+    pub(crate) fn open(&mut self) -> Result<Option<Open>, String> {
+        let writer = match Open::open(Arc::new(self.disk.clone()), options()) {
+            Ok((writer, _)) => writer,
+            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::Other => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        // The machine may stop while its log is read; another start will do.
+        let stops = std::cell::Cell::new(None);
+        self.disk.faults(|faults| stops.set(faults.stops_after.take()));
+        self.truth.read(&writer)?;
+        self.truth.check()?;
+        self.index.follow(&writer, usize::MAX)?;
+        let mut anew = Index::default();
+        anew.follow(&writer, usize::MAX)?;
+        if anew.meaning() != self.index.meaning() {
+            return Err("the index that followed is not the one that is made anew".to_owned());
+        }
+        self.truth.check_inboxes(&anew, self.agents.keys())?;
+        self.disk.faults(|faults| faults.stops_after = stops.get());
+        self.epoch += 1;
+        let next: BTreeMap<_, _> = writer.shards().map(|(shard, state)| (shard, state.next)).collect();
+        let next_of = |shard| next.get(&shard).copied().unwrap_or(0);
+        let shard = |number| Shard::new(RegionTag(*b"a region"), next_of(number), self.epoch, rules(self.mistake));
+        self.shards = (0..SHARDS).map(shard).collect();
+        self.in_flight = (0..SHARDS).map(|_| VecDeque::new()).collect();
+        for (block, row) in self.index.seats() {
+            let agent = self.agents.get_mut(&row.agent).unwrap();
+            agent.seat = Some((block.index, row.slot, row.fencing));
+        }
+        Ok(Some(writer))
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        let Some(mut writer) = self.open()? else { return Ok(()) };
+        let schedule = Schedule::new(9, &mut self.dice);
+        for _ in 0..self.dice.below(400) {
+            self.step += 1;
+            match schedule.next(&mut self.dice) {
+                0 => self.commit(&mut writer)?,
+                1 => writer.prepare(),
+                2 => self.flush(&mut writer),
+                3 => self.follow(&writer)?,
+                4 => self.clock(),
+                5 => self.trouble(),
+                _ => self.somebody(),
+            }
+            for shard in 0..self.shards.len() {
+                self.shards[shard].tick(self.now, &self.index);
+            }
+            self.hear_what_is_said()?;
+            if writer.failure().is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn clock(&mut self) {
+        let (jump, back) = match self.dice.below(60) {
+            0 => (Millis::hours(25).0, false),
+            1 => (5_000, true),
+            2 => (APART / 2, true),
+            _ => (self.dice.below(APART * 2), false),
+        };
+        let now = self.now.0;
+        self.now = Moment(if back { now - jump } else { now + jump });
+    }
+
+    fn trouble(&mut self) {
+        match self.dice.below(30) {
+            0 => self.disk.faults(|faults| faults.capacity = Some(1)),
+            1..8 => self.disk.faults(|faults| faults.capacity = None),
+            8..16 => {
+                let (shard, block) = (self.dice.index(self.shards.len()), self.dice.below(BLOCKS));
+                self.shards[shard].evict(shard as u64 * 10 + block);
+            }
+            _ => {}
+        }
+    }
+
+    fn follow(&mut self, writer: &Open) -> Result<(), String> {
+        let most = 1 + self.dice.index(20);
+        // A disk that has stopped is noticed by the next write.
+        if self.index.follow(writer, most).is_ok() {
+            for (shard, next) in &self.index.next {
+                self.shards[*shard as usize].indexed(*next, self.now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a shard has, and hands it to the log.
+    fn flush(&mut self, writer: &mut Open) {
+        let shard = self.dice.index(self.shards.len());
+        let Some(mut batch) = self.shards[shard].take() else { return };
+        if self.mistake == Mistake::AnswersEarly {
+            for (token, answer) in std::mem::take(&mut batch.answers) {
+                self.hear(token, &answer);
+            }
+        }
+        if self.mistake == Mistake::EvictsTooEarly {
+            let next = self.shards[shard].next();
+            self.shards[shard].indexed(next, self.now);
+        }
+        let entries: Vec<_> = batch.entries().map(|(block, bytes)| EntryRef { block, bytes }).collect();
+        if !entries.is_empty() {
+            let number = u32::try_from(shard).unwrap();
+            writer.submit(number, number, batch.first, self.epoch, &entries).unwrap();
+        }
+        self.in_flight[shard].push_back(batch);
+        self.settle_what_needs_no_entry(shard);
+    }
+
+    fn settle_what_needs_no_entry(&mut self, shard: usize) {
+        while self.in_flight[shard].front().is_some_and(|batch| batch.entries.is_empty()) {
+            let batch = self.in_flight[shard].pop_front().unwrap();
+            self.settle(batch);
+        }
+    }
+
+    fn settle(&mut self, batch: Batch<u64>) {
+        for (token, answer) in batch.answers {
+            self.hear(token, &answer);
+        }
+        for Notice::Released(block, slot, agent) in batch.notices {
+            let seat = &mut self.agents.get_mut(&agent).unwrap().seat;
+            if seat.is_some_and(|(index, at, _)| (index, at) == (block.index, slot)) {
+                *seat = None;
+            }
+        }
+    }
+
+    fn commit(&mut self, writer: &mut Open) -> Result<(), String> {
+        let mut answers = Vec::new();
+        writer.commit(|shard, answer| answers.push((shard as usize, answer)));
+        let mut refused = Vec::new();
+        for (shard, answer) in answers {
+            match answer {
+                Ok(_) => {
+                    let batch = self.in_flight[shard].pop_front().unwrap();
+                    self.settle(batch);
+                    self.settle_what_needs_no_entry(shard);
+                }
+                // The log is to be opened again.
+                Err(AppendError::Unknown { .. } | AppendError::Poisoned) => return Ok(()),
+                Err(_) => refused.push(shard),
+            }
+        }
+        refused.sort_unstable();
+        refused.dedup();
+        for shard in refused {
+            self.start_again(writer, shard)?;
+        }
+        Ok(())
+    }
+
+    fn start_again(&mut self, writer: &Open, shard: usize) -> Result<(), String> {
+        // A disk that has stopped stops this too.
+        if self.index.follow(writer, usize::MAX).is_err() {
+            return Ok(());
+        }
+        let states: BTreeMap<_, _> = writer.shards().collect();
+        let next = states.get(&u32::try_from(shard).unwrap()).map_or(0, |state| state.next);
+        let flying = std::mem::take(&mut self.in_flight[shard]);
+        let flying: Vec<_> = flying.into_iter().flat_map(|batch| batch.answers).map(|(token, _)| token).collect();
+        for token in self.shards[shard].start_again(next).into_iter().chain(flying) {
+            self.messages.update(&token.to_be_bytes());
+            let Some(asked) = self.asked.remove(&token) else { continue };
+            self.lost(token, asked);
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, token: u64, asked: Asked) {
+        match asked {
+            Asked::Op(block, agent, id) => {
+                self.truth.not_taken(&(block, agent, id), self.epoch, token);
+                self.agents.get_mut(&agent).unwrap().lose((block, id));
+            }
+            Asked::Seat(agent) => self.agents.get_mut(&agent).unwrap().moving = false,
+            Asked::Cancel(..) | Asked::House => {}
+        }
+    }
+
+    fn hear_what_is_said(&mut self) -> Result<(), String> {
+        for shard in 0..self.shards.len() {
+            for (token, answer) in self.shards[shard].answers() {
+                self.hear(token, &answer);
+            }
+        }
+        self.truth.wrong()
+    }
+
+    fn hear(&mut self, token: u64, answer: &Answer) {
+        self.messages.update(format!("{} {token} {answer:?}", self.step).as_bytes());
+        let Some(asked) = self.asked.remove(&token) else { return };
+        match (asked, answer) {
+            (Asked::Op(block, agent, id), Answer::Refused(why)) => {
+                self.truth.not_taken(&(block, agent, id), self.epoch, token);
+                let keeps = !matches!(why, Why::TooOld | Why::TooNew);
+                self.agents.get_mut(&agent).unwrap().refused((block, id), keeps);
+            }
+            (Asked::Op(block, agent, id), answer) => {
+                self.truth.answered((block, agent, id), answer, self.step);
+                self.agents.get_mut(&agent).unwrap().done((block, id));
+            }
+            (Asked::Cancel(block, agent, id), answer) => self.truth.cancelled((block, agent, id), answer),
+            (Asked::Seat(agent), answer) => {
+                let who = self.agents.get_mut(&agent).unwrap();
+                who.moving = false;
+                if let (Answer::Written(fencing), Some((block, slot, _))) = (answer, who.wanted.take()) {
+                    who.seat = Some((block, slot, *fencing));
+                    self.truth.fenced((block, slot), *fencing);
+                }
+            }
+            (Asked::House, _) => {}
+        }
+    }
+
+    fn token(&mut self, asked: Asked) -> u64 {
+        self.tokens += 1;
+        self.asked.insert(self.tokens, asked);
+        self.tokens
+    }
+
+    /// One of the agents does something.
+    fn somebody(&mut self) {
+        let names: Vec<_> = self.agents.keys().copied().collect();
+        let agent = names[self.dice.index(names.len())];
+        let who = &self.agents[&agent];
+        if who.moving {
+            return;
+        }
+        let Some(seat) = who.seat else { return self.attach(agent) };
+        match self.dice.below(40) {
+            0 => self.detach(agent, seat),
+            1 => self.expire(seat),
+            2..4 => self.cancel(agent),
+            _ => self.send(agent, seat),
+        }
+    }
+
+    fn attach(&mut self, agent: AgentId) {
+        let block = self.dice.below(u64::from(SHARDS)) * 10 + self.dice.below(BLOCKS);
+        let held: Vec<_> = self.agents.values().filter_map(|agent| agent.seat.or(agent.wanted)).collect();
+        let free = |slot: &Slot| !held.iter().any(|(index, taken, _)| (*index, taken) == (block, slot));
+        let Some(slot) = (0..3).filter_map(Slot::new).find(free) else { return };
+        let until = self.now.after(Millis::hours(1));
+        let deed = Deed::Assign { slot, rights: Rights::OPERATE, until, invitation: None };
+        let who = self.agents.get_mut(&agent).unwrap();
+        (who.moving, who.wanted) = (true, Some((block, slot, 0)));
+        let token = self.token(Asked::Seat(agent));
+        let shard = &mut self.shards[block as usize / 10];
+        shard.assign(block, agent, deed, token, self.now, &self.index);
+    }
+
+    fn detach(&mut self, agent: AgentId, (block, slot, fencing): (u64, Slot, u64)) {
+        self.agents.get_mut(&agent).unwrap().moving = true;
+        let token = self.token(Asked::Seat(agent));
+        let at = (block, slot, Some(fencing));
+        self.shards[block as usize / 10].release(at, Left::Detached, token, self.now, &self.index);
+    }
+
+    fn expire(&mut self, (block, slot, _): (u64, Slot, u64)) {
+        let token = self.token(Asked::House);
+        self.shards[block as usize / 10].release((block, slot, None), Left::Expired, token, self.now, &self.index);
+    }
+
+    fn cancel(&mut self, agent: AgentId) {
+        let open = &self.agents[&agent].open;
+        let Some((block, id)) = open.get(self.dice.index(open.len())).copied() else { return };
+        let token = self.token(Asked::Cancel(block, agent, id));
+        self.shards[block as usize / 10].cancel(block, (agent, id), token, self.now, &self.index);
+    }
+
+    fn send(&mut self, agent: AgentId, (block, slot, fencing): (u64, Slot, u64)) {
+        let who = &self.agents[&agent];
+        let known: Vec<_> = if self.dice.one_in(3) { &who.unanswered } else { &who.answered }
+            .iter()
+            .filter(|(of, _)| *of == block)
+            .copied()
+            .collect();
+        let again = if self.dice.one_in(3) { known.get(self.dice.index(known.len())).copied() } else { None };
+        if again.is_none() && who.open.len() >= MOST_OPEN {
+            return;
+        }
+        let op = match again {
+            Some((_, id)) => self.truth.op(&(block, agent, id)),
+            None => self.new_op(agent, block),
+        };
+        let name = (block, agent, op.id);
+        let token = self.token(Asked::Op(block, agent, op.id));
+        self.agents.get_mut(&agent).unwrap().ask((block, op.id));
+        self.truth.sent(name, &op, (self.epoch, token), (self.step, self.now));
+        self.messages.update(format!("{} {token} {op:?}", self.step).as_bytes());
+        self.shards[block as usize / 10].op((block, slot, fencing), op, token, self.now, &self.index);
+    }
+
+    fn new_op(&mut self, agent: AgentId, block: u64) -> Op {
+        self.names += 1;
+        // Names that are not in their order, and some that begin alike.
+        let entropy = u128::from(self.names) | if self.dice.one_in(2) { 1 << 70 } else { 0 };
+        let made = Moment(self.now.0.saturating_sub(self.dice.below(3) * 40));
+        let id = OpId::new(made, entropy);
+        let key = [u8::try_from(self.dice.below(2)).unwrap(); 16];
+        let value = id.0.to_be_bytes();
+        let other = AgentId([u8::try_from(1 + self.dice.below(u64::from(AGENTS))).unwrap(); 32]);
+        let (kind, payload) = match self.dice.below(12) {
+            0..5 => ("put", [&key[..], &[0; 8], &value].concat()),
+            5..8 => ("get", key.to_vec()),
+            8 => ("delete", key.to_vec()),
+            9..11 => ("send", [&other.0[..], &value].concat()),
+            _ => {
+                let inbox = self.index.inbox_of(agent);
+                let cursor = inbox.get(self.dice.index(inbox.len())).copied().unwrap_or(Cursor::default());
+                ("ack", cursor.to_bytes().to_vec())
+            }
+        };
+        let _ = block_of(block);
+        Op { agent, id, kind: by_name(kind).unwrap().code, payload }
+    }
+}
