@@ -139,10 +139,9 @@ fn a_directory_in_use_and_a_planet_that_is_not_there_are_said() {
 }
 
 #[test]
-fn ctrl_c_is_a_clean_end_and_says_so() {
+fn a_planet_that_is_told_to_end_as_soon_as_it_is_up_ends_cleanly() {
     let home = tempfile::tempdir().unwrap();
-    let up = Up::start(home.path());
-    let mut up = up;
+    let mut up = Up::start(home.path());
     let pid = nix::unistd::Pid::from_raw(i32::try_from(up.child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::SIGTERM).unwrap();
     let mut rest = String::new();
