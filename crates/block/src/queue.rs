@@ -185,7 +185,7 @@ impl Queue {
     }
 
     /// What the original did with an op that failed.
-    pub(crate) fn to_the_back(&mut self) {
+    pub(crate) fn push_back_what_failed(&mut self) {
         self.waiting.extend(self.running.take().map(|(op, _)| op));
     }
 
