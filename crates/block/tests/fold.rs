@@ -10,7 +10,7 @@ use block::queue::Op;
 use block::shard::Answer;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{NOW, Rows, World, add, delete, get, message, of, op_at, put, rules};
+use support::{Kept, NOW, Rows, World, add, delete, get, message, of, op_at, put, rules};
 use vocab::Millis;
 
 /// What somebody does, beside what happens to the index and the blocks.
@@ -90,9 +90,7 @@ fn run(steps: &[Step], noticed: bool) -> (World, Vec<String>) {
         match step {
             Step::Op(block, who, number, what) => {
                 let seat = (*block, *who);
-                if !fencing.contains_key(&seat) {
-                    fencing.insert(seat, world.seat(*block, *who, who + 1));
-                }
+                fencing.entry(seat).or_insert_with(|| world.seat(*block, *who, who + 1));
                 asked.push(world.op((*block, *who, fencing[&seat]), op(*number, *who, what)));
             }
             Step::Cancel(block, who, number) => {
@@ -126,8 +124,8 @@ fn run(steps: &[Step], noticed: bool) -> (World, Vec<String>) {
 }
 
 /// The rows as they mean: runs of places and of names in one piece each.
-fn meaning(rows: &Rows) -> BTreeMap<(Space, Vec<u8>), Vec<u8>> {
-    let mut meant: BTreeMap<(Space, Vec<u8>), Vec<u8>> = BTreeMap::new();
+fn meaning(rows: &Rows) -> Kept {
+    let mut meant = Kept::new();
     for ((space, key), value) in rows.rows.borrow().iter() {
         let run = matches!(space, Space::Chain | Space::Names);
         let kept = if run { &key[..key.len() - 8] } else { &key[..] };

@@ -127,8 +127,7 @@ fn the_rate_is_exact_at_the_boundary_and_restored() {
     let first = world.op(seat, echo(1, 1));
     world.flush();
     assert_eq!(world.ended(first).time, NOW);
-    let mut next = 2;
-    for restart in [false, true, false, true] {
+    for (next, restart) in (2..).zip([false, true, false, true]) {
         if restart {
             world.restart();
         }
@@ -141,7 +140,6 @@ fn the_rate_is_exact_at_the_boundary_and_restored() {
         world.flush();
         assert_eq!(world.refused(early), &Why::Rate(Millis(1)));
         assert_eq!(world.answer(again), &Answer::Before(Outcome::Done, world.ended(exact).sequence));
-        next += 1;
     }
     let none = Rules { limit: block::rate::Limit::new(Rate::per_second(0), 1), ..rules(1) };
     let mut world = World::with(none);

@@ -237,12 +237,12 @@ fn old_names_are_refused_unless_among_the_last_64() {
     world.follow_all();
     world.now = world.now.after(Millis(1));
     // 71 ops by now: the first seven are not among the last 64.
-    for number in 0..70 {
-        let token = world.op(seat, echo(number, 1));
+    for number in 0..70u64 {
+        let token = world.op(seat, echo(number.into(), 1));
         world.flush();
         match world.answer(token) {
             Answer::Refused(Why::TooOld) => assert!(number < 7, "{number}"),
-            answer => assert_eq!((answer, number >= 7), (&Answer::Before(Outcome::Done, number as u64 + 2), true)),
+            answer => assert_eq!((answer, number >= 7), (&Answer::Before(Outcome::Done, number + 2), true)),
         }
     }
     let never = world.op(seat, echo(91, 1));

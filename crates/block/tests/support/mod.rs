@@ -1,7 +1,7 @@
 //! A shard, its log and its rows, all in memory, and everything that was
 //! answered.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // Not every test needs all of it.
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, unreachable_pub)] // Not every test needs all of it.
 
 use block::chain::{Entry, Head, OpId, Outcome, link};
 use block::house::Deed;
@@ -31,10 +31,13 @@ pub fn tag(number: u8) -> Tag {
     Tag([number; 16])
 }
 
+/// Rows by their space and key.
+pub type Kept = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
 /// The rows that were folded, as far as the index has followed.
 #[derive(Debug, Default)]
 pub struct Rows {
-    pub rows: RefCell<BTreeMap<(Space, Vec<u8>), Vec<u8>>>,
+    pub rows: RefCell<Kept>,
     pub sealed: RefCell<BTreeMap<u64, String>>,
     /// Whether inboxes have room.
     pub full: Cell<bool>,

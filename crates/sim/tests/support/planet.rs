@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::index::{Index, block_of};
-use super::truth::{Agent, Truth};
+use super::agents::Agent;
+use super::index::Index;
+use super::truth::Truth;
 use block::chain::OpId;
-use block::house::{Deed, Left};
-use block::kinds::{Cursor, by_name};
-use block::queue::Op;
+use block::house::Deed;
 use block::rate::Limit;
 use block::shard::{Answer, Batch, Notice, Rules, Shard, Why};
 use sim::{Dice, Schedule, VirtualDisk};
@@ -21,11 +20,11 @@ use vocab::{Millis, Rate, Slot};
 pub(crate) const SHARDS: u32 = 2;
 /// Blocks of a shard; block 10 is the second shard's first.
 pub(crate) const BLOCKS: u64 = 2;
-const AGENTS: u8 = 5;
+pub(crate) const AGENTS: u8 = 5;
 const LIVES: u64 = 4;
 /// Ops of one agent that are under way at once.
-const MOST_OPEN: usize = 4;
-pub(crate) const APART: u64 = 100;
+pub(crate) const MOST_OPEN: usize = 4;
+pub(crate) const APART: u64 = 20;
 pub(crate) const BURST: u32 = 2;
 
 /// A mistake that is planted, or none.
@@ -42,7 +41,7 @@ pub(crate) enum Mistake {
 
 /// Who asked for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     Op(u64, AgentId, OpId),
     Cancel(u64, AgentId, OpId),
     Seat(AgentId),
@@ -57,17 +56,19 @@ pub(crate) struct Planet {
     pub(crate) mistake: Mistake,
     pub(crate) index: Index,
     pub(crate) truth: Truth,
-    shards: Vec<Shard<u64>>,
+    pub(crate) shards: Vec<Shard<u64>>,
     /// Batches on their way to the disk.
     in_flight: Vec<VecDeque<Batch<u64>>>,
-    asked: BTreeMap<u64, Asked>,
-    agents: BTreeMap<AgentId, Agent>,
-    now: Moment,
-    step: u64,
-    epoch: u64,
-    tokens: u64,
-    names: u64,
-    messages: blake3::Hasher,
+    pub(crate) asked: BTreeMap<u64, Asked>,
+    pub(crate) agents: BTreeMap<AgentId, Agent>,
+    pub(crate) now: Moment,
+    pub(crate) step: u64,
+    pub(crate) epoch: u64,
+    pub(crate) tokens: u64,
+    pub(crate) names: u64,
+    pub(crate) messages: blake3::Hasher,
+    /// How often a shard was read anew after its batch was refused.
+    pub(crate) began_again: u64,
 }
 
 fn rules(mistake: Mistake) -> Rules {
@@ -77,7 +78,7 @@ fn rules(mistake: Mistake) -> Rules {
 }
 
 fn options() -> Options {
-    Options { segment_bytes: 8 * 1_024, group_bytes: 2_048, salt: 7, ..Options::default() }
+    Options { segment_bytes: 4 * 1_024, group_bytes: 2_048, salt: 7, ..Options::default() }
 }
 
 /// A whole run; its digest over every message and every call of the disk, or
@@ -108,6 +109,7 @@ impl Planet {
             tokens: 0,
             names: 0,
             messages: blake3::Hasher::new(),
+            began_again: 0,
         };
         for _ in 0..LIVES {
             let stops = (!planet.dice.one_in(4)).then(|| 30 + planet.dice.below(400));
@@ -122,9 +124,9 @@ impl Planet {
     /// The process ends, and perhaps the machine.
     fn die(&mut self) {
         if self.dice.one_in(4) {
-            self.disk.kill()
+            self.disk.kill();
         } else {
-            self.disk.crash()
+            self.disk.crash();
         }
         self.disk.faults(|faults| {
             faults.capacity = None;
@@ -176,7 +178,7 @@ impl Planet {
     fn live(&mut self) -> Result<(), String> {
         let Some(mut writer) = self.open()? else { return Ok(()) };
         let schedule = Schedule::new(9, &mut self.dice);
-        for _ in 0..self.dice.below(400) {
+        for _ in 0..self.dice.below(900) {
             self.step += 1;
             match schedule.next(&mut self.dice) {
                 0 => self.commit(&mut writer)?,
@@ -199,11 +201,12 @@ impl Planet {
     }
 
     fn clock(&mut self) {
-        let (jump, back) = match self.dice.below(60) {
+        let (jump, back) = match self.dice.below(200) {
             0 => (Millis::hours(25).0, false),
             1 => (5_000, true),
-            2 => (APART / 2, true),
-            _ => (self.dice.below(APART * 2), false),
+            2..6 => (APART / 2, true),
+            6..60 => (self.dice.below(APART * 4), false),
+            _ => (self.dice.below(6), false),
         };
         let now = self.now.0;
         self.now = Moment(if back { now - jump } else { now + jump });
@@ -211,9 +214,9 @@ impl Planet {
 
     fn trouble(&mut self) {
         match self.dice.below(30) {
-            0 => self.disk.faults(|faults| faults.capacity = Some(1)),
-            1..8 => self.disk.faults(|faults| faults.capacity = None),
-            8..16 => {
+            0..2 => self.disk.faults(|faults| faults.capacity = Some(1)),
+            2..5 => self.disk.faults(|faults| faults.capacity = None),
+            5..12 => {
                 let (shard, block) = (self.dice.index(self.shards.len()), self.dice.below(BLOCKS));
                 self.shards[shard].evict(shard as u64 * 10 + block);
             }
@@ -304,6 +307,7 @@ impl Planet {
         }
         let states: BTreeMap<_, _> = writer.shards().collect();
         let next = states.get(&u32::try_from(shard).unwrap()).map_or(0, |state| state.next);
+        self.began_again += 1;
         let flying = std::mem::take(&mut self.in_flight[shard]);
         let flying: Vec<_> = flying.into_iter().flat_map(|batch| batch.answers).map(|(token, _)| token).collect();
         for token in self.shards[shard].start_again(next).into_iter().chain(flying) {
@@ -360,106 +364,43 @@ impl Planet {
         }
     }
 
-    fn token(&mut self, asked: Asked) -> u64 {
-        self.tokens += 1;
-        self.asked.insert(self.tokens, asked);
-        self.tokens
-    }
-
-    /// One of the agents does something.
-    fn somebody(&mut self) {
-        let names: Vec<_> = self.agents.keys().copied().collect();
-        let agent = names[self.dice.index(names.len())];
-        let who = &self.agents[&agent];
-        if who.moving {
-            return;
-        }
-        let Some(seat) = who.seat else { return self.attach(agent) };
-        match self.dice.below(40) {
-            0 => self.detach(agent, seat),
-            1 => self.expire(seat),
-            2..4 => self.cancel(agent),
-            _ => self.send(agent, seat),
-        }
-    }
-
-    fn attach(&mut self, agent: AgentId) {
-        let block = self.dice.below(u64::from(SHARDS)) * 10 + self.dice.below(BLOCKS);
-        let held: Vec<_> = self.agents.values().filter_map(|agent| agent.seat.or(agent.wanted)).collect();
-        let free = |slot: &Slot| !held.iter().any(|(index, taken, _)| (*index, taken) == (block, slot));
-        let Some(slot) = (0..3).filter_map(Slot::new).find(free) else { return };
-        let until = self.now.after(Millis::hours(1));
-        let deed = Deed::Assign { slot, rights: Rights::OPERATE, until, invitation: None };
-        let who = self.agents.get_mut(&agent).unwrap();
-        (who.moving, who.wanted) = (true, Some((block, slot, 0)));
-        let token = self.token(Asked::Seat(agent));
-        let shard = &mut self.shards[block as usize / 10];
-        shard.assign(block, agent, deed, token, self.now, &self.index);
-    }
-
-    fn detach(&mut self, agent: AgentId, (block, slot, fencing): (u64, Slot, u64)) {
-        self.agents.get_mut(&agent).unwrap().moving = true;
-        let token = self.token(Asked::Seat(agent));
-        let at = (block, slot, Some(fencing));
-        self.shards[block as usize / 10].release(at, Left::Detached, token, self.now, &self.index);
-    }
-
-    fn expire(&mut self, (block, slot, _): (u64, Slot, u64)) {
-        let token = self.token(Asked::House);
-        self.shards[block as usize / 10].release((block, slot, None), Left::Expired, token, self.now, &self.index);
-    }
-
-    fn cancel(&mut self, agent: AgentId) {
-        let open = &self.agents[&agent].open;
-        let Some((block, id)) = open.get(self.dice.index(open.len())).copied() else { return };
-        let token = self.token(Asked::Cancel(block, agent, id));
-        self.shards[block as usize / 10].cancel(block, (agent, id), token, self.now, &self.index);
-    }
-
-    fn send(&mut self, agent: AgentId, (block, slot, fencing): (u64, Slot, u64)) {
-        let who = &self.agents[&agent];
-        let known: Vec<_> = if self.dice.one_in(3) { &who.unanswered } else { &who.answered }
-            .iter()
-            .filter(|(of, _)| *of == block)
-            .copied()
-            .collect();
-        let again = if self.dice.one_in(3) { known.get(self.dice.index(known.len())).copied() } else { None };
-        if again.is_none() && who.open.len() >= MOST_OPEN {
-            return;
-        }
-        let op = match again {
-            Some((_, id)) => self.truth.op(&(block, agent, id)),
-            None => self.new_op(agent, block),
-        };
-        let name = (block, agent, op.id);
-        let token = self.token(Asked::Op(block, agent, op.id));
-        self.agents.get_mut(&agent).unwrap().ask((block, op.id));
-        self.truth.sent(name, &op, (self.epoch, token), (self.step, self.now));
-        self.messages.update(format!("{} {token} {op:?}", self.step).as_bytes());
-        self.shards[block as usize / 10].op((block, slot, fencing), op, token, self.now, &self.index);
-    }
-
-    fn new_op(&mut self, agent: AgentId, block: u64) -> Op {
-        self.names += 1;
-        // Names that are not in their order, and some that begin alike.
-        let entropy = u128::from(self.names) | if self.dice.one_in(2) { 1 << 70 } else { 0 };
-        let made = Moment(self.now.0.saturating_sub(self.dice.below(3) * 40));
-        let id = OpId::new(made, entropy);
-        let key = [u8::try_from(self.dice.below(2)).unwrap(); 16];
-        let value = id.0.to_be_bytes();
-        let other = AgentId([u8::try_from(1 + self.dice.below(u64::from(AGENTS))).unwrap(); 32]);
-        let (kind, payload) = match self.dice.below(12) {
-            0..5 => ("put", [&key[..], &[0; 8], &value].concat()),
-            5..8 => ("get", key.to_vec()),
-            8 => ("delete", key.to_vec()),
-            9..11 => ("send", [&other.0[..], &value].concat()),
-            _ => {
-                let inbox = self.index.inbox_of(agent);
-                let cursor = inbox.get(self.dice.index(inbox.len())).copied().unwrap_or(Cursor::default());
-                ("ack", cursor.to_bytes().to_vec())
+    /// Turns one bit over and starts again: blocks that it hit end in front of
+    /// it and are sealed, all others are whole and go on. How many it hit.
+    pub(crate) fn flipped(mut self) -> Result<usize, String> {
+        let name = (1..64).map(|number| format!("{number:016x}.log")).filter(|name| self.disk.bytes(name).is_some());
+        let names: Vec<_> = name.collect();
+        let name = &names[self.dice.index(names.len())];
+        let used = self.disk.bytes(name).unwrap().iter().rposition(|byte| *byte != 0).unwrap_or(0) as u64;
+        self.disk.flip(name, self.dice.below(used + 1), u8::try_from(self.dice.below(8)).unwrap());
+        let (mut writer, _) = Open::open(Arc::new(self.disk.clone()), options()).map_err(|error| error.to_string())?;
+        self.index = Index::default();
+        self.index.follow(&writer, usize::MAX)?;
+        let next: BTreeMap<_, _> = writer.shards().collect();
+        self.epoch += 1;
+        for (index, chain) in &self.truth.chains {
+            let number = u32::try_from(index / 10).unwrap();
+            let next = next.get(&number).map_or(0, |state| state.next);
+            let mut shard = Shard::<u64>::new(RegionTag(*b"a region"), next, self.epoch, rules(Mistake::Nothing));
+            let standing = shard.standing(*index, self.now, &self.index).map_err(|why| why.to_string())?;
+            let damaged = self.index.damaged.contains(index);
+            let entries = usize::try_from(standing.head.sequence).unwrap();
+            if standing.sealed.is_some() != damaged || damaged != (entries < chain.len()) {
+                return Err(format!("block {index}: {entries} of {} entries, {:?}", chain.len(), standing.sealed));
             }
-        };
-        let _ = block_of(block);
-        Op { agent, id, kind: by_name(kind).unwrap().code, payload }
+            if entries > 0 && standing.head.link != block::chain::link(&chain[entries - 1]) {
+                return Err(format!("block {index} serves what nobody wrote"));
+            }
+            let slot = Slot::new(9).unwrap();
+            let deed = Deed::Assign { slot, rights: Rights::OPERATE, until: self.now, invitation: None };
+            shard.assign(*index, AgentId([99; 32]), deed, 1, self.now, &self.index);
+            if shard.take().is_none() != damaged {
+                return Err(format!("block {index}: damaged {damaged}, and goes on or not"));
+            }
+        }
+        writer.prepare();
+        let mut hit = self.index.damaged;
+        hit.sort_unstable();
+        hit.dedup();
+        Ok(hit.len())
     }
 }

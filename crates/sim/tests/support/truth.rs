@@ -19,57 +19,6 @@ use vocab::Slot;
 
 pub(crate) type Name = (u64, AgentId, OpId);
 
-/// An agent, and what it knows of its ops.
-#[derive(Default)]
-pub(crate) struct Agent {
-    pub(crate) seat: Option<(u64, Slot, u64)>,
-    pub(crate) wanted: Option<(u64, Slot, u64)>,
-    pub(crate) moving: bool,
-    pub(crate) open: Vec<(u64, OpId)>,
-    pub(crate) unanswered: Vec<(u64, OpId)>,
-    pub(crate) answered: Vec<(u64, OpId)>,
-}
-
-impl Agent {
-    pub(crate) fn ask(&mut self, op: (u64, OpId)) {
-        self.unanswered.retain(|other| *other != op);
-        if !self.open.contains(&op) {
-            self.open.push(op);
-        }
-    }
-
-    pub(crate) fn lose(&mut self, op: (u64, OpId)) {
-        self.open.retain(|other| *other != op);
-        if !self.unanswered.contains(&op) && !self.answered.contains(&op) {
-            self.unanswered.push(op);
-        }
-    }
-
-    pub(crate) fn refused(&mut self, op: (u64, OpId), keeps: bool) {
-        if keeps {
-            self.lose(op);
-        } else {
-            self.open.retain(|other| *other != op);
-            self.answered.retain(|other| *other != op);
-        }
-    }
-
-    pub(crate) fn done(&mut self, op: (u64, OpId)) {
-        self.open.retain(|other| *other != op);
-        self.unanswered.retain(|other| *other != op);
-        if !self.answered.contains(&op) {
-            self.answered.push(op);
-        }
-    }
-
-    pub(crate) fn lose_everything(&mut self) {
-        for op in std::mem::take(&mut self.open) {
-            self.lose(op);
-        }
-        (self.seat, self.wanted, self.moving) = (None, None, false);
-    }
-}
-
 /// An op that was sent.
 struct Sent {
     op: Op,
