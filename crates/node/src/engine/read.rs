@@ -28,6 +28,15 @@ impl Engine {
         Err(Refusal::new(Code::Unavailable, what).after(super::FULL))
     }
 
+    /// The same for every shard: a message may have been sent in any.
+    async fn all_caught_up(&self) -> Result<(), Refusal> {
+        let shards = self.0.regions.iter().flat_map(|region| &region.shards);
+        for shard in shards.filter(|shard| self.behind(**shard) > 0) {
+            self.caught_up(*shard).await?;
+        }
+        Ok(())
+    }
+
     /// One entry of a chain, as it was hashed.
     pub(super) async fn entry(&self, block: BlockRef, sequence: u64) -> Result<Vec<u8>, Refusal> {
         self.caught_up(self.at(block)?.0).await?;
@@ -116,6 +125,7 @@ impl Engine {
         most: usize,
         wait: Duration,
     ) -> Result<Vec<InboxMessage>, Refusal> {
+        self.all_caught_up().await?;
         let bell = self.0.bells.of_agent(agent);
         let mut rung = std::pin::pin!(bell.notified());
         rung.as_mut().enable();
