@@ -26,6 +26,7 @@ impl Tools {
             python_tool("check-jsonschema", "0.39.0"),
         )?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
+        tools.keep(allow_missing, "nft in network namespaces", "bans in the kernel", "MYCEL_NFT", packet_filter())?;
         Ok(tools)
     }
 
@@ -84,16 +85,43 @@ fn compiler() -> Result<PathBuf, String> {
     find().ok_or_else(|| "g++ was installed but is not on the PATH".to_owned())
 }
 
+/// The packet filter's program, and proof that a namespace of our own has one:
+/// the tests of crate `kernel` begin their worlds in the same way.
+fn packet_filter() -> Result<PathBuf, String> {
+    let find = || on_path("nft").filter(|_| on_path("ip").is_some());
+    if find().is_none() {
+        apt(&["nftables", "iproute2"])?;
+    }
+    let nft = find().ok_or_else(|| "nftables and iproute2 were installed but are not on the PATH".to_owned())?;
+    let mut world = command("unshare");
+    world.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if !is_root() {
+        world.arg("--map-root-user");
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    world.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    let possible = "mount -t tmpfs tmpfs /run && nft list tables && ip netns add a";
+    let nested = "unshare --map-root-user --net nft list tables";
+    quiet(world.args(["sh", "-c", &format!("{possible} && {nested}")]))?;
+    Ok(nft)
+}
+
+/// Users other than root often lack the folders of what root may use.
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn is_root() -> bool {
+    quiet(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 /// Installs Debian packages, as root or through sudo.
 fn apt(packages: &[&str]) -> Result<(), String> {
     let apt_get = on_path("apt-get")
         .ok_or_else(|| format!("{} cannot be installed: there is no apt-get here", packages.join(", ")))?;
-    let is_root = quiet(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let is_root = is_root();
     println!("installing {} with apt-get{}", packages.join(", "), if is_root { "" } else { " through sudo" });
     let run = |arguments: &[&str]| {
         let mut apt = if is_root { command(&apt_get) } else { sudo(&apt_get) };

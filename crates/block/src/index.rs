@@ -8,7 +8,7 @@
 //! | space | key | value |
 //! |---|---|---|
 //! | chain | block, first sequence | 24 bytes a place in the log, for a run of entries |
-//! | names | block, agent, 65 s of the name's time, sequence | 25 bytes an op: its name, its place, how it ended |
+//! | names | block, agent, second of the name's time, sequence | 25 bytes an op: its name, its place, how it ended |
 //! | heads | block | the chain's end |
 //! | seats | block, slot | who holds it |
 //! | last | block, agent | newest name, time of the last op |
@@ -20,7 +20,7 @@ mod fold;
 
 pub use fold::{Fold, Rows};
 
-use crate::chain::{Head, Link, OpId, Outcome};
+use crate::chain::{Entry, Head, Link, OpId, Outcome};
 use crate::house;
 use crate::kinds::{ClassTag, Cursor, Stored, Tag};
 use trust::lease::Rights;
@@ -103,15 +103,18 @@ pub fn key(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-/// Names are kept in pieces of 2^16 milliseconds of the time in the name, so
+/// Names are kept in pieces of 2^10 milliseconds of the time in the name, so
 /// that one is found without a look at the others.
-const PIECE: u32 = 16;
+const PIECE: u32 = 10;
 
 /// The key that the rows of an op's name begin with.
 #[must_use]
 pub fn names_key(block: BlockRef, agent: AgentId, id: OpId) -> Vec<u8> {
-    let piece = u32::try_from(id.made().0 >> PIECE).unwrap_or(u32::MAX);
-    key(&[&block_key(block), &agent.0, &piece.to_be_bytes()])
+    key(&[&block_key(block), &agent.0, &piece(id).to_be_bytes()])
+}
+
+fn piece(id: OpId) -> u32 {
+    u32::try_from(id.made().0 >> PIECE).unwrap_or(u32::MAX)
 }
 
 /// An op in a row of names.
@@ -216,9 +219,9 @@ pub fn record_key(block: BlockRef, owner: AgentId, tag: Tag) -> Vec<u8> {
     key(&[&block_key(block), &owner.0, &tag.0])
 }
 
-fn stored_value(stored: &Stored) -> Vec<u8> {
-    let (sequence, time) = (stored.sequence.to_be_bytes(), stored.time.0.to_be_bytes());
-    key(&[&sequence, &time, &stored.id.0.to_be_bytes(), &stored.class.0, &stored.envelope])
+fn stored_value(entry: &Entry<'_>, class: ClassTag, envelope: &[u8]) -> Vec<u8> {
+    let (sequence, time) = (entry.sequence.to_be_bytes(), entry.time.0.to_be_bytes());
+    key(&[&sequence, &time, &entry.id.0.to_be_bytes(), &class.0, envelope])
 }
 
 /// Reads a record.
@@ -251,12 +254,12 @@ pub struct Message {
     pub envelope: Vec<u8>,
 }
 
-impl Message {
-    fn value(&self) -> Vec<u8> {
-        let (sequence, time) = (self.sequence.to_be_bytes(), self.time.0.to_be_bytes());
-        key(&[&sequence, &time, &block_key(self.block), &self.from.0, &self.id.0.to_be_bytes(), &self.envelope])
-    }
+fn message_value(entry: &Entry<'_>, envelope: &[u8]) -> Vec<u8> {
+    let (sequence, time) = (entry.sequence.to_be_bytes(), entry.time.0.to_be_bytes());
+    key(&[&sequence, &time, &block_key(entry.block), &entry.agent.0, &entry.id.0.to_be_bytes(), envelope])
+}
 
+impl Message {
     /// Reads a row of an inbox.
     #[must_use]
     pub fn read(key: &[u8], value: &[u8]) -> Option<Self> {

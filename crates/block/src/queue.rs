@@ -185,7 +185,7 @@ impl Queue {
     }
 
     /// What the original did with an op that failed.
-    pub(crate) fn push_back_what_failed(&mut self) {
+    pub(crate) fn overtake(&mut self) {
         self.waiting.extend(self.running.take().map(|(op, _)| op));
     }
 

@@ -2,12 +2,13 @@
 //! come from here.
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const AFTER: &str =
     "Exit codes: 0 good, 1 findings or failure, 2 usage.\nA FILE of `-` is standard input. NO_COLOR is respected.";
 
-/// A planet in one file: check it, plan it, price it.
+/// A planet in one file: check it, plan it, price it, run it.
 #[derive(Debug, Parser)]
 #[command(name = "mycel", version, after_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -35,6 +36,37 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a planet: every region of the file, in this process.
+    Up(UpArgs),
+    /// Get a slot on a planet that runs, and the lease to it.
+    Attach(AttachArgs),
+    /// Give the slot back.
+    Detach {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Send an op, and wait until its entry is durable.
+    #[command(subcommand)]
+    Op(OpCommand),
+    /// Show a block's chain, every link of it checked.
+    Chain(ChainArgs),
+    /// Show the messages that wait for an agent.
+    Inbox(InboxArgs),
+    /// Show the regions of a planet that runs, and how full they are.
+    Regions {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Show blocks in which somebody holds a slot.
+    Blocks(ListArgs),
+    /// Seal a block, or let it go on.
+    #[command(subcommand)]
+    Block(BlockCommand),
+    /// Show who holds which slot.
+    Agents(ListArgs),
+    /// Show who is turned away, turn somebody away, or lift that.
+    #[command(subcommand)]
+    Bans(BansCommand),
     /// Write a small planet file to begin with.
     New(NewArgs),
     /// Look for mistakes in planet files, or explain one.
@@ -61,6 +93,248 @@ pub(crate) enum Command {
         /// The folder to write the pages to.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// The planet file; a planet for a laptop when left out.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR", default_value = ".mycel", value_hint = ValueHint::DirPath)]
+    pub(crate) data: PathBuf,
+    /// Where to listen; port 0 is any that is free.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7117")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// The certificate for TLS 1.3, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// How much to log to standard error.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
+    pub(crate) log: LogLevel,
+    /// Log as JSON, a line each.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+    /// Ban in the process only, and leave the kernel's packet filter alone.
+    #[arg(long)]
+    pub(crate) no_kernel_bans: bool,
+    /// The most that the log may take on the disk, such as "10 GB".
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) quota: Option<vocab::Bytes>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Which planet, and as whom.
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// The planet's address.
+    #[arg(long, value_name = "URL", env = "MYCEL_URL", default_value = "http://127.0.0.1:7117")]
+    pub(crate) url: String,
+    /// Which of your agents; `operator` is the one who may administer a planet
+    /// whose data directory is here.
+    #[arg(long = "as", value_name = "NAME", env = "MYCEL_AS", default_value = "me")]
+    pub(crate) name: String,
+    /// Where keys and leases are kept.
+    #[arg(long, value_name = "DIR", env = "MYCEL_HOME", default_value = ".mycel", value_hint = ValueHint::DirPath)]
+    pub(crate) home: PathBuf,
+    /// For https: the PEM file of whoever signed the planet's certificate.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) authority: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// In this region.
+    #[arg(long, value_name = "ID")]
+    pub(crate) region: Option<String>,
+    /// In this cell of the region.
+    #[arg(long, value_name = "N", requires = "region")]
+    pub(crate) cell: Option<u64>,
+    /// In the region nearest to this latitude and longitude, such as 48.2,16.4.
+    #[arg(long, value_name = "LAT,LON", conflicts_with = "region", allow_hyphen_values = true)]
+    pub(crate) near: Option<String>,
+    /// An invitation, where the planet wants one.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) invitation: Option<String>,
+}
+
+/// How an op is sent.
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// Wait at most so long for the rate; 0s fails at once.
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub(crate) patience: vocab::Millis,
+    /// The op's name, 32 letters: the same again does nothing twice.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OpCommand {
+    /// Write a record.
+    Put {
+        /// The record's name.
+        key: String,
+        /// What it is to say.
+        value: String,
+        /// Its residency class.
+        #[arg(long, value_name = "NAME")]
+        class: Option<String>,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Read a record.
+    Get {
+        /// The record's name.
+        key: String,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Remove a record.
+    Delete {
+        /// The record's name.
+        key: String,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Send a message to an agent.
+    Send {
+        /// The agent: 64 letters, or the name of one of yours.
+        to: String,
+        /// What to say.
+        message: String,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Make an entry in the chain, and nothing else.
+    Echo {
+        /// Any text.
+        text: String,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Say where an op is.
+    Status {
+        /// The op's name.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Cancel an op that has not begun.
+    Cancel {
+        /// The op's name.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// List your newest ops.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        most: usize,
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChainArgs {
+    /// The block, as REGION/INDEX; your own when left out.
+    pub(crate) block: Option<String>,
+    /// Go on as entries come.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InboxArgs {
+    /// Go on as messages come.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Acknowledge what was shown: it will not come again.
+    #[arg(long)]
+    pub(crate) ack: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) most: usize,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlockCommand {
+    /// Show how a block stands.
+    Show {
+        /// The block, as REGION/INDEX.
+        block: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a block take nothing more in.
+    Seal {
+        /// The block, as REGION/INDEX.
+        block: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a sealed block go on.
+    Open {
+        /// The block, as REGION/INDEX.
+        block: String,
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BansCommand {
+    /// Show who is turned away, why, and until when.
+    List {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Turn a network away.
+    Add {
+        /// An address or a network, such as 192.0.2.0/24.
+        net: String,
+        /// For how long.
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        lasts: vocab::Millis,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a network in again.
+    Lift {
+        /// The network, as the list shows it.
+        net: String,
+        #[command(flatten)]
+        who: Who,
     },
 }
 

@@ -4,17 +4,23 @@
 //! Data goes to stdout and everything else to stderr. Exit codes: 0 good,
 //! 1 findings or failure, 2 usage.
 
+mod agent;
 mod bench;
+mod chain;
 mod check;
 mod cli;
 mod failure;
 mod files;
+mod look;
 mod manual;
 mod new;
+mod op;
 mod plan;
 mod price;
 mod screen;
 mod trust;
+mod up;
+mod word;
 
 use clap::Parser as _;
 use cli::{BenchCommand, Cli, Command, TrustCommand};
@@ -47,6 +53,17 @@ fn main() -> ExitCode {
 
 fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
     match command {
+        Command::Up(args) => up::run(&args, screen),
+        Command::Attach(args) => agent::attach(&args, screen),
+        Command::Detach { who } => agent::detach(&who, screen),
+        Command::Op(command) => op::run(command, screen),
+        Command::Chain(args) => chain::run(&args, screen),
+        Command::Inbox(args) => look::inbox(&args, screen),
+        Command::Regions { who } => look::regions(&who, screen),
+        Command::Blocks(args) => look::blocks(&args, screen),
+        Command::Block(command) => look::block(command, screen),
+        Command::Agents(args) => look::agents(&args, screen),
+        Command::Bans(command) => look::bans(command, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),

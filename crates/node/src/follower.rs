@@ -7,11 +7,11 @@
 
 use crate::below::{Index, MARKS, batch};
 use crate::wake::{Bells, Progress};
-use block::chain::Head;
 use block::index::{Fold, Space};
 use block::kinds::{Cursor, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Damage, Log, Loss, Position, ReadError, RealDisk, Tail};
 use trust::{AgentId, BlockRef, RegionTag};
 
@@ -20,6 +20,10 @@ use trust::{AgentId, BlockRef, RegionTag};
 const MOST_ENTRIES: u64 = 8_192;
 /// Bytes of entries that are folded into one batch.
 const MOST_BYTES: usize = 8 << 20;
+
+/// How long entries are gathered before they are folded: what a message or a
+/// follower of a chain waits at most, and nobody who waits for the index does.
+const GATHER: Duration = Duration::from_millis(5);
 
 const FOLLOWED: &[u8] = b"followed";
 
@@ -43,7 +47,6 @@ pub(crate) struct Follower {
     /// Whether it came further than its rows say.
     moved: bool,
     position: Option<Position>,
-    heads: BTreeMap<BlockRef, Head>,
 }
 
 fn shard_key(shard: u32) -> Vec<u8> {
@@ -75,9 +78,9 @@ impl Follower {
             next.insert(*shard, known);
             progress.reached(*shard, known);
         }
-        let (fold, folded_bytes, heads, moved) = (Fold::default(), 0, BTreeMap::new(), false);
+        let (fold, folded_bytes, moved) = (Fold::default(), 0, false);
         let tail = log.tail(position);
-        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, moved, position, heads })
+        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, moved, position })
     }
 
     /// Follows to the end of what is durable.
@@ -100,6 +103,7 @@ impl Follower {
     /// Follows until there is nothing more to come.
     pub(crate) fn run(mut self) {
         while self.progress.wait_for_work() {
+            self.progress.gather(GATHER);
             if let Err(trouble) = self.catch_up() {
                 self.progress.stuck(trouble.to_string());
                 return;
@@ -124,7 +128,7 @@ impl Follower {
         self.moved = true;
         let Some(region) = self.regions.get(&entry.shard) else { return Ok(()) };
         let block = BlockRef { region: *region, index: entry.block };
-        let mut head = match self.heads.get(&block) {
+        let mut head = match self.fold.head(block) {
             Some(head) => *head,
             None => self.index.head(block)?,
         };
@@ -134,7 +138,6 @@ impl Follower {
             Err(broken) => self.seal(block, &format!("its chain is damaged: {broken}")),
         }
         self.folded_bytes += entry.bytes.len();
-        self.heads.insert(block, head);
         Ok(())
     }
 
@@ -170,6 +173,7 @@ impl Follower {
         if !std::mem::take(&mut self.moved) {
             return Ok(());
         }
+        let grown: Vec<BlockRef> = self.fold.blocks().copied().collect();
         let changes = std::mem::take(&mut self.fold).finish(&*self.index)?;
         let agent_of = |key: &[u8]| key.first_chunk().map(|agent| AgentId(*agent));
         let inboxes = changes.iter().filter(|change| change.space == Space::Inbox);
@@ -190,8 +194,7 @@ impl Follower {
             self.progress.reached(*shard, *next);
         }
         self.bells.agents(&came);
-        self.bells.blocks(self.heads.keys());
-        self.heads.clear();
+        self.bells.blocks(grown.iter());
         Ok(())
     }
 }

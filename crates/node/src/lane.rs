@@ -305,10 +305,15 @@ impl Lane {
             };
             let next = self.shared.log.shard(number).next;
             self.shared.progress.work();
-            while !self.shared.progress.wait(number, next, PATIENCE) {
-                if self.shared.progress.why_stuck().is_some() {
-                    break;
-                }
+            let mut followed = self.shared.progress.wait(number, next, PATIENCE);
+            while !followed && self.shared.progress.why_stuck().is_none() {
+                followed = self.shared.progress.wait(number, next, PATIENCE);
+            }
+            if !followed {
+                // Read from where the index stopped, its chains would fork: what
+                // is asked of it is lost until the planet starts again.
+                self.shared.failed().insert(number);
+                continue;
             }
             for token in served.shard.start_again(next) {
                 send(token, Reply::Lost(AppendError::Poisoned));
@@ -352,14 +357,15 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
             // Behind a batch that failed nothing is true that has no entry of its own.
             Ok(None) if shared.failed().contains(&shard) => lost(batch, &AppendError::Poisoned),
             Ok(position) => {
-                for (token, answer) in batch.answers {
-                    send(token, Reply::Answer(answer));
-                }
+                // First, so that whoever is told that a slot was left finds it free.
                 for Notice::Released(block, slot, agent) in batch.notices {
                     let Some(region) = shared.regions.get(&block.region) else { continue };
                     let place = BlockId { region: *region, index: block.index };
                     let mut directory = shared.directory.lock().unwrap_or_else(PoisonError::into_inner);
                     directory.release(agent, place, slot);
+                }
+                for (token, answer) in batch.answers {
+                    send(token, Reply::Answer(answer));
                 }
                 if position.is_some() {
                     shared.progress.work();

@@ -11,13 +11,14 @@ mod engine;
 mod entropy;
 mod follower;
 mod home;
+pub mod http;
 mod keyring;
 mod lane;
 mod wake;
 
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
-    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Refusal, RegionStanding, Seated, StartError, Started,
-    Where,
+    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated, StartError,
+    Started, Where,
 };
 pub use home::HomeError;

@@ -60,6 +60,7 @@ struct State {
     /// Handles of a life before the last crash are dead.
     life: u64,
     calls: u64,
+    read: u64,
     faults: Faults,
     dice: Dice,
     digest: blake3::Hasher,
@@ -106,6 +107,7 @@ impl VirtualDisk {
             next_file: 0,
             life: 0,
             calls: 0,
+            read: 0,
             faults: Faults::default(),
             dice: Dice::new(seed),
             digest: blake3::Hasher::new(),
@@ -125,6 +127,12 @@ impl VirtualDisk {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.state().calls
+    }
+
+    /// How many bytes were read.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.state().read
     }
 
     /// Over every call so far.
@@ -309,6 +317,7 @@ impl Disk for VirtualDisk {
         let from = size(offset).min(seen.len());
         let length = into.len().min(seen.len() - from);
         into[..length].copy_from_slice(&seen[from..from + length]);
+        state.read += u64::try_from(length).unwrap_or(u64::MAX);
         state.note(b"got", "", &into[..length]);
         Ok(length)
     }

@@ -124,6 +124,7 @@ fn flip(seed: u64, planted: Planted) -> Result<(), String> {
                         return Err(format!("{name} at {offset}: reported as {damage}"));
                     }
                 }
+                Err(ReadError::Pruned { .. }) => continue,
                 Err(error) => return Err(error.to_string()),
             }
             at += 1;

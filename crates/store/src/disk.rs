@@ -26,14 +26,24 @@ pub enum Barrier {
     /// What recovery found and what it cut, before it is served or written
     /// behind: after a kill it may only be in the page cache.
     Found,
+    /// The mark that says how far the log is pruned, before it gets its name.
+    Mark,
+    /// The name of that mark, before anything is removed.
+    Pruned,
+    /// What is being restored: that it is, before anything else; all of it,
+    /// before it no longer is.
+    Restored,
+    /// Where the log ended when it was closed. Nothing depends on it: without
+    /// it a start takes the last close for a kill.
+    Closed,
     /// The zeros of a segment that is made ahead. Nothing depends on it: it
     /// spares the first group in the segment the wait for all of them.
     Ahead,
 }
 
 impl Barrier {
-    /// All that something depends on, for tests that remove each in turn.
-    pub const ALL: [Self; 4] = [Self::Group, Self::Head, Self::Name, Self::Found];
+    /// All that a running log depends on, for tests that remove each in turn.
+    pub const ALL: [Self; 6] = [Self::Group, Self::Head, Self::Name, Self::Found, Self::Mark, Self::Pruned];
 }
 
 /// A directory of files, as the store sees it.

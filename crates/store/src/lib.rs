@@ -5,17 +5,25 @@
 //! was written, and never know what an entry means: chains and their links are
 //! the concern of those above.
 
+mod backup;
 mod disk;
 mod log;
 mod number;
 mod planted;
 mod records;
 
+#[doc(hidden)]
+pub use backup::SealedWriter;
+pub use backup::{Backup, BackupError, Part, Restored, Secrets, backup, restore};
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
-    AppendError, Damage, Entry, EntryRef, Log, Loss, OpenError, Options, Position, ReadError, Reader, Recovery,
-    ShardState, Tail, Ticket, Verified, Writer, decode,
+    AppendError, Damage, Entry, EntryRef, Hold, Left, Log, Loss, OpenError, Options, Position, PruneError, Pruned,
+    ReadError, Reader, Recovery, ShardState, Tail, Ticket, Verified, Writer, decode,
 };
 #[doc(hidden)]
 pub use planted::Planted;
-pub use records::{Batch, FjallRecords, MAX_KEY, MAX_VALUE, MAX_WRITE, Memory, Records, RecordsError, Row, Space};
+#[doc(hidden)]
+pub use records::journal_end;
+pub use records::{
+    Batch, Each, FjallRecords, MAX_KEY, MAX_VALUE, MAX_WRITE, Memory, Records, RecordsError, Row, Space,
+};

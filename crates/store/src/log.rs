@@ -8,7 +8,9 @@ mod committer;
 mod error;
 mod format;
 mod inspect;
+mod marks;
 mod options;
+mod prune;
 mod read;
 mod recover;
 mod scan;
@@ -20,8 +22,13 @@ mod writer;
 pub(crate) use error::is_full;
 pub use error::{AppendError, Damage, Loss, OpenError, ReadError};
 pub use format::{EntryRef, ShardState};
+pub(crate) use marks::{CLOSED, PRUNED, write as write_mark};
 pub use options::Options;
+pub use prune::{Hold, PruneError, Pruned};
+pub(crate) use read::View;
 pub use read::{Entry, Reader, Verified};
+pub(crate) use recover::RESTORING;
+pub(crate) use segment::{FIRST, name as segment_name};
 pub use tail::Tail;
 pub use ticket::Ticket;
 pub use writer::Writer;
@@ -31,11 +38,11 @@ use crate::number::wide;
 use crate::planted::Planted;
 use committer::Pending;
 use format::{Image, MAX_BATCH, Place};
-use read::View;
 use scan::{Bound, Scan, Step};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use ticket::{Promise, Sleepers};
 
 const TOO_LONG: AppendError = AppendError::TooLong { limit: MAX_BATCH };
@@ -52,6 +59,8 @@ pub struct Position {
 /// What opening a log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
+    /// How the log was left.
+    pub left: Left,
     /// Where each shard stands.
     pub shards: BTreeMap<u32, ShardState>,
     /// The torn end that was cut; nothing in it was acknowledged.
@@ -62,6 +71,17 @@ pub struct Recovery {
     pub more_damage: u64,
 }
 
+/// How a log was left by whoever had it open before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// There was none.
+    New,
+    /// It was closed.
+    Closed,
+    /// Its process was killed, its machine stopped, or its disk failed.
+    Killed,
+}
+
 /// How much of the log is durable.
 #[derive(Debug)]
 pub(crate) struct Extent {
@@ -70,6 +90,8 @@ pub(crate) struct Extent {
     end: u64,
     salt: u64,
     shards: BTreeMap<u32, ShardState>,
+    /// Segments from which on somebody needs all.
+    held: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -96,8 +118,12 @@ pub struct Log<D: Disk> {
     disk: Arc<D>,
     door: Arc<Door>,
     extent: Arc<Mutex<Extent>>,
+    /// Rung when that has grown.
+    grown: Arc<Condvar>,
     salt: u64,
     limits: Options,
+    /// Held by the one who prunes.
+    pruning: Mutex<()>,
     committer: Option<JoinHandle<()>>,
 }
 
@@ -109,12 +135,13 @@ impl<D: Disk> Log<D> {
     pub fn open(disk: D, options: Options) -> Result<(Self, Recovery), OpenError> {
         let (writer, recovery) = Writer::open(Arc::new(disk), options)?;
         let door = Arc::new(Door::default());
-        let (disk, extent, salt) = (writer.disk(), writer.extent(), writer.salt());
+        let (disk, extent, grown, salt) = (writer.disk(), writer.extent(), writer.grown(), writer.salt());
         let inside = Arc::clone(&door);
         let run = move || run(writer, &inside);
         let committer =
             thread::Builder::new().name("log".to_owned()).spawn(run).map_err(OpenError::io("start the committer"))?;
-        Ok((Self { disk, door, extent, salt, limits: options, committer: Some(committer) }, recovery))
+        let pruning = Mutex::default();
+        Ok((Self { disk, door, extent, grown, salt, limits: options, pruning, committer: Some(committer) }, recovery))
     }
 
     /// Appends a run of entries whose first one is to be `expected` in its
@@ -203,12 +230,39 @@ impl<D: Disk> Log<D> {
         Position { segment: extent.active, offset: extent.end }
     }
 
+    /// Waits until the log is durable beyond a position, but no longer than
+    /// that; says where it ends then.
+    #[must_use]
+    pub fn wait(&self, beyond: Position, at_most: Duration) -> Position {
+        let end = |extent: &Extent| Position { segment: extent.active, offset: extent.end };
+        let waited = self.grown.wait_timeout_while(self.durable(), at_most, |extent| end(extent) <= beyond);
+        end(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
     /// One entry of the batch at a position, for those who keep an index.
     ///
     /// # Errors
     /// When it is damaged, or nothing stands there.
     pub fn entry(&self, position: Position, sequence: u64) -> Result<Entry, ReadError> {
         self.view().entry(position, sequence)
+    }
+
+    /// Removes the segments that lie wholly below a position: all that is
+    /// there in front of it, but for less than one segment. What is held by a
+    /// backup stays.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn prune(&self, below: Position) -> Result<Pruned, PruneError> {
+        let _one = self.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        prune::prune(&*self.disk, &self.extent, below)
+    }
+
+    /// Keeps the segments from a position on, or all that are there, from being
+    /// pruned.
+    #[must_use]
+    pub fn hold(&self, from: Option<Position>) -> Hold {
+        Hold::new(&self.extent, from.map_or(0, |from| from.segment))
     }
 
     /// Reads everything against its checksums.
@@ -223,7 +277,7 @@ impl<D: Disk> Log<D> {
         self.extent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn view(&self) -> View<D> {
+    pub(crate) fn view(&self) -> View<D> {
         View::new(Arc::clone(&self.disk), &self.extent, self.limits.planted)
     }
 }
@@ -240,6 +294,12 @@ impl<D: Disk> Drop for Log<D> {
 }
 
 impl<D: Disk, T> Writer<D, T> {
+    /// As [`Log::end`].
+    #[must_use]
+    pub fn end(&self) -> Position {
+        View::new(self.disk(), &self.extent(), self.planted()).end()
+    }
+
     /// The durable entries of a shard, as [`Log::read`] gives them.
     #[must_use]
     pub fn read(&self, shard: u32, from: u64) -> Reader<D> {
@@ -254,6 +314,14 @@ impl<D: Disk, T> Writer<D, T> {
     #[must_use]
     pub fn tail(&self, from: Option<Position>) -> Tail<D> {
         Tail::new(View::new(self.disk(), &self.extent(), self.planted()), from)
+    }
+
+    /// As [`Log::prune`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn prune(&mut self, below: Position) -> Result<Pruned, PruneError> {
+        prune::prune(&*self.disk(), &self.extent(), below)
     }
 
     /// As [`Log::verify`].

@@ -8,11 +8,20 @@
 
 mod fjall;
 mod memory;
+mod mend;
 
 pub use self::fjall::FjallRecords;
 pub use memory::Memory;
 
 use std::io;
+
+/// Where the last whole batch of an engine's journal ends. For tests that feed
+/// it any bytes.
+#[doc(hidden)]
+#[must_use]
+pub fn journal_end(bytes: &[u8]) -> u64 {
+    mend::whole(&mut &*bytes).unwrap_or(0)
+}
 
 /// The longest key: what the engine counts in 16 bits, less one.
 pub const MAX_KEY: usize = 65_535;
@@ -109,6 +118,9 @@ fn check_key(key: &[u8]) -> Result<(), RecordsError> {
 /// A key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// Who is handed each row, and answers whether to go on.
+pub type Each<'a> = &'a mut dyn FnMut(Space, &[u8], &[u8]) -> bool;
+
 /// An ordered key-value store with atomic batches.
 pub trait Records: Send + Sync + 'static {
     /// The value of a key.
@@ -127,6 +139,12 @@ pub trait Records: Send + Sync + 'static {
     /// # Errors
     /// As for [`get`](Self::get).
     fn last(&self, space: Space, from: &[u8], to: Option<&[u8]>) -> Result<Option<Row>, RecordsError>;
+    /// All rows of some spaces as they stood at one moment, until `row`
+    /// answers false.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    fn each(&self, spaces: &[Space], row: Each<'_>) -> Result<(), RecordsError>;
     /// Applies a batch; it is visible to all at once, and durable after the
     /// next [`persist`](Self::persist).
     ///

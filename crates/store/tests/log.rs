@@ -171,12 +171,24 @@ const KILLS: u32 = 20;
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    let folder = Folder::new("kill");
+    kill(&Folder::new("kill"), &[]);
+}
+
+#[test]
+fn what_is_pruned_and_killed_keeps_its_end() {
+    let folder = Folder::new("kill-prune");
+    kill(&folder, &["prune"]);
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.filter(|name| name.to_string_lossy().ends_with(".log")).count() < 6);
+}
+
+fn kill(folder: &Folder, arguments: &[&str]) {
     let rounds = std::env::var("MYCEL_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(KILLS);
     let mut acknowledged = BTreeMap::new();
     for round in 0..rounds {
         let mut child = Command::new(env!("CARGO_BIN_EXE_append-for-ever"))
             .arg(folder.path())
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -192,7 +204,12 @@ fn what_was_acknowledged_survives_kill_9() {
         let log = open(folder.path(), Options { segment_bytes: 64 * 1_024, ..Options::default() });
         for (shard, next) in &acknowledged {
             assert!(log.shard(*shard).next >= *next, "round {round}: shard {shard} lost entries");
-            for (sequence, entry) in (0_u64..).zip(log.read(*shard, 0)) {
+            let mut entries = log.read(*shard, 0).peekable();
+            let pruned = entries.next_if(|entry| matches!(entry, Err(ReadError::Pruned { .. })));
+            assert!(pruned.is_none() || !arguments.is_empty());
+            let first = entries.peek().map_or(*next, |entry| entry.as_ref().unwrap().sequence);
+            assert!(first == 0 || pruned.is_some());
+            for (sequence, entry) in (first..).zip(entries) {
                 let entry = entry.unwrap();
                 assert_eq!((entry.sequence, &entry.bytes[..8]), (sequence, &sequence.to_le_bytes()[..]));
             }

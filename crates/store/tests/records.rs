@@ -251,3 +251,49 @@ fn a_killed_writer_leaves_whole_batches_from_the_first_on() {
     }
     assert!(written > rounds);
 }
+
+/// What a power cut does to a journal: pages of what was not synced are zeros,
+/// or were never written, while later ones are there.
+#[test]
+fn a_torn_journal_keeps_what_was_persisted() {
+    let mut cut = 0;
+    for round in 0..8_u64 {
+        let folder = Folder::new("torn");
+        let records = fjall(&folder);
+        let write = |number: u64| {
+            let mut batch = Batch::default();
+            for part in 0..3_u64 {
+                batch.put(LEFT, [number.to_be_bytes(), part.to_be_bytes()].concat(), vec![5; 20_000]);
+                batch.put(RIGHT, [number.to_be_bytes(), part.to_be_bytes()].concat(), vec![6; 100]);
+            }
+            batch.put(LEFT, b"next", (number + 1).to_le_bytes());
+            records.write(batch).unwrap();
+        };
+        (0..20).for_each(write);
+        records.persist().unwrap();
+        let journal = folder.path().join("0.jnl");
+        let used = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        let synced = used(&std::fs::read(&journal).unwrap());
+        (20..40).for_each(write);
+        // The process must not close it: a copy is what the cut leaves.
+        let copy = Folder::new("torn-copy");
+        let status = Command::new("cp").arg("-r").arg(folder.path().join(".")).arg(copy.path()).status().unwrap();
+        assert!(status.success());
+        let journal = copy.path().join("0.jnl");
+        let mut bytes = std::fs::read(&journal).unwrap();
+        let end = used(&bytes);
+        let page = usize::try_from(round).unwrap() * 4_096 + synced.next_multiple_of(4_096);
+        if page < end {
+            bytes[page..(page + 4_096).min(end)].fill(0);
+        }
+        std::fs::write(&journal, bytes).unwrap();
+        let again = fjall(&copy);
+        cut += u32::from(again.cut().is_some());
+        let next = again.get(LEFT, b"next").unwrap().unwrap();
+        let next = u64::from_le_bytes(next.try_into().unwrap());
+        assert!((20..=40).contains(&next), "round {round}: {next}");
+        let rows = again.scan(LEFT, b"", Some(b"n"), usize::MAX).unwrap().len();
+        assert_eq!(rows, usize::try_from(next * 3).unwrap(), "round {round}");
+    }
+    assert!(cut > 0, "the engine opens what is torn by itself: records/mend.rs may go");
+}

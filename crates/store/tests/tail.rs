@@ -8,6 +8,7 @@ mod support {
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 use store::{Entry, EntryRef, Log, Loss, Options, Position, ReadError, RealDisk};
 use support::folder::Folder;
 
@@ -82,6 +83,20 @@ fn a_tail_goes_on_where_it_ended() {
 }
 
 #[test]
+fn who_waits_is_woken_by_the_next_group_or_by_his_time() {
+    let folder = Folder::new("wait");
+    let log = open(folder.path());
+    let end = log.end();
+    assert_eq!(log.wait(end, Duration::from_millis(1)), end);
+    let later = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| log.wait(end, Duration::from_secs(600)));
+        fill(&log, 1);
+        waiter.join().unwrap()
+    });
+    assert!(later > end && later == log.end());
+}
+
+#[test]
 fn a_follower_in_a_thread_sees_everything_once() {
     let folder = Folder::new("thread");
     let log = open(folder.path());
@@ -89,8 +104,10 @@ fn a_follower_in_a_thread_sees_everything_once() {
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| fill(&log, 400));
         let mut seen = Vec::new();
+        let mut end = Position { segment: 1, offset: 0 };
         loop {
             let done = writer.is_finished();
+            end = log.wait(end, Duration::from_millis(20));
             tail.refresh();
             seen.extend(tail.by_ref().map(Result::unwrap));
             if done {
@@ -99,6 +116,45 @@ fn a_follower_in_a_thread_sees_everything_once() {
         }
     });
     assert_eq!(seen, all(&log, None));
+}
+
+#[test]
+fn who_reads_while_it_is_pruned_is_told_of_no_damage() {
+    let folder = Folder::new("pruning");
+    let log = open(folder.path());
+    let told = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..40 {
+                fill(&log, 20);
+                log.prune(log.end()).unwrap();
+            }
+        });
+        let mut told = 0;
+        while !writer.is_finished() {
+            let mut next = BTreeMap::from([(0, 0), (1, 0), (2, 0)]);
+            for entry in log.tail(None) {
+                match entry {
+                    Ok(entry) => assert!(next.insert(entry.shard, entry.sequence + 1) <= Some(entry.sequence)),
+                    Err(ReadError::Pruned { .. }) => told += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            let mut next = 0;
+            for entry in log.read(1, 0) {
+                match entry {
+                    Ok(entry) => {
+                        assert!(entry.sequence >= next);
+                        next = entry.sequence + 1;
+                    }
+                    Err(ReadError::Pruned { .. }) => told += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(log.verify().unwrap().damage, []);
+        }
+        told
+    });
+    assert!(told > 0);
 }
 
 #[test]
@@ -133,7 +189,7 @@ fn a_tail_tells_damage_in_its_place() {
         match damage.what {
             Loss::Entry { .. } => lost += 1,
             Loss::Entries { first, last, .. } => lost += usize::try_from(last - first + 1).unwrap(),
-            Loss::Unknown | Loss::Segment | Loss::Copy => {}
+            Loss::Unknown | Loss::Segment | Loss::Copy | Loss::Mark => {}
         }
     }
     assert_eq!(served.len() + lost, whole.len(), "{told:?}");

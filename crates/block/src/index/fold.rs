@@ -1,16 +1,19 @@
-//! From entries to rows: what follows from many of them is folded together
-//! before it is written.
+//! Entries on their way to becoming rows.
 //!
-//! It must never matter how many are folded at once: the rows mean the same.
+//! It must never need more than the entries and the rows that are there: no
+//! key, no clock, and no order but the log's.
 
-use super::{Change, Message, SeatRow, Space, block_key, head_value, key, last, last_key, names_key, newest};
-use super::{record_key, seat_key, stored_value};
+use super::{
+    Change, SeatRow, Space, block_key, head_value, key, last, last_key, message_value, newest, piece, record_key,
+    seat_key, stored_value,
+};
 use crate::chain::{Entry, Head, Link, Outcome};
 use crate::house::{self, Deed};
-use crate::kinds::{self, Cursor, Effect, Stored};
+use crate::kinds::{self, Cursor, Effect, Tag};
 use std::collections::BTreeMap;
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment};
+use vocab::Slot;
 
 /// The rows that are there.
 pub trait Rows {
@@ -25,16 +28,54 @@ pub trait Rows {
 /// Entries on their way to becoming rows.
 #[derive(Debug, Default)]
 pub struct Fold {
-    heads: BTreeMap<BlockRef, Head>,
-    chain: BTreeMap<BlockRef, (u64, Vec<u8>)>,
-    names: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
-    last: BTreeMap<(BlockRef, AgentId), (u64, Moment)>,
-    seats: BTreeMap<Vec<u8>, Option<SeatRow>>,
-    records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    blocks: BTreeMap<BlockRef, OfBlock>,
     inbox: BTreeMap<Vec<u8>, Vec<u8>>,
     acknowledged: BTreeMap<AgentId, Cursor>,
     invited: BTreeMap<Vec<u8>, Vec<u8>>,
     entries: u64,
+}
+
+/// What was folded of one block. Rows are kept as they grow, so that an entry
+/// costs a search for its block, one for its agent, and no key of its own.
+#[derive(Debug)]
+struct OfBlock {
+    head: Head,
+    first: u64,
+    places: Vec<u8>,
+    agents: BTreeMap<AgentId, OfAgent>,
+    seats: BTreeMap<Slot, Option<SeatRow>>,
+}
+
+/// What was folded of one agent in a block.
+#[derive(Debug, Default)]
+struct OfAgent {
+    last: Option<(u64, Moment)>,
+    names: Vec<NameRow>,
+    records: BTreeMap<Tag, Option<Vec<u8>>>,
+}
+
+#[derive(Debug)]
+struct NameRow {
+    piece: u32,
+    first: u64,
+    names: Vec<u8>,
+}
+
+impl OfAgent {
+    fn name(&mut self, entry: &Entry<'_>) {
+        let piece = piece(entry.id);
+        if self.names.last().is_none_or(|row| row.piece != piece) {
+            self.names.push(NameRow { piece, first: entry.sequence, names: Vec::new() });
+        }
+        if let Some(row) = self.names.last_mut() {
+            row.names.extend(entry.id.0.to_be_bytes());
+            row.names.extend(entry.sequence.to_be_bytes());
+            row.names.push(entry.outcome as u8);
+        }
+        let newest = newest(entry.id);
+        let newest = self.last.map_or(newest, |(before, _)| before.max(newest));
+        self.last = Some((newest, entry.time));
+    }
 }
 
 impl Fold {
@@ -44,77 +85,60 @@ impl Fold {
         self.entries
     }
 
+    /// Where a chain ends, if an entry of it was folded.
+    #[must_use]
+    pub fn head(&self, block: BlockRef) -> Option<&Head> {
+        self.blocks.get(&block).map(|block| &block.head)
+    }
+
+    /// The blocks of which entries were folded.
+    pub fn blocks(&self) -> impl Iterator<Item = &BlockRef> {
+        self.blocks.keys()
+    }
+
     /// Takes an entry in, with its bytes' hash and its place in the log.
     pub fn add(&mut self, entry: &Entry<'_>, link: Link, place: Cursor) {
         let (block, sequence) = (entry.block, entry.sequence);
+        let head = Head { block, sequence, epoch: entry.epoch, time: entry.time, link };
+        let (places, agents, seats) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let of = self.blocks.entry(block);
+        let of = of.or_insert_with(|| OfBlock { head, first: sequence, places, agents, seats });
+        of.head = head;
+        of.places.extend(place.to_bytes());
         self.entries += 1;
-        self.heads.insert(block, Head { block, sequence, epoch: entry.epoch, time: entry.time, link });
-        let (_, row) = self.chain.entry(block).or_insert((sequence, Vec::new()));
-        row.extend(place.to_bytes());
         if entry.kind >= house::FIRST {
             if let Some(deed) = Deed::decode(entry.kind, entry.payload) {
-                self.deed(entry, deed);
-            }
-            return;
-        }
-        let (_, row) = self.names.entry(names_key(block, entry.agent, entry.id)).or_insert((sequence, Vec::new()));
-        row.extend(entry.id.0.to_be_bytes());
-        row.extend(sequence.to_be_bytes());
-        row.push(entry.outcome as u8);
-        let last = self.last.entry((block, entry.agent)).or_insert((0, entry.time));
-        *last = (last.0.max(newest(entry.id)), entry.time);
-        if entry.outcome == Outcome::Done
-            && let Some(Ok(effect)) = kinds::by_code(entry.kind).map(|kind| (kind.effect)(entry.payload))
-        {
-            self.effect(entry, effect, place);
-        }
-    }
-
-    fn deed(&mut self, entry: &Entry<'_>, deed: Deed) {
-        match deed {
-            Deed::Assign { slot, rights, until, invitation } => {
-                if let Some(used) = invitation {
+                if let Deed::Assign { invitation: Some(used), .. } = deed {
                     let value = key(&[&entry.agent.0, &used.expires.0.to_be_bytes()]);
                     self.invited.insert(key(&[&used.inviter, &used.serial]), value);
                 }
-                let seat = SeatRow { slot, agent: entry.agent, fencing: entry.sequence, until, rights };
-                self.seats.insert(seat_key(entry.block, slot), Some(seat));
+                of.deed(entry, deed);
             }
-            Deed::Renew { slot, until } => {
-                // The row that is there already is completed when all is written.
-                let renewed = SeatRow { slot, agent: entry.agent, fencing: 0, until, rights: Rights::default() };
-                let seat = self.seats.entry(seat_key(entry.block, slot)).or_insert(Some(renewed));
-                if let Some(seat) = seat {
-                    seat.until = until;
-                }
-            }
-            Deed::Release { slot, .. } => {
-                self.seats.insert(seat_key(entry.block, slot), None);
-            }
+            return;
         }
-    }
-
-    fn effect(&mut self, entry: &Entry<'_>, effect: Effect<'_>, place: Cursor) {
-        let (block, sequence, time, id) = (entry.block, entry.sequence, entry.time, entry.id);
+        let agent = of.agents.entry(entry.agent).or_default();
+        agent.name(entry);
+        if entry.outcome != Outcome::Done {
+            return;
+        }
+        let effect = kinds::by_code(entry.kind).map(|kind| (kind.effect)(entry.payload));
         match effect {
-            Effect::None => {}
-            Effect::Put(tag, class, envelope) => {
-                let stored = Stored { sequence, time, id, class, envelope: envelope.to_vec() };
-                self.records.insert(record_key(block, entry.agent, tag), Some(stored_value(&stored)));
+            Some(Ok(Effect::Put(tag, class, envelope))) => {
+                let stored = stored_value(entry, class, envelope);
+                agent.records.insert(tag, Some(stored));
             }
-            Effect::Delete(tag) => {
-                self.records.insert(record_key(block, entry.agent, tag), None);
+            Some(Ok(Effect::Delete(tag))) => {
+                agent.records.insert(tag, None);
             }
-            Effect::Send(to, envelope) => {
-                let envelope = envelope.to_vec();
-                let message = Message { cursor: place, block, sequence, time, from: entry.agent, id, envelope };
-                self.inbox.insert(key(&[&to.0, &place.to_bytes()]), message.value());
+            Some(Ok(Effect::Send(to, envelope))) => {
+                self.inbox.insert(key(&[&to.0, &place.to_bytes()]), message_value(entry, envelope));
             }
-            Effect::Acknowledge(up_to) => {
+            Some(Ok(Effect::Acknowledge(up_to))) => {
                 let known = self.acknowledged.entry(entry.agent).or_insert(up_to);
                 *known = up_to.max(*known);
                 self.inbox.retain(|key, _| !is_acknowledged(key, entry.agent, up_to));
             }
+            Some(Ok(Effect::None) | Err(_)) | None => {}
         }
     }
 
@@ -124,37 +148,10 @@ impl Fold {
     /// When a row cannot be read.
     pub fn finish<R: Rows>(self, rows: &R) -> Result<Vec<Change>, R::Error> {
         let mut changes = Vec::new();
+        for (block, of) in self.blocks {
+            of.finish(block, rows, &mut changes)?;
+        }
         let mut change = |space, key, value| changes.push(Change { space, key, value });
-        for (block, head) in &self.heads {
-            change(Space::Heads, block_key(*block).to_vec(), Some(head_value(head)));
-        }
-        for (block, (first, places)) in self.chain {
-            change(Space::Chain, key(&[&block_key(block), &first.to_be_bytes()]), Some(places));
-        }
-        for (names, (first, row)) in self.names {
-            change(Space::Names, key(&[&names, &first.to_be_bytes()]), Some(row));
-        }
-        for ((block, agent), (newest, time)) in self.last {
-            let key_of = last_key(block, agent);
-            let before = rows.row(Space::Last, &key_of)?.as_deref().and_then(last).map_or(0, |(newest, _)| newest);
-            let value = key(&[&newest.max(before).to_be_bytes(), &time.0.to_be_bytes()]);
-            change(Space::Last, key_of, Some(value));
-        }
-        for (key, seat) in self.seats {
-            let Some(mut seat) = seat else {
-                change(Space::Seats, key, None);
-                continue;
-            };
-            if seat.fencing == 0 {
-                let before = rows.row(Space::Seats, &key)?.and_then(|value| SeatRow::read(&key, &value));
-                let Some((_, before)) = before else { continue };
-                seat = SeatRow { until: seat.until, ..before };
-            }
-            change(Space::Seats, key, Some(seat.value()));
-        }
-        for (key, value) in self.records {
-            change(Space::Records, key, value);
-        }
         for (key, value) in self.invited {
             change(Space::Invited, key, Some(value));
         }
@@ -167,6 +164,64 @@ impl Fold {
             change(Space::Inbox, key, Some(value));
         }
         Ok(changes)
+    }
+}
+
+impl OfBlock {
+    fn deed(&mut self, entry: &Entry<'_>, deed: Deed) {
+        match deed {
+            Deed::Assign { slot, rights, until, .. } => {
+                let seat = SeatRow { slot, agent: entry.agent, fencing: entry.sequence, until, rights };
+                self.seats.insert(slot, Some(seat));
+            }
+            Deed::Renew { slot, until } => {
+                // The row that is there already is completed when all is written.
+                let renewed = SeatRow { slot, agent: entry.agent, fencing: 0, until, rights: Rights::default() };
+                let seat = self.seats.entry(slot).or_insert(Some(renewed));
+                if let Some(seat) = seat {
+                    seat.until = until;
+                }
+            }
+            Deed::Release { slot, .. } => {
+                self.seats.insert(slot, None);
+            }
+        }
+    }
+
+    fn finish<R: Rows>(self, block: BlockRef, rows: &R, changes: &mut Vec<Change>) -> Result<(), R::Error> {
+        let mut change = |space, key, value| changes.push(Change { space, key, value });
+        let prefix = block_key(block);
+        change(Space::Heads, prefix.to_vec(), Some(head_value(&self.head)));
+        change(Space::Chain, key(&[&prefix, &self.first.to_be_bytes()]), Some(self.places));
+        for (agent, of) in self.agents {
+            for row in of.names {
+                let key = key(&[&prefix, &agent.0, &row.piece.to_be_bytes(), &row.first.to_be_bytes()]);
+                change(Space::Names, key, Some(row.names));
+            }
+            if let Some((newest, time)) = of.last {
+                let key_of = last_key(block, agent);
+                let before = rows.row(Space::Last, &key_of)?.as_deref().and_then(last).map_or(0, |(newest, _)| newest);
+                let value = key(&[&newest.max(before).to_be_bytes(), &time.0.to_be_bytes()]);
+                change(Space::Last, key_of, Some(value));
+            }
+            for (tag, value) in of.records {
+                change(Space::Records, record_key(block, agent, tag), value);
+            }
+        }
+        for (slot, seat) in self.seats {
+            let key = seat_key(block, slot);
+            let Some(mut seat) = seat else {
+                change(Space::Seats, key, None);
+                continue;
+            };
+            if seat.fencing == 0 {
+                let before = rows.row(Space::Seats, &key)?.and_then(|value| SeatRow::read(&key, &value));
+                let Some((_, before)) = before else { continue };
+                seat = SeatRow { until: seat.until, ..before };
+            }
+            change(Space::Seats, key, Some(seat.value()));
+        }
+        Ok(())
     }
 }
 

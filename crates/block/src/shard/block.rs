@@ -294,7 +294,7 @@ impl<T> Block<T> {
                 }
                 Tried::Again(tries) => {
                     if desk.rules.planted.retries_at_the_back() {
-                        pending.queue.push_back_what_failed();
+                        pending.queue.overtake();
                     }
                     pending.due = now.after(Millis(PAUSE.0 * u64::from(tries)));
                     desk.retries.insert((pending.due, self.head.block.index));

@@ -15,7 +15,7 @@ pub use api::{
     RegionStanding, Seated, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
-pub use ops::MOST_PATIENCE;
+pub use ops::{MOST_PATIENCE, Pending};
 pub use sealing::MOST_KEY;
 pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
@@ -36,8 +36,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::RecvError;
 use trust::enrol::{Book, Policy};
-use trust::sign::{Domain, SigningKey};
+use trust::sign::SigningKey;
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
 use vocab::{BlockId, Millis, Site};
 
@@ -85,10 +86,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The domain that chain heads are signed under, over region tag, index,
-/// sequence and link.
-const HEAD: Domain = Domain::new("chain head");
-
 /// How long a lane that is full is left alone.
 const BUSY: Millis = Millis(50);
 /// How long a disk that is full is left alone.
@@ -111,12 +108,6 @@ impl Engine {
     #[must_use]
     pub fn node(&self) -> AgentId {
         self.0.node.id()
-    }
-
-    /// What heads are signed under.
-    #[must_use]
-    pub const fn head_domain() -> Domain {
-        HEAD
     }
 
     /// The time, as the planet knows it.
@@ -227,28 +218,33 @@ impl Engine {
     async fn answer(&self, shard: u32, ask: impl FnOnce(Token) -> Ask) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.ask(shard, ask(Some(reply)))?;
-        match answer.await {
-            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(why)),
+        self.read_reply(answer.await)
+    }
+
+    /// What a lane's reply is to whoever asked.
+    fn read_reply(&self, reply: Result<Reply, RecvError>) -> Result<Answer, Refusal> {
+        match reply {
+            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(&why)),
             Ok(Reply::Answer(answer)) => Ok(answer),
             Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
             Ok(Reply::Lost(error)) => Err(lost(&error)),
             Err(_) => {
-                Err(Refusal::new(Code::Unavailable, "the block stopped while it ran this; look whether it is sealed")
-                    .after(FULL))
+                let what = "the block stopped while it ran this; look whether it is sealed";
+                Err(Refusal::new(Code::Unavailable, what).after(FULL))
             }
         }
     }
 }
 
 /// What a shard's refusal is to whoever asked.
-fn refused(why: Why) -> Refusal {
+fn refused(why: &Why) -> Refusal {
     let what = why.to_string();
     match why {
         Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),
         Why::TooNew => Refusal::new(Code::Bad, what).field("id"),
-        Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(wait),
+        Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(*wait),
         Why::NoRate => Refusal::new(Code::Forbidden, what),
         Why::Full => Refusal::new(Code::TooMany, what).after(FULL),
         Why::Residency => Refusal::new(Code::Residency, what).field("class"),

@@ -1,12 +1,14 @@
 //! Ops: from what an agent asks to an entry that is durable, and back.
 
 use super::{Body, Code, Connection, Engine, OpAsk, OpDone, OpSeen, Refusal};
-use crate::lane::Ask;
+use crate::lane::{Ask, Reply};
 use block::chain::{Entry, OpId, Outcome, link};
 use block::kinds::{self, Effect, Kind};
 use block::queue::{Cancelled, Op, State};
 use block::shard::{Answer, Ended};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use trust::attach::Session;
 use trust::{AgentId, BlockRef, Moment};
 use vocab::Millis;
@@ -33,36 +35,40 @@ impl Engine {
     ///
     /// # Errors
     /// Why it did not run.
-    pub async fn op(
-        &self,
-        connection: &Connection,
-        session: &std::sync::Arc<Session>,
-        ask: OpAsk,
-    ) -> Result<OpDone, Refusal> {
-        let lease = *session.lease();
+    pub async fn op(&self, connection: &Connection, session: &Arc<Session>, ask: OpAsk) -> Result<OpDone, Refusal> {
+        let until = self.now().after(ask.patience.min(MOST_PATIENCE));
+        loop {
+            let again = (ask.patience > Millis(0)).then(|| ask.clone());
+            let ended = self.submit(connection, session, again.as_ref().unwrap_or(&ask))?.ended().await;
+            match ended {
+                Err(refusal) if refusal.code == Code::TooMany && again.is_some() => {
+                    let wait = refusal.retry_after.filter(|wait| self.now().after(*wait) <= until);
+                    let Some(wait) = wait else { return Err(refusal) };
+                    tokio::time::sleep(Duration::from_millis(wait.0)).await;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Seals an op and hands it to its block; its end is waited for apart, so
+    /// that many can be on their way.
+    ///
+    /// # Errors
+    /// Why it was not taken in.
+    pub fn submit(&self, connection: &Connection, session: &Arc<Session>, ask: &OpAsk) -> Result<Pending, Refusal> {
+        let lease = session.lease();
         let at = self.at(lease.block)?;
         let kind = kinds::by_name(ask.kind)
             .ok_or_else(|| Refusal::new(Code::Bad, format!("there is no op \"{}\"", ask.kind)).field("kind"))?;
         fits(kind, &ask.body)?;
         let payload = self.seal_payload(lease.block, lease.agent, (ask.id, kind.name, &ask.body))?;
-        let mut op = Op { agent: lease.agent, id: ask.id, kind: kind.code, payload };
-        let until = self.now().after(ask.patience.min(MOST_PATIENCE));
-        loop {
-            let again = (ask.patience > Millis(0)).then(|| op.clone());
-            let (session, channel) = (std::sync::Arc::clone(session), connection.channel);
-            let asked = |reply| Ask::Op { at, session, channel, needs: kind.right, op, reply };
-            match (self.answer(at.0, asked).await, again) {
-                (Ok(answer), _) => return self.done(lease.block, lease.agent, (ask.id, kind), answer).await,
-                (Err(refusal), Some(same)) if refusal.code == Code::TooMany => {
-                    let Some(wait) = refusal.retry_after.filter(|wait| self.now().after(*wait) <= until) else {
-                        return Err(refusal);
-                    };
-                    tokio::time::sleep(Duration::from_millis(wait.0)).await;
-                    op = same;
-                }
-                (Err(refusal), _) => return Err(refusal),
-            }
-        }
+        let op = Op { agent: lease.agent, id: ask.id, kind: kind.code, payload };
+        let (reply, answer) = oneshot::channel();
+        let (session, channel) = (Arc::clone(session), connection.channel);
+        let (block, agent) = (lease.block, lease.agent);
+        self.ask(at.0, Ask::Op { at, session, channel, needs: kind.right, op, reply: Some(reply) })?;
+        Ok(Pending { engine: self.clone(), block, agent, id: ask.id, kind, answer })
     }
 
     /// Takes an op in, and says where it is then. That it was taken in is no
@@ -73,12 +79,12 @@ impl Engine {
     pub async fn op_later(
         &self,
         connection: &Connection,
-        session: &std::sync::Arc<Session>,
+        session: &Arc<Session>,
         ask: OpAsk,
     ) -> Result<OpSeen, Refusal> {
         let engine = self.clone();
         let connection = Connection::for_op(connection);
-        let session = std::sync::Arc::clone(session);
+        let session = Arc::clone(session);
         let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
         // What is refused is refused at once; what has to wait is not waited for.
         match tokio::time::timeout(Duration::from_millis(20), &mut running).await {
@@ -97,7 +103,7 @@ impl Engine {
         answer: Answer,
     ) -> Result<OpDone, Refusal> {
         match answer {
-            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), *ended)),
+            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), &ended)),
             Answer::Before(_, sequence) => self.again(block, sequence).await,
             Answer::Here(State::Cancelled) => {
                 Err(Refusal::new(Code::Conflict, "the op was cancelled, and never runs").field("id"))
@@ -106,7 +112,7 @@ impl Engine {
         }
     }
 
-    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: Ended) -> OpDone {
+    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
         let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
         let value = ended.record.as_ref().and_then(|stored| self.open_record(block, agent, stored));
@@ -150,7 +156,7 @@ impl Engine {
             result: entry.result.to_vec(),
             record,
         };
-        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), ended) })
+        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), &ended) })
     }
 
     /// Where an op of a session's agent is.
@@ -175,7 +181,7 @@ impl Engine {
     pub async fn ops(&self, session: &Session, most: usize) -> Result<Vec<(OpId, OpSeen)>, Refusal> {
         let lease = *session.lease();
         let at = self.at(lease.block)?;
-        let (reply, waiting) = tokio::sync::oneshot::channel();
+        let (reply, waiting) = oneshot::channel();
         self.ask(at.0, Ask::Waiting { at, reply })?;
         let waiting = waiting.await.unwrap_or_default();
         let mine = waiting.into_iter().enumerate().filter(|(_, (agent, ..))| *agent == lease.agent);
@@ -206,6 +212,27 @@ impl Engine {
             }
             _ => Err(Refusal::new(Code::NotFound, "this agent has no such op here")),
         }
+    }
+}
+
+/// An op that is on its way.
+pub struct Pending {
+    engine: Engine,
+    block: BlockRef,
+    agent: AgentId,
+    id: OpId,
+    kind: &'static Kind,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Pending {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it did not run.
+    pub async fn ended(self) -> Result<OpDone, Refusal> {
+        let answer = self.engine.read_reply(self.answer.await)?;
+        self.engine.done(self.block, self.agent, (self.id, self.kind), answer).await
     }
 }
 

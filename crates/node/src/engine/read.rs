@@ -1,16 +1,17 @@
 //! What can be looked at: chains, inboxes, blocks, agents.
 
 use super::ops::CATCH_UP;
-use super::{
-    BlockAt, BlockStanding, ChainPart, Code, Engine, HEAD, InboxMessage, Refusal, RegionStanding, Seated, locked,
-};
+use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, InboxMessage, Refusal, RegionStanding, Seated, locked};
 use crate::lane::Ask;
-use block::index::block_key;
 use block::kinds::{Cursor, Trouble};
 use std::time::Duration;
 use store::{Position, ReadError};
 use trust::{AgentId, BlockRef};
 use vocab::BlockId;
+
+/// Bytes after which an answer holds no further entry or message: whoever asks
+/// goes on from there.
+const MOST_BYTES: usize = 4 << 20;
 
 pub(super) fn trouble(why: &Trouble) -> Refusal {
     Refusal::new(Code::Unavailable, why.to_string()).after(super::FULL)
@@ -87,13 +88,19 @@ impl Engine {
         }
         let places = self.0.index.places(block, from.max(1), most).map_err(|why| trouble(&why))?;
         let mut entries = Vec::with_capacity(places.len());
+        let mut bytes = 0;
         for (_, place) in &places {
-            entries.push(self.read_entry(block, *place)?);
+            let entry = self.read_entry(block, *place)?;
+            bytes += entry.len();
+            entries.push(entry);
+            if bytes >= MOST_BYTES {
+                break;
+            }
         }
         let oldest = self.0.index.places(block, 1, 1).map_err(|why| trouble(&why))?;
         let oldest = oldest.first().map_or(head.sequence + 1, |(sequence, _)| *sequence);
-        let signed = [&block_key(block)[..], &head.sequence.to_be_bytes(), &head.link.0].concat();
-        let signature = self.0.node.sign(HEAD, &signed).0;
+        let signed = wire::chain_head(block, head.sequence, head.link);
+        let signature = self.0.node.sign(wire::CHAIN_HEAD, &signed).0;
         Ok(ChainPart { entries, head: (head.sequence, head.link), signature, oldest })
     }
 
@@ -118,7 +125,13 @@ impl Engine {
             let _ = tokio::time::timeout(wait, rung).await;
             messages = self.0.index.messages(agent, after, most).map_err(|why| trouble(&why))?;
         }
-        let opened = messages.into_iter().map(|message| InboxMessage {
+        let mut bytes = 0;
+        let few = messages.into_iter().take_while(|message| {
+            let fits = bytes < MOST_BYTES;
+            bytes += message.envelope.len();
+            fits
+        });
+        let opened = few.map(|message| InboxMessage {
             cursor: message.cursor,
             from: message.from,
             time: message.time,
@@ -151,7 +164,7 @@ impl Engine {
         let (reply, standing) = tokio::sync::oneshot::channel();
         self.ask(place.0, Ask::Standing { at: place, reply })?;
         let standing = standing.await.map_err(|_| Refusal::new(Code::Unavailable, "the block did not answer"))?;
-        let standing = standing.map_err(super::refused)?;
+        let standing = standing.map_err(|why| super::refused(&why))?;
         let free = locked(&self.0.directory).free_in(id);
         let slots = u32::try_from(self.0.layout.slots()).unwrap_or(u32::MAX);
         Ok(BlockStanding {

@@ -234,7 +234,11 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
 }
 
 fn rules(planet: &Planet, region: &str) -> Rules {
-    let limit = Limit::new(planet.block.op_rate.value, 1);
+    // The clock counts milliseconds: what a faster rate lets through in one of
+    // them may come at once.
+    let rate = planet.block.op_rate.value;
+    let at_once = u32::try_from(rate.events / rate.per.0.max(1)).unwrap_or(u32::MAX).max(1);
+    let limit = Limit::new(rate, at_once);
     let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let here = classes.filter(|class| {

@@ -1,8 +1,9 @@
 //! A planet in a folder of its own, and agents that attach to it.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
 use block::chain::OpId;
 use node::{Attached, Body, Connection, Engine, OpAsk, OpDone, Options, Refusal, Started, Where};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,11 @@ use trust::sign::SigningKey;
 use trust::{AgentId, Secret};
 use vocab::Millis;
 
-pub const SOURCE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+/// Where an agent comes from: each from an address of its own, so that no
+/// limit of a source is in the way.
+pub fn source(agent: AgentId) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, agent.0[0], agent.0[1], agent.0[2]))
+}
 
 /// Two regions of eight blocks; anybody may enrol, and send much.
 pub const PLANET: &str = r#"
@@ -57,7 +62,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A name that nobody has used: made now, and counted.
 pub fn name(engine: &Engine) -> OpId {
-    OpId::new(engine.now(), u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    OpId::counted(engine.now(), u16::try_from(next % 65_536).unwrap(), next)
 }
 
 pub struct Agent {
@@ -74,8 +80,9 @@ impl Agent {
 
     pub async fn try_attach(engine: &Engine, key: SigningKey, place: Where) -> Result<Self, Refusal> {
         let application = Application::make(&key, engine.planet(), None, engine.now());
-        let attached = engine.attach(&application, place, SOURCE).await?;
-        let mut connection = engine.connect(SOURCE, Channel([7; 32]))?;
+        let source = source(key.id());
+        let attached = engine.attach(&application, place, source).await?;
+        let mut connection = engine.connect(source, Channel([7; 32]))?;
         let nonce = engine.challenge(&mut connection, &attached.lease)?;
         let signature = answer(&key, &attached.lease, &nonce, &connection.channel).unwrap();
         let session = engine.prove(&mut connection, &signature)?;

@@ -38,11 +38,17 @@ pub(crate) struct World {
     open: BTreeMap<u64, Sent>,
     next: BTreeMap<u32, u64>,
     tokens: u64,
+    /// In which segment what is kept stands.
+    places: BTreeMap<(u32, u64), u64>,
+    /// What stands below this segment may be pruned: the disk failed meanwhile.
+    perhaps_gone: u64,
     wrong: Option<String>,
 }
 
 pub(crate) fn options(planted: Planted) -> Options {
-    Options { segment_bytes: SEGMENT, group_bytes: 2_048, salt: 7, planted, ..Options::default() }
+    // So that it is reached now and then.
+    let quota_bytes = Some(8 * SEGMENT);
+    Options { segment_bytes: SEGMENT, group_bytes: 2_048, salt: 7, planted, quota_bytes, ..Options::default() }
 }
 
 type Open = Writer<VirtualDisk, u64>;
@@ -93,6 +99,7 @@ impl World {
             match schedule.next(dice) {
                 0 => self.commit(&mut writer),
                 1 => writer.prepare(),
+                2 if dice.one_in(12) => self.prune(&mut writer, dice),
                 2 if dice.one_in(40) => {
                     let op = [Op::Write, Op::SyncData, Op::SyncDir, Op::Allocate, Op::Create][dice.index(5)];
                     disk.faults(|faults| faults.fails_once = Some(op));
@@ -107,7 +114,35 @@ impl World {
                 break;
             }
         }
+        // Whoever dies does not close.
+        if dice.one_in(4) {
+            drop(writer);
+        } else {
+            std::mem::forget(writer);
+        }
         Ok(())
+    }
+
+    /// Prunes below something that was kept, or below everything.
+    fn prune(&mut self, writer: &mut Open, dice: &mut Dice) {
+        let below = self.places.values().nth(dice.index(self.places.len() + 1)).copied().unwrap_or(u64::MAX);
+        match writer.prune(Position { segment: below, offset: 0 }) {
+            Ok(pruned) => {
+                if below != u64::MAX && pruned.first < below {
+                    self.wrong = Some(format!("pruned below {below}, and {} is there", pruned.first));
+                }
+                self.forget(pruned.first);
+            }
+            Err(_) => {
+                let newest = self.places.values().max().map_or(0, |segment| segment + 1);
+                self.perhaps_gone = self.perhaps_gone.max(below.min(newest));
+            }
+        }
+    }
+
+    fn forget(&mut self, first: u64) {
+        self.kept.retain(|key, _| self.places.get(key).is_none_or(|segment| *segment >= first));
+        self.places.retain(|_, segment| *segment >= first);
     }
 
     /// Opens the log and holds it against all that was promised.
@@ -121,25 +156,35 @@ impl World {
             return Err(format!("damage without a fault: {damage}"));
         }
         let mut found = Kept::new();
+        let mut places = BTreeMap::new();
         for shard in 0..u32::try_from(SHARDS).unwrap() {
-            for (sequence, entry) in (0..).zip(writer.read(shard, 0)) {
+            let mut next = Some(0);
+            for entry in writer.read(shard, 0) {
                 let entry = match entry {
                     Ok(entry) => entry,
+                    // Once, and first.
+                    Err(store::ReadError::Pruned { .. }) if next == Some(0) => {
+                        next = None;
+                        continue;
+                    }
                     Err(store::ReadError::Io { source, .. }) if source.kind() == std::io::ErrorKind::Other => {
                         return Ok(None);
                     }
                     Err(error) => return Err(error.to_string()),
                 };
-                if entry.sequence != sequence {
-                    return Err(format!("shard {shard}: {} follows {sequence}", entry.sequence));
+                if next.is_some_and(|next| entry.sequence != next) {
+                    return Err(format!("shard {shard}: {} instead of {next:?}", entry.sequence));
                 }
-                found.insert((shard, sequence), (entry.block, entry.bytes));
+                next = Some(entry.sequence + 1);
+                places.insert((shard, entry.sequence), entry.position.segment);
+                found.insert((shard, entry.sequence), (entry.block, entry.bytes));
             }
         }
         self.compare(&found)?;
         self.next = recovery.shards.iter().map(|(shard, state)| (*shard, state.next)).collect();
         // What was served once is as good as acknowledged.
         self.kept = found;
+        self.places = places;
         self.open.clear();
         Ok(Some(writer))
     }
@@ -147,6 +192,7 @@ impl World {
     fn compare(&self, found: &Kept) -> Result<(), String> {
         for (key, kept) in &self.kept {
             match found.get(key) {
+                None if self.places[key] < self.perhaps_gone => {}
                 None => return Err(format!("{key:?} was acknowledged and is gone")),
                 Some(other) if other != kept => return Err(format!("{key:?} was acknowledged and is another")),
                 Some(_) => {}
@@ -203,9 +249,10 @@ impl World {
 
     fn hear(&mut self, token: u64, answer: &Result<Position, AppendError>) {
         match answer {
-            Ok(_) => {
+            Ok(position) => {
                 let sent = self.open.remove(&token).unwrap();
                 for (sequence, entry) in (sent.first..).zip(sent.entries) {
+                    self.places.insert((sent.shard, sequence), position.segment);
                     if self.kept.insert((sent.shard, sequence), entry).is_some() {
                         self.wrong = Some(format!("shard {}: {sequence} was given twice", sent.shard));
                     }

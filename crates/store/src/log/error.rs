@@ -50,6 +50,9 @@ pub enum Loss {
     /// A copy that is kept against damage; no entry is lost.
     #[error("a copy of what is written twice; nothing is lost")]
     Copy,
+    /// The mark that says how far the log was pruned.
+    #[error("how far the log was pruned; whether anything older than the oldest segment is missing cannot be told")]
+    Mark,
     /// A whole segment.
     #[error("the whole segment cannot be read")]
     Segment,
@@ -73,6 +76,12 @@ pub enum OpenError {
         version: u8,
         /// The newest that is known here.
         known: u8,
+    },
+    /// A backup was not restored to its end.
+    #[error("{place} was not restored to its end; empty it and restore it again")]
+    Restoring {
+        /// The directory.
+        place: String,
     },
     /// The options contradict themselves.
     #[error("{0}")]
@@ -120,6 +129,14 @@ pub enum AppendError {
     /// There is no space for the next segment.
     #[error("the disk is full; nothing was written and nothing is lost: free some space and try again")]
     Full,
+    /// The next segment would take more than the log may have.
+    #[error(
+        "the log has the {limit} bytes that it may have; nothing was written and nothing is lost: prune it and try again"
+    )]
+    Quota {
+        /// The quota.
+        limit: u64,
+    },
     /// Another append came first, or an earlier one failed.
     #[error("shard {shard} goes on at {next}, not at {expected}; read from there and decide anew")]
     Sequence {
@@ -187,7 +204,7 @@ impl AppendError {
     /// Whether the same call on the same log can succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Full | Self::Segment { .. })
+        matches!(self, Self::Busy { .. } | Self::Full | Self::Quota { .. } | Self::Segment { .. })
     }
 }
 

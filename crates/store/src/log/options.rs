@@ -18,6 +18,10 @@ pub struct Options {
     pub queue_bytes: usize,
     /// How many bytes are written at once, but for one append that is longer.
     pub group_bytes: usize,
+    /// How much the segments may take in all, counted in segments of the
+    /// length above; at least two of them. An append beyond it is refused
+    /// until the log is pruned.
+    pub quota_bytes: Option<u64>,
     /// Chosen at random for a new log, so that nobody can write a payload that
     /// looks like a fence. A log that is there keeps its own.
     pub salt: u64,
@@ -33,6 +37,7 @@ impl Default for Options {
             queue_appends: 8_192,
             queue_bytes: 32 * 1_024 * 1_024,
             group_bytes: 4 * 1_024 * 1_024,
+            quota_bytes: None,
             salt: 0,
             planted: Planted::default(),
         }
@@ -47,6 +52,11 @@ impl Options {
         }
         if self.queue_appends == 0 {
             return Err(OpenError::Options("a queue that takes no append appends nothing; let at least one wait"));
+        }
+        if self.quota_bytes.is_some_and(|quota| quota / 2 < self.segment_bytes) {
+            return Err(OpenError::Options(
+                "a quota holds at least two segments: the one that is written to and the next",
+            ));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::segment::{self, FIRST, FileSource};
 use super::{Damage, Extent, Loss, Position, ReadError};
 use crate::disk::Disk;
 use crate::planted::Planted;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,6 +79,13 @@ impl<D: Disk> View<D> {
         Self { disk, extent: Arc::clone(extent), first, active, end, salt, planted }
     }
 
+    /// All that is durable of a log that nobody writes to.
+    pub(crate) fn of(disk: Arc<D>, salt: u64, first: u64, end: Position) -> Self {
+        let (active, end, shards) = (end.segment, end.offset, BTreeMap::new());
+        let extent = Extent { first, active, end, salt, shards, held: Vec::new() };
+        Self::new(disk, &Arc::new(Mutex::new(extent)), Planted::default())
+    }
+
     /// Where it ends.
     pub(crate) fn end(&self) -> Position {
         Position { segment: self.active, offset: self.end }
@@ -115,18 +122,30 @@ impl<D: Disk> View<D> {
     }
 
     pub(crate) fn scan_from(&self, number: u64, from: u64) -> Result<FileScan<D>, ReadError> {
-        let failed = |source| ReadError::Io { file: segment::name(number), source };
         let file = self.open(number)?;
-        let bound = if number == self.active {
-            Bound::Exact(self.end)
-        } else {
-            match self.head(number + 1).ok().and_then(|headed| headed.head) {
-                Some(next) => Bound::Exact(next.previous_end),
-                None => Bound::Tail(self.disk.len(&file).map_err(failed)?),
-            }
-        };
+        let bound = self.bound(number, &file)?;
         let source = OwnedFile { disk: Arc::clone(&self.disk), file };
         Ok(Scan::new(source, Place { salt: self.salt, segment: number }, from, bound, self.planted))
+    }
+
+    /// Where the entries of a segment end.
+    fn bound(&self, number: u64, file: &D::File) -> Result<Bound, ReadError> {
+        if number == self.active {
+            return Ok(Bound::Exact(self.end));
+        }
+        match self.head(number + 1).ok().and_then(|headed| headed.head) {
+            Some(next) => Ok(Bound::Exact(next.previous_end)),
+            None => {
+                let length = self.disk.len(file);
+                Ok(Bound::Tail(length.map_err(|source| ReadError::Io { file: segment::name(number), source })?))
+            }
+        }
+    }
+
+    /// How far a segment may be written to.
+    pub(crate) fn length(&self, number: u64) -> Result<u64, ReadError> {
+        let (Bound::Exact(length) | Bound::Tail(length)) = self.bound(number, &self.open(number)?)?;
+        Ok(length)
     }
 
     /// The newest segment in front of which the shard had not reached `from`.
@@ -194,13 +213,19 @@ impl<D: Disk> View<D> {
             {
                 seen.shards = head.shards.iter().copied().collect();
             }
-            let (mut scan, _) = self.scan(number)?;
+            let mut scan = match self.scan(number) {
+                Err(ReadError::Pruned { .. }) => {
+                    first = number + 1;
+                    continue;
+                }
+                scan => scan?.0,
+            };
             let failed = |source| ReadError::Io { file: segment::name(number), source };
             while let Some(step) = scan.next().map_err(failed)? {
                 seen.see(number, &step);
             }
         }
-        let segments = self.active - first + 1;
+        let segments = (self.active + 1).saturating_sub(first);
         let Inspection { batches, entries, damage, more_damage, .. } = seen;
         Ok(Verified { segments, batches, entries, damage, more_damage })
     }
@@ -321,9 +346,16 @@ impl<D: Disk> Iterator for Reader<D> {
             if self.next >= self.until {
                 return None;
             }
-            if let Err(error) = self.advance() {
-                self.next = self.until;
-                return Some(Err(error));
+            match self.advance() {
+                Ok(_) => {}
+                // Pruned meanwhile: what this shard lost by it is told next.
+                Err(ReadError::Pruned { below }) => {
+                    (self.view.first, self.segment, self.scan) = (below, None, None);
+                }
+                Err(error) => {
+                    self.next = self.until;
+                    return Some(Err(error));
+                }
             }
         }
     }

@@ -4,24 +4,27 @@
 //! be an entry, and never read more than the segments behind the last whole
 //! head: start-up is as long as one segment, however long the log.
 
-use super::format::{Head, Place, VERSION};
+use super::format::{Head, Place, SECTOR, VERSION};
 use super::inspect::Inspection;
-use super::scan::{Bound, Scan, Step};
-use super::segment::{self, FileSource};
+use super::marks::{self, Mark};
+use super::scan::{Bound, Scan, Source, Step};
+use super::segment::{self, FIRST, FileSource};
 use super::writer::Active;
-use super::{Damage, Loss, OpenError, Options, Recovery};
+use super::{Damage, Left, Loss, OpenError, Options, Position, Recovery, prune};
 use crate::disk::{Barrier, Disk};
 use crate::number::{size, wide};
 use std::io;
 
+/// A file that stands in a directory as long as it is being restored.
+pub(crate) const RESTORING: &str = "restoring";
 /// How much of the last write is held at once while it is written again.
 const MOST_AGAIN: usize = 1_024 * 1_024;
 
 /// What recovery came to.
 pub(crate) struct Found<D: Disk> {
     pub(crate) recovery: Recovery,
-    /// The oldest segment.
-    pub(crate) first: Option<u64>,
+    /// The oldest segment that was not pruned.
+    pub(crate) first: u64,
     /// Where to go on; nothing when the log is still to be begun.
     pub(crate) active: Option<Active<D>>,
     pub(crate) salt: u64,
@@ -35,10 +38,18 @@ struct Opened<D: Disk> {
 
 pub(crate) fn recover<D: Disk>(disk: &D, options: Options) -> Result<Found<D>, OpenError> {
     let names = disk.list().map_err(OpenError::io(format!("list {}", disk.place())))?;
+    if names.iter().any(|name| name == RESTORING) {
+        return Err(OpenError::Restoring { place: disk.place() });
+    }
     let mut numbers: Vec<_> = names.iter().filter_map(|name| segment::number(name)).collect();
     numbers.sort_unstable();
     let mut inspection = Inspection::default();
+    let first = oldest(disk, &mut numbers, &mut inspection)?;
     gaps(&numbers, &mut inspection);
+    let closed = match marks::read(disk, marks::CLOSED).map_err(OpenError::io("read how the log was left"))? {
+        Mark::Whole { at, .. } => Some(at),
+        Mark::None | Mark::Broken => None,
+    };
     let mut headless = Vec::new();
     let mut newest = None;
     for number in numbers.iter().rev() {
@@ -57,21 +68,25 @@ pub(crate) fn recover<D: Disk>(disk: &D, options: Options) -> Result<Found<D>, O
     }
     let found = match newest {
         Some((opened, head, broken_copy)) => {
-            let found = behind(disk, options, opened, &head, headless, &mut inspection);
+            let found = behind(disk, (options, closed), opened, &head, headless, &mut inspection);
             // Without a batch behind it, it is the torn beginning of a segment.
             if let Some(copy) = broken_copy.filter(|_| inspection.batches > 0) {
                 inspection.report(segment::copy_damage(head.segment, copy));
             }
             found
         }
-        None => unbegun(disk, &headless).map(|()| (None, None)),
+        None => unbegun(disk, &headless, first).map(|()| (None, None)),
     };
     let (active, cut) = found.map_err(|(name, source)| OpenError::Io { what: format!("recover {name}"), source })?;
-    let recovery =
-        Recovery { shards: inspection.shards, cut, damage: inspection.damage, more_damage: inspection.more_damage };
+    let end = active.as_ref().map(|(active, _)| Position { segment: active.number, offset: active.end });
+    let left = match end {
+        None => Left::New,
+        Some(_) if end == closed && cut.is_none() => Left::Closed,
+        Some(_) => Left::Killed,
+    };
+    let Inspection { shards, damage, more_damage, .. } = inspection;
     let (active, salt) = active.map_or((None, options.salt), |(active, salt)| (Some(active), salt));
-    let first = numbers.first().copied().filter(|_| active.is_some());
-    Ok(Found { recovery, first, active, salt })
+    Ok(Found { recovery: Recovery { left, shards, cut, damage, more_damage }, first, active, salt })
 }
 
 type Failed = (String, io::Error);
@@ -80,7 +95,7 @@ type Behind<D> = (Option<(Active<D>, u64)>, Option<Damage>);
 /// Walks from the newest whole head to the end, and cuts there.
 fn behind<D: Disk>(
     disk: &D,
-    options: Options,
+    (options, closed): (Options, Option<Position>),
     newest: Opened<D>,
     head: &Head,
     headless: Vec<Opened<D>>,
@@ -95,15 +110,17 @@ fn behind<D: Disk>(
         let failed = |error| (segment::name(opened.number), error);
         let mut scan = scan(disk, &opened, place, 0, options);
         if scan.holds_batches().map_err(failed)? {
-            walk(disk, &last.0, head.salt, last.1, options, inspection).map_err(failed)?;
+            walk(scan_of(disk, &last, head.salt, options, closed), last.0.number, inspection).map_err(failed)?;
             let file = segment::name(opened.number);
             inspection.report(Damage { file, offset: 0, length: 0, what: Loss::Segment });
             last = (opened, 0);
         }
     }
-    let (opened, from) = last;
+    let failed = |error| (segment::name(last.0.number), error);
+    let walked = walk(scan_of(disk, &last, head.salt, options, closed), last.0.number, inspection);
+    let (end, remains, rewrite) = walked.map_err(failed)?;
+    let opened = last.0;
     let failed = |error| (segment::name(opened.number), error);
-    let (end, remains, rewrite) = walk(disk, &opened, head.salt, from, options, inspection).map_err(failed)?;
     let mut cut = None;
     if let Some(to) = remains {
         cut = Some(Damage { file: segment::name(opened.number), offset: end, length: to - end, what: Loss::Unknown });
@@ -129,7 +146,13 @@ fn behind<D: Disk>(
 
 /// Segments, but no head: the very first one was being made, or nothing of
 /// them can be read. Then they are left as they are.
-fn unbegun<D: Disk>(disk: &D, headless: &[Opened<D>]) -> Result<(), Failed> {
+fn unbegun<D: Disk>(disk: &D, headless: &[Opened<D>], first: u64) -> Result<(), Failed> {
+    let lost = || {
+        io::Error::new(io::ErrorKind::InvalidData, "no segment has a head that can be read; restore it from a backup")
+    };
+    if first > FIRST && headless.is_empty() {
+        return Err((segment::name(first), lost()));
+    }
     for opened in headless {
         let failed = |error| (segment::name(opened.number), error);
         let place = Place { salt: 0, segment: opened.number };
@@ -137,10 +160,7 @@ fn unbegun<D: Disk>(disk: &D, headless: &[Opened<D>]) -> Result<(), Failed> {
         let options = Options::default();
         let behind = scan(disk, opened, place, first, options).remains().map_err(failed)?;
         if behind.is_some() || opened.number != 1 {
-            return Err(failed(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "no segment has a head that can be read; restore it from a backup",
-            )));
+            return Err(failed(lost()));
         }
     }
     Ok(())
@@ -148,18 +168,10 @@ fn unbegun<D: Disk>(disk: &D, headless: &[Opened<D>]) -> Result<(), Failed> {
 
 /// Adds what stands in a segment up; says where it ends, how far something
 /// stands behind that, and where the last write began.
-fn walk<D: Disk>(
-    disk: &D,
-    opened: &Opened<D>,
-    salt: u64,
-    from: u64,
-    options: Options,
-    inspection: &mut Inspection,
-) -> io::Result<(u64, Option<u64>, u64)> {
-    let mut scan = scan(disk, opened, Place { salt, segment: opened.number }, from, options);
+fn walk(mut scan: Scan<impl Source>, number: u64, inspection: &mut Inspection) -> io::Result<(u64, Option<u64>, u64)> {
     let mut last_write = 0;
     while let Some(step) = scan.next()? {
-        inspection.see(opened.number, &step);
+        inspection.see(number, &step);
         if let Step::Batch(batch) = step {
             last_write = batch.fence.group(batch.start);
         }
@@ -184,6 +196,22 @@ fn again<D: Disk>(disk: &D, file: &D::File, from: u64, to: u64) -> io::Result<()
     Ok(())
 }
 
+/// A walk over a segment from a place on, which knows how far the log was
+/// durable when it was closed.
+fn scan_of<'a, D: Disk>(
+    disk: &'a D,
+    (opened, from): &'a (Opened<D>, u64),
+    salt: u64,
+    options: Options,
+    closed: Option<Position>,
+) -> Scan<FileSource<'a, D, &'a D::File>> {
+    let mut scan = scan(disk, opened, Place { salt, segment: opened.number }, *from, options);
+    if let Some(closed) = closed.filter(|closed| closed.segment == opened.number) {
+        scan.known_durable(closed.offset);
+    }
+    scan
+}
+
 fn scan<'a, D: Disk>(
     disk: &'a D,
     opened: &'a Opened<D>,
@@ -199,6 +227,46 @@ fn open<D: Disk>(disk: &D, number: u64) -> io::Result<Opened<D>> {
     let file = disk.open(&segment::name(number))?;
     let length = disk.len(&file)?;
     Ok(Opened { number, file, length })
+}
+
+/// The oldest segment that was not pruned. What is older and there is removed
+/// once more; if it is not there, it is damaged.
+fn oldest<D: Disk>(disk: &D, numbers: &mut Vec<u64>, inspection: &mut Inspection) -> Result<u64, OpenError> {
+    let mark = marks::read(disk, marks::PRUNED).map_err(OpenError::io("read how far the log was pruned"))?;
+    let file = || marks::PRUNED.file.to_owned();
+    let first = match mark {
+        Mark::None => FIRST,
+        Mark::Whole { at, broken_copy } => {
+            if let Some(offset) = broken_copy {
+                inspection.report(Damage { file: file(), offset, length: wide(SECTOR), what: Loss::Copy });
+            }
+            at.segment
+        }
+        Mark::Broken => {
+            inspection.report(Damage { file: file(), offset: 0, length: wide(2 * SECTOR), what: Loss::Mark });
+            numbers.first().copied().unwrap_or(FIRST)
+        }
+    };
+    if !numbers.is_empty() && !numbers.iter().any(|number| *number >= first) {
+        // Other segments than those that the mark was made beside: whoever put
+        // them here does not want them gone.
+        let source = io::Error::new(io::ErrorKind::InvalidData, "all segments are older than what was pruned");
+        return Err(OpenError::io(format!("recover {}", file()))(source));
+    }
+    if numbers.first().is_some_and(|number| *number < first) {
+        // Its name may be in the cache alone, since a sync that failed: then
+        // what is removed here would come back without it.
+        if let Mark::Whole { at, .. } = mark {
+            marks::write(disk, marks::PRUNED, at).map_err(OpenError::io("note how far the log is pruned"))?;
+        }
+        // One that stays takes space and nothing else; the next start tries again.
+        let _ = prune::remove(disk, first);
+        numbers.retain(|number| *number >= first);
+    }
+    if numbers.first().is_some_and(|number| *number > first) {
+        inspection.report(Damage { file: segment::name(first), offset: 0, length: 0, what: Loss::Segment });
+    }
+    Ok(first)
 }
 
 /// Segments that are missing between others.

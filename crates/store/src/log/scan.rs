@@ -117,6 +117,11 @@ impl<S: Source> Scan<S> {
         Self { window, place, bound, at: from, durable_below: 0, no_more_groups: false, planted }
     }
 
+    /// All below was durable once, whatever stands there now.
+    pub(crate) fn known_durable(&mut self, below: u64) {
+        self.durable_below = below.min(self.limit());
+    }
+
     /// The segment has grown, or has ended: the walk may go on to there.
     pub(crate) fn extend(&mut self, to: u64) {
         self.window.extend(to);
@@ -150,9 +155,12 @@ impl<S: Source> Scan<S> {
             if matches!(self.bound, Bound::Tail(_)) && !self.durable(start)? {
                 return Ok(None);
             }
-            let to = self
-                .search(start + wide(ALIGN), self.limit(), |_, other, _| other > start)?
-                .map_or(self.limit(), |(_, at)| at);
+            let end = match self.bound {
+                Bound::Exact(limit) => limit,
+                Bound::Tail(_) => self.durable_below,
+            };
+            let to =
+                self.search(start + wide(ALIGN), self.limit(), |_, other, _| other > start)?.map_or(end, |(_, at)| at);
             self.at = to;
             return Ok(Some(Step::Lost { from: start, to }));
         };
@@ -171,7 +179,8 @@ impl<S: Source> Scan<S> {
     /// In a tail, zeros to the limit are its end. Below an exact end they are
     /// a hole.
     fn only_zeros(&mut self) -> io::Result<bool> {
-        if matches!(self.bound, Bound::Exact(_)) || !all_zero(self.window.at(self.at, ALIGN)?) {
+        let durable = matches!(self.bound, Bound::Exact(_)) || self.at < self.durable_below;
+        if durable || !all_zero(self.window.at(self.at, ALIGN)?) {
             return Ok(false);
         }
         Ok(self.remains()?.is_none())

@@ -126,6 +126,8 @@ impl<D: Disk> Tail<D> {
             Err(error @ ReadError::Pruned { below }) => {
                 self.ready.push_back(Err(error));
                 self.segment = below;
+                // What the shards lack from here on was pruned, not lost.
+                self.next.clear();
                 Ok(None)
             }
             Err(ReadError::Io { file, source }) if source.kind() == io::ErrorKind::NotFound => {

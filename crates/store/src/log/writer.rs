@@ -16,11 +16,13 @@ use super::error::is_full;
 use super::format::{Head, Image, Place};
 use super::recover::Found;
 use super::segment::Unmade;
-use super::{AppendError, EntryRef, Extent, OpenError, Options, Position, Recovery, ShardState, recover, segment};
+use super::{
+    AppendError, EntryRef, Extent, OpenError, Options, Position, Recovery, ShardState, marks, recover, segment,
+};
 use crate::disk::{Barrier, Disk};
 use crate::number::wide;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// The segment that is written to.
@@ -38,6 +40,8 @@ pub struct Writer<D: Disk, T> {
     options: Options,
     salt: u64,
     extent: Arc<Mutex<Extent>>,
+    /// Rung when that has grown.
+    grown: Arc<Condvar>,
     committer: Committer<T>,
     active: Active<D>,
     /// The next segment, with its space set aside and its name durable.
@@ -74,11 +78,12 @@ impl<D: Disk, T> Writer<D, T> {
             None => (begin(&*disk, options)?, options.salt),
         };
         let extent = Extent {
-            first: first.unwrap_or(active.number),
+            first,
             active: active.number,
             end: active.end,
             salt,
             shards: recovery.shards.clone(),
+            held: Vec::new(),
         };
         let writer = Self {
             committer: Committer::new(recovery.shards.clone(), options.group_bytes),
@@ -87,6 +92,7 @@ impl<D: Disk, T> Writer<D, T> {
             options,
             salt,
             extent: Arc::new(Mutex::new(extent)),
+            grown: Arc::default(),
             active,
             spare: None,
             making: None,
@@ -98,6 +104,10 @@ impl<D: Disk, T> Writer<D, T> {
 
     pub(crate) fn extent(&self) -> Arc<Mutex<Extent>> {
         Arc::clone(&self.extent)
+    }
+
+    pub(crate) fn grown(&self) -> Arc<Condvar> {
+        Arc::clone(&self.grown)
     }
 
     pub(crate) fn salt(&self) -> u64 {
@@ -194,7 +204,20 @@ impl<D: Disk, T> Writer<D, T> {
     }
 
     fn wants_spare(&self) -> bool {
-        self.active.end > self.active.limit / 4 && self.spare.is_none() && self.failed.is_none()
+        let wanted = self.active.end > self.active.limit / 4 && self.spare.is_none() && self.failed.is_none();
+        wanted && self.within_quota().is_ok()
+    }
+
+    /// Whether one segment more may be made.
+    fn within_quota(&self) -> Result<(), AppendError> {
+        let first = self.extent.lock().unwrap_or_else(PoisonError::into_inner).first;
+        let segments = self.active.number.saturating_sub(first) + 2;
+        match self.options.quota_bytes {
+            Some(limit) if segments.saturating_mul(self.options.segment_bytes) > limit => {
+                Err(AppendError::Quota { limit })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What made the log unusable, if something did.
@@ -239,6 +262,7 @@ impl<D: Disk, T> Writer<D, T> {
         extent.end = self.active.end;
         extent.shards.extend(&shards);
         drop(extent);
+        self.grown.notify_all();
         self.committer.settle(shards);
         for (pending, offset) in appends {
             answer(pending.token, Ok(Position { segment, offset }));
@@ -248,6 +272,7 @@ impl<D: Disk, T> Writer<D, T> {
     /// The next segment, made by now, waited for, or made here.
     fn make_spare(&mut self) -> Result<(), Stop> {
         let aside = self.making.take().map(JoinHandle::join);
+        self.within_quota().map_err(Stop::Refused)?;
         let made = match aside {
             Some(Ok(made @ (Ok(_) | Err(Unmade::Failed(_))))) => made,
             // What was refused then may be granted now.
@@ -299,6 +324,12 @@ impl<D: Disk, T> Drop for Writer<D, T> {
         // Nobody may write into the directory once it is no longer locked.
         if let Some(making) = self.making.take() {
             let _ = making.join();
+        }
+        // All that was answered is durable, so this is true however it ends;
+        // without it, the next start looks for a torn end and finds none.
+        if self.failed.is_none() && !thread::panicking() {
+            let end = Position { segment: self.active.number, offset: self.active.end };
+            let _ = marks::write(&*self.disk, marks::CLOSED, end);
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It must never be kinder than the other engine: the same limits hold.
 
-use super::{Batch, Records, RecordsError, Row, Space, check_key};
+use super::{Batch, Each, Records, RecordsError, Row, Space, check_key};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,18 @@ impl Records for Memory {
             return Ok(None);
         };
         Ok(rows.range::<[u8], _>(bounds).next_back().map(|(key, value)| (key.clone(), value.clone())))
+    }
+
+    fn each(&self, spaces: &[Space], row: Each<'_>) -> Result<(), RecordsError> {
+        let now = self.spaces();
+        for space in spaces {
+            for (key, value) in now.get(space).into_iter().flatten() {
+                if !row(*space, key, value) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, batch: Batch) -> Result<(), RecordsError> {

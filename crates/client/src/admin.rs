@@ -1,0 +1,64 @@
+//! What an agent whose lease administers may ask.
+
+use crate::client::{Client, block_path, encoded};
+use crate::error::Error;
+use crate::http::PATIENCE;
+use hyper::Method;
+use std::time::Duration;
+use trust::AgentId;
+use wire::{Hex, ask, tell};
+
+impl Client {
+    /// Blocks in which somebody holds a slot, after one.
+    pub async fn blocks(&self, after: Option<&tell::Block>, most: usize) -> Result<Vec<tell::Standing>, Error> {
+        let mut path = format!("/v1/blocks?most={most}");
+        if let Some(after) = after {
+            path.push_str(&format!("&after={}%2F{}", encoded(&after.region), after.index));
+        }
+        let told: tell::Blocks = self.get(&path).await?;
+        Ok(told.blocks)
+    }
+
+    /// Who holds slots, after one.
+    pub async fn agents(&self, after: Option<AgentId>, most: usize) -> Result<Vec<tell::Seat>, Error> {
+        let mut path = format!("/v1/agents?most={most}");
+        if let Some(after) = after {
+            path.push_str(&format!("&after={}", Hex(after.0)));
+        }
+        let told: tell::Agents = self.get(&path).await?;
+        Ok(told.agents)
+    }
+
+    /// Seals a block, with a reason for whoever meets it.
+    pub async fn seal(&self, block: &tell::Block, reason: &str) -> Result<(), Error> {
+        let seal = ask::Seal { reason: reason.to_owned() };
+        let tell::Done {} = self.post(&format!("{}/seal", block_path(block)), &seal, true).await?;
+        Ok(())
+    }
+
+    /// Opens a block that was sealed.
+    pub async fn open(&self, block: &tell::Block) -> Result<(), Error> {
+        let tell::Done {} = self.post(&format!("{}/open", block_path(block)), &ask::Nothing {}, true).await?;
+        Ok(())
+    }
+
+    /// Who is turned away.
+    pub async fn bans(&self) -> Result<Vec<tell::Ban>, Error> {
+        let told: tell::Bans = self.get("/v1/bans").await?;
+        Ok(told.bans)
+    }
+
+    /// Turns a network away for a time.
+    pub async fn ban(&self, net: &str, time: Duration) -> Result<(), Error> {
+        let for_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let tell::Done {} = self.post("/v1/bans", &ask::Ban { net: net.to_owned(), for_ms }, true).await?;
+        Ok(())
+    }
+
+    /// Lets a network in again.
+    pub async fn lift(&self, net: &str) -> Result<(), Error> {
+        let path = format!("/v1/bans?net={}", encoded(net));
+        let tell::Done {} = self.call(Method::DELETE, &path, None, true, PATIENCE).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Requests on kept-alive connections, each proved to be the agent's before it
+//! is used.
+
+use crate::dial::{Dial, Plug};
+use crate::error::Error;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+use trust::attach::{Channel, Nonce, answer};
+use trust::sign::SigningKey;
+use wire::{Code, Hex, ask, tell};
+
+/// The largest answer that is read: a page of a chain in base64, beside what
+/// is told of its entries.
+const LARGEST: usize = 64 << 20;
+
+/// For an answer to a request that does not wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One connection.
+pub(crate) struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    channel: Option<Channel>,
+    /// The lease that was proved on it.
+    proved: Option<Arc<str>>,
+    at: String,
+}
+
+/// A request.
+pub(crate) struct Sent<'r> {
+    pub(crate) method: Method,
+    pub(crate) path: &'r str,
+    pub(crate) lease: Option<&'r str>,
+    pub(crate) body: Option<&'r [u8]>,
+    pub(crate) patience: Duration,
+}
+
+impl<'r> Sent<'r> {
+    pub(crate) const fn get(path: &'r str, lease: Option<&'r str>) -> Self {
+        Self { method: Method::GET, path, lease, body: None, patience: PATIENCE }
+    }
+}
+
+impl Line {
+    /// Connects.
+    pub(crate) async fn open(dial: &Dial) -> Result<Self, Error> {
+        let (plug, channel) = dial.dial().await?;
+        let at = dial.url.to_string();
+        let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
+        let (sender, connection) = handshake::<_, Full<Bytes>>(TokioIo::<Plug>::new(plug)).await.map_err(broken)?;
+        // It ends with the sender, or with the other side.
+        tokio::spawn(connection.with_upgrades());
+        Ok(Self { sender, channel, proved: None, at })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Whether a lease was proved on it.
+    pub(crate) fn has_proved(&self, lease: &str) -> bool {
+        self.proved.as_deref() == Some(lease)
+    }
+
+    /// Proves that a lease is the key's, on this connection.
+    pub(crate) async fn prove(&mut self, key: &SigningKey, lease: &Arc<str>) -> Result<(), Error> {
+        let challenge: tell::Challenge = self.call(&Sent::get("/v1/challenge", Some(lease))).await?;
+        let channel = self.channel.or(challenge.channel.map(|channel| Channel(channel.0)));
+        let channel = channel.ok_or_else(|| self.strange("it names no channel"))?;
+        let signature = answer(key, lease, &Nonce(challenge.nonce.0), &channel);
+        let signature = Hex(signature.map_err(|error| Error::Lease(error.to_string()))?.0);
+        let body = serde_json::to_vec(&ask::Prove { signature }).map_err(|error| Error::Asked(error.to_string()))?;
+        let sent = Sent { method: Method::POST, body: Some(&body), ..Sent::get("/v1/session", Some(lease)) };
+        let _: tell::Session = self.call(&sent).await?;
+        self.proved = Some(Arc::clone(lease));
+        Ok(())
+    }
+
+    /// Sends a request, and reads its answer as a type.
+    pub(crate) async fn call<T: DeserializeOwned>(&mut self, sent: &Sent<'_>) -> Result<T, Error> {
+        let late = |_| Error::Late { at: self.at.clone(), after: sent.patience };
+        let at = self.at.clone();
+        let (status, bytes) =
+            tokio::time::timeout(sent.patience, exchange(&mut self.sender, &at, sent)).await.map_err(late)??;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|error| self.strange(&error.to_string()));
+        }
+        Err(self.refused(status, &bytes))
+    }
+
+    fn refused(&self, status: StatusCode, bytes: &[u8]) -> Error {
+        let Ok(fault) = serde_json::from_slice::<tell::Fault>(bytes) else {
+            return self.strange(&format!("it answers {status}, and no reason that can be read"));
+        };
+        match Code::from_name(&fault.error) {
+            Some(code) => Error::Refused { code, fault: Box::new(fault) },
+            None => self.strange(&format!("it answers {status} with an unknown error: {}", fault.what)),
+        }
+    }
+
+    fn strange(&self, why: &str) -> Error {
+        Error::Strange { at: self.at.clone(), why: why.to_owned() }
+    }
+
+    /// Makes the connection one of frames.
+    pub(crate) async fn upgrade(mut self, host: &str) -> Result<(hyper::upgrade::Upgraded, Option<Channel>), Error> {
+        let request = Request::get("/v1/wire")
+            .header(HOST, host)
+            .header("connection", "upgrade")
+            .header("upgrade", wire::PROTOCOL)
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| Error::Asked(error.to_string()))?;
+        let at = self.at.clone();
+        let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
+        let exchange = async {
+            let response = self.sender.send_request(request).await.map_err(broken)?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Err(self.strange(&format!("it answers {} and not with frames", response.status())));
+            }
+            hyper::upgrade::on(response).await.map_err(broken)
+        };
+        let late = |_| Error::Late { at: at.clone(), after: PATIENCE };
+        let upgraded = tokio::time::timeout(PATIENCE, exchange).await.map_err(late)??;
+        Ok((upgraded, self.channel))
+    }
+}
+
+async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
+    at: &str,
+    sent: &Sent<'_>,
+) -> Result<(StatusCode, Bytes), Error> {
+    let broken = |why: String| Error::Broken { at: at.to_owned(), why };
+    sender.ready().await.map_err(|error| broken(told(&error)))?;
+    let host = at.split_once("://").map_or(at, |(_, host)| host);
+    let mut request = Request::builder().method(sent.method.clone()).uri(sent.path).header(HOST, host);
+    if let Some(lease) = sent.lease {
+        request = request.header(AUTHORIZATION, format!("{} {lease}", wire::SCHEME));
+    }
+    if sent.body.is_some() {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    let body = Full::new(sent.body.map_or_else(Bytes::new, Bytes::copy_from_slice));
+    let request = request.body(body).map_err(|error| Error::Asked(error.to_string()))?;
+    let response = sender.send_request(request).await.map_err(|error| broken(told(&error)))?;
+    let status = response.status();
+    let bytes = Limited::new(response.into_body(), LARGEST).collect().await;
+    Ok((status, bytes.map_err(|error| broken(error.to_string()))?.to_bytes()))
+}
+
+/// An error of hyper with what caused it, which it does not say by itself.
+fn told(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,230 @@
+//! Agents of this machine: their keys and leases in files, and how they attach.
+
+use crate::Verdict;
+use crate::cli::{AttachArgs, Who};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::word;
+use client::{Client, Code, Error, Options, Place, tell};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs::{self, OpenOptions};
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use trust::Secret;
+use trust::enrol::Invitation;
+use trust::sign::SigningKey;
+
+/// The agent that may administer a planet whose data directory is here.
+const OPERATOR: &str = "operator";
+
+/// What is kept of a lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Held {
+    version: u32,
+    lease: String,
+    pub(crate) block: tell::Block,
+    slot: u8,
+    until: u64,
+}
+
+/// An agent, and what it holds.
+pub(crate) struct Agent {
+    pub(crate) client: Client,
+    pub(crate) held: Held,
+}
+
+/// Runs what waits for the network, until it is done or Ctrl-C.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::told(format!("cannot start: {error}"), "try again"))?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = work => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::PipeClosed),
+        }
+    })
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = match (&error, error.code()) {
+            (Error::NotAttached, _) => "`mycel attach` gets a slot first",
+            (Error::Unreachable { .. }, _) => "`mycel up` runs a planet; --url says where it is",
+            (_, Some(Code::Unknown)) => "`mycel attach` gets a new lease",
+            (_, Some(Code::Forbidden)) => "--as operator, where the planet's data directory is, may do more",
+            (_, Some(Code::WrongBlock)) => "name your own block, or read it --as operator",
+            (_, Some(Code::TooMany)) => "wait, or let --patience wait for you",
+            _ => "read the message above; `mycel help` knows the commands",
+        };
+        Self::told(error.to_string(), hint)
+    }
+}
+
+fn folder(who: &Who) -> PathBuf {
+    who.home.join("agents")
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(good) {
+        return Ok(());
+    }
+    Err(Failure::told(format!("`{name}` is no name of an agent"), "use letters, digits, - and _"))
+}
+
+/// The key file of an agent.
+fn key_file(who: &Who) -> PathBuf {
+    if who.name == OPERATOR {
+        return who.home.join("keys").join("operator.key");
+    }
+    folder(who).join(format!("{}.key", who.name))
+}
+
+/// An agent's key; made when there is none and it may be.
+fn key(who: &Who, make: bool) -> Result<SigningKey, Failure> {
+    check_name(&who.name)?;
+    let file = key_file(who);
+    let mut bytes = match fs::read_to_string(&file) {
+        Ok(text) => word::read_hex::<32>(text.trim(), "a key")?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && make && who.name != OPERATOR => {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes)
+                .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
+            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            write_private(&file, &text)?;
+            bytes
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && who.name == OPERATOR => {
+            let hint = "the operator's key is in the planet's data directory: --home says where that is";
+            return Err(Failure::told(format!("{} is not there", file.display()), hint));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::told(format!("there is no agent `{}` here", who.name), "`mycel attach` makes one"));
+        }
+        Err(error) => return Err(Failure::file("read", &file, &error)),
+    };
+    Ok(SigningKey::new(&Secret::take(&mut bytes)))
+}
+
+/// The name of one of this machine's agents.
+pub(crate) fn id_of(who: &Who, name: &str) -> Option<trust::AgentId> {
+    let who = Who { name: name.to_owned(), url: String::new(), home: who.home.clone(), authority: None };
+    key(&who, false).ok().map(|key| key.id())
+}
+
+fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Failure::file("make", folder, &error))?;
+    let draft = file.with_extension("new");
+    let write = || {
+        let mut open = OpenOptions::new();
+        let mut draft_file = open.create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+        draft_file.write_all(text.as_bytes())?;
+        draft_file.sync_all()?;
+        fs::rename(&draft, file)
+    };
+    write().map_err(|error| Failure::file("write", file, &error))
+}
+
+async fn connect(who: &Who, make: bool) -> Result<Client, Failure> {
+    let options = Options { authority: who.authority.clone(), node: None };
+    Ok(Client::connect(&who.url, key(who, make)?, options).await?)
+}
+
+fn lease_file(who: &Who) -> PathBuf {
+    folder(who).join(format!("{}.lease", who.name))
+}
+
+fn keep(who: &Who, attached: &tell::Attached) -> Result<Held, Failure> {
+    let held = Held {
+        version: 1,
+        lease: attached.lease.clone(),
+        block: attached.block.clone(),
+        slot: attached.slot,
+        until: attached.until,
+    };
+    let text = serde_json::to_string_pretty(&held).unwrap_or_default();
+    write_private(&lease_file(who), &text)?;
+    Ok(held)
+}
+
+/// An agent that has attached before, and its lease; a lease that has ended is
+/// got again.
+pub(crate) async fn attached(who: &Who) -> Result<Agent, Failure> {
+    let client = connect(who, false).await?;
+    let file = lease_file(who);
+    let held = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Held>(&text).ok());
+    if let Some(held) = held.filter(|held| held.until > client.now().0)
+        && client.resume(&held.lease).is_ok()
+    {
+        return Ok(Agent { client, held });
+    }
+    let attached = client.attach(Place::Anywhere, None).await?;
+    Ok(Agent { held: keep(who, &attached)?, client })
+}
+
+fn place(args: &AttachArgs) -> Result<Place, Failure> {
+    if let Some(near) = &args.near {
+        let bad = || Failure::told(format!("`{near}` is no site"), "write latitude and longitude, such as 48.2,16.4");
+        let (latitude, longitude) = near.split_once(',').ok_or_else(bad)?;
+        let site = vocab::Site {
+            latitude: latitude.trim().parse().map_err(|_| bad())?,
+            longitude: longitude.trim().parse().map_err(|_| bad())?,
+        };
+        return Ok(Place::Near(site));
+    }
+    Ok(match (&args.region, args.cell) {
+        (Some(region), Some(cell)) => Place::Cell(region.clone(), cell),
+        (Some(region), None) => Place::Region(region.clone()),
+        _ => Place::Anywhere,
+    })
+}
+
+pub(crate) fn attach(args: &AttachArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let (place, who) = (place(args)?, &args.who);
+    let invitation = args.invitation.as_deref().map(Invitation::read).transpose();
+    let invitation = invitation
+        .map_err(|error| Failure::told(format!("this is no invitation: {error}"), "ask for it again, whole"))?;
+    block_on(async {
+        let client = connect(who, true).await?;
+        let attached = client.attach(place, invitation).await?;
+        keep(who, &attached)?;
+        if screen.is_json() {
+            return screen.json(&json!({ "version": 1, "agent": client.agent().to_string(), "attached": attached }));
+        }
+        screen.data(format_args!(
+            "{} holds slot {} of block {}, address {}, for {}",
+            who.name,
+            attached.slot,
+            word::block(&attached.block),
+            attached.address,
+            word::from_now(attached.until),
+        ))?;
+        screen.say(format_args!("  agent  {}", client.agent()));
+        screen.say(format_args!("  key    {}", key_file(who).display()));
+        if attached.administers {
+            screen.say("  may    administer this planet");
+        }
+        Ok(())
+    })?;
+    Ok(Verdict::Good)
+}
+
+pub(crate) fn detach(who: &Who, screen: &Screen) -> Result<Verdict, Failure> {
+    block_on(async {
+        let agent = attached(who).await?;
+        agent.client.detach().await?;
+        let file = lease_file(who);
+        fs::remove_file(&file).map_err(|error| Failure::file("remove", &file, &error))?;
+        if screen.is_json() {
+            return screen.json(&json!({ "version": 1, "detached": agent.held.block, "slot": agent.held.slot }));
+        }
+        let (slot, block) = (agent.held.slot, word::block(&agent.held.block));
+        screen.data(format_args!("{} has given back slot {slot} of block {block}", who.name))
+    })?;
+    Ok(Verdict::Good)
+}

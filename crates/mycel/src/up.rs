@@ -1,0 +1,193 @@
+//! `mycel up`: a planet that runs in this process until Ctrl-C.
+
+use crate::Verdict;
+use crate::cli::{LogLevel, TableArgs, UpArgs};
+use crate::failure::Failure;
+use crate::files;
+use crate::screen::{Screen, paint};
+use anstyle::Style;
+use kernel::{Change, Enforcer};
+use node::http::{Listen, Server, Tls};
+use node::{Engine, Options, Started};
+use planet::Planet;
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use vocab::thousands;
+
+/// The planet that runs when no file is named.
+const GARDEN: &str = include_str!("../../../planets/garden.toml");
+/// Where that planet stands in the repository; a changed one there is taken.
+const GARDEN_FILE: &str = "planets/garden.toml";
+
+/// How long a stop waits for what has begun.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    log(args.log, args.log_json);
+    let planet = planet(args, screen)?;
+    let absent = absent(&planet);
+    let options = Options {
+        log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
+        ..Default::default()
+    };
+    let (engine, started) = Engine::start(&planet, &args.data, options).map_err(|error| {
+        Failure::told(format!("the planet does not start: {error}"), "mend what it says, and start again")
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::told(format!("cannot start: {error}"), "try again"))?;
+    let served = runtime.block_on(serve(args, &planet, &engine, &started, &absent, screen));
+    engine.stop();
+    served.map(|()| Verdict::Good)
+}
+
+fn planet(args: &UpArgs, screen: &Screen) -> Result<Planet, Failure> {
+    let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
+    if let Some(file) = &args.file {
+        return files::planet(file, &tables, screen);
+    }
+    if Path::new(GARDEN_FILE).exists() {
+        return files::planet(Path::new(GARDEN_FILE), &tables, screen);
+    }
+    let built_in = planet::parse(GARDEN.as_bytes()).0;
+    built_in.ok_or_else(|| Failure::told("the built-in planet cannot be read", "name a file: mycel up planet.toml"))
+}
+
+/// What the file asks for and this does not do yet.
+fn absent(planet: &Planet) -> Vec<&'static str> {
+    let asked = [
+        (planet.data.as_ref().is_some_and(|data| !data.replicas.is_empty()), "replicas of records"),
+        (planet.scale.is_some(), "scaling"),
+        (planet.backup.is_some(), "scheduled backups"),
+        (planet.edge.is_some(), "edge workers"),
+        (planet.cdn.is_some(), "content delivery"),
+        (planet.watch.is_some(), "the watch"),
+        (!planet.bridge.is_empty(), "bridges"),
+        (planet.rollout.is_some(), "rollouts"),
+    ];
+    asked.into_iter().filter(|(asked, _)| *asked).map(|(_, what)| what).collect()
+}
+
+fn log(level: LogLevel, json: bool) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
+}
+
+async fn serve(
+    args: &UpArgs,
+    planet: &Planet,
+    engine: &Engine,
+    started: &Started,
+    absent: &[&str],
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls { certificate: certificate.clone(), key: key.clone() }),
+        _ => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listen = Listen { addresses: args.listen.clone(), tls };
+    let server = Server::start(engine.clone(), listen).await.map_err(|error| {
+        let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
+        Failure::told(format!("cannot listen: {error}"), hint)
+    })?;
+    let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
+    let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
+    let bans = kernel_bans(args, engine, port);
+    if screen.is_json() {
+        screen.json(&json!({
+            "version": 1, "planet": planet.planet.name.to_string(), "id": engine.planet().to_string(),
+            "at": urls, "data": args.data, "entries": started.entries, "agents": started.agents,
+            "new": started.new, "followed": started.followed, "damage": started.damage,
+            "bans": bans, "absent": absent,
+        }))?;
+    } else {
+        greet(args, planet, engine, started, (&urls, &bans, absent), screen)?;
+    }
+    let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    screen.say("stopping: what has begun is finished");
+    if !server.stop(GRACE).await {
+        screen.say("some requests took too long, and were cut off");
+    }
+    Ok(())
+}
+
+/// Lets the kernel turn away who is banned, where it may be told; in words,
+/// who does.
+fn kernel_bans(args: &UpArgs, engine: &Engine, port: u16) -> String {
+    if args.no_kernel_bans {
+        return "in the process, as asked".to_owned();
+    }
+    let tag: String = engine.planet().to_string().chars().take(16).collect();
+    match Enforcer::start(port, &tag) {
+        Ok(enforcer) => {
+            let now = engine.now();
+            for (net, ban) in engine.bans() {
+                enforcer.change(Change::Ban { net, lasts: trust::Moment(ban.until).since(now) });
+            }
+            engine.on_ban(move |net, lasts| {
+                enforcer.change(lasts.map_or(Change::Lift(net), |lasts| Change::Ban { net, lasts }));
+            });
+            "in the kernel's packet filter and in the process".to_owned()
+        }
+        Err(why) => format!("in the process only: {why}"),
+    }
+}
+
+fn greet(
+    args: &UpArgs,
+    planet: &Planet,
+    engine: &Engine,
+    started: &Started,
+    (urls, bans, absent): (&[String], &str, &[&str]),
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let bold = |text: &str| paint(screen.colors_data(), Style::new().bold(), text);
+    let regions = engine.regions();
+    let blocks: u64 = regions.iter().map(|region| region.blocks).sum();
+    let slots: u64 = regions.iter().map(|region| region.slots).sum();
+    screen.data(format_args!(
+        "{}  {} blocks, {} slots in {} regions",
+        bold(planet.planet.name.as_str()),
+        thousands(blocks),
+        thousands(slots),
+        regions.len()
+    ))?;
+    for url in urls {
+        screen.data(format_args!("  at     {url}   /v1/openapi.json, /metrics, /health"))?;
+    }
+    let how = if started.new {
+        "new".to_owned()
+    } else {
+        format!("{} entries, {} agents", thousands(started.entries), thousands(started.agents))
+    };
+    screen.data(format_args!("  data   {}   {how}", args.data.display()))?;
+    if started.followed > 0 {
+        screen.data(format_args!("  index  followed {} entries of an unclean stop", thousands(started.followed)))?;
+    }
+    for damage in &started.damage {
+        screen.data(format_args!("  damage {damage}"))?;
+    }
+    screen.data(format_args!("  bans   {bans}"))?;
+    if !absent.is_empty() {
+        screen.data(format_args!("  absent {}: the file asks for it, and it is not done yet", absent.join(", ")))?;
+    }
+    screen.data(format_args!("\ntry, in another terminal:"))?;
+    for line in ["mycel attach", "mycel op put greeting hello", "mycel chain --follow"] {
+        screen.data(format_args!("  {}", bold(line)))?;
+    }
+    screen.data("\nCtrl-C stops it; the next start goes on where it was.")
+}

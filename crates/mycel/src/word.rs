@@ -1,0 +1,56 @@
+//! Words for people: names of blocks and agents, times, hexadecimal numbers.
+
+use crate::failure::Failure;
+use client::tell;
+use std::time::{SystemTime, UNIX_EPOCH};
+use vocab::Millis;
+
+/// A block as people write it.
+pub(crate) fn block(block: &tell::Block) -> String {
+    format!("{}/{}", block.region, block.index)
+}
+
+/// Reads REGION/INDEX.
+pub(crate) fn read_block(text: &str) -> Result<tell::Block, Failure> {
+    let read = || {
+        let (region, index) = text.rsplit_once('/')?;
+        Some(tell::Block { region: region.to_owned(), index: index.parse().ok()? })
+    };
+    read().ok_or_else(|| Failure::told(format!("`{text}` is no block"), "write REGION/INDEX, such as na/0"))
+}
+
+/// The beginning of a long name, enough to tell it from others.
+pub(crate) fn short(bytes: &[u8]) -> String {
+    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads as many bytes as there are, in hexadecimal.
+pub(crate) fn read_hex<const N: usize>(text: &str, what: &str) -> Result<[u8; N], Failure> {
+    let bad = || Failure::told(format!("`{text}` is not {what}"), format!("write {} letters 0-9 and a-f", 2 * N));
+    let mut bytes = [0; N];
+    if text.len() != 2 * N || !text.is_ascii() {
+        return Err(bad());
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| bad())?;
+    }
+    Ok(bytes)
+}
+
+/// The time here.
+#[allow(clippy::disallowed_methods)] // A person is told how long something lasts from now.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long from now, in whole seconds.
+pub(crate) fn from_now(until: u64) -> String {
+    Millis(until.saturating_sub(now()) / 1_000 * 1_000).to_string()
+}
+
+/// A moment of the day, in UTC.
+pub(crate) fn clock(moment: u64) -> String {
+    let seconds = moment / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02}.{:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60, moment % 1_000)
+}

@@ -1,0 +1,67 @@
+//! Every bound of the network side, with where its number comes from.
+
+use block::chain::MOST_BYTES;
+use std::time::Duration;
+
+/// Of a request's head. A lease is 188 letters; sixteen kibibytes leave room for every proxy's headers, and a
+/// thousand half-sent heads are 16 MiB.
+pub(crate) const HEAD_BYTES: usize = 16 << 10;
+
+/// Headers of a request. A browser sends some twenty.
+pub(crate) const HEADERS: usize = 64;
+
+/// Of a request's body: as much payload as an entry carries, in base64, beside its name.
+pub(crate) const BODY_BYTES: usize = MOST_BYTES / 3 * 4 + (64 << 10);
+
+/// For a head to come, from its first byte. A round trip around the Earth and three lost segments.
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// For a body to come. 1.4 MiB at 400 kbit/s.
+pub(crate) const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// For a connection on which nothing is asked, and for an answer that is not taken. Longer than the minute
+/// that load balancers keep a connection.
+pub(crate) const IDLE_PATIENCE: Duration = Duration::from_secs(75);
+
+/// How often a connection's patience is looked at: what is too slow ends so much later at most.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
+
+/// For a TLS handshake.
+pub(crate) const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// For a long poll. Shorter than [`IDLE_PATIENCE`], so that no proxy in between gives up first.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Between two signs of life on a stream of events.
+pub(crate) const STREAM_BEAT: Duration = Duration::from_secs(15);
+
+/// Connections in all: at some 20 KiB each, 320 MiB.
+pub(crate) const CONNECTIONS: usize = 16_384;
+
+/// Connections of one source (an address, or an IPv6 /64): a block's sixty agents behind one address, with
+/// sixteen connections each.
+pub(crate) const CONNECTIONS_OF_A_SOURCE: usize = 1_024;
+
+/// Long polls and streams in all; the rest of the connections are for those who ask.
+pub(crate) const WAITING: usize = 8_192;
+
+/// Messages, ops, blocks or agents of one answer.
+pub(crate) const PAGE: usize = 256;
+
+/// Entries of one answer. An entry has at most 2 MiB, but most have some hundred bytes.
+pub(crate) const CHAIN_PAGE: usize = 256;
+
+/// Ops of frames on one connection that wait for their end: what the protocol says.
+pub(crate) const IN_FLIGHT: usize = wire::frame::MOST_IN_FLIGHT;
+
+/// Bytes of those ops' frames; the frame that goes over it is still taken.
+pub(crate) const IN_FLIGHT_BYTES: usize = 4 << 20;
+
+/// Bytes that are read from an upgraded connection at once.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+
+/// Answers that wait to be written: beyond it nothing more is read.
+pub(crate) const WRITE_BYTES: usize = 4 << 20;
+
+/// Bytes of entries in one answer; the entry that goes over it is still told.
+pub(crate) const CHAIN_BYTES: usize = 8 << 20;

@@ -1,0 +1,184 @@
+//! Who may connect, and a connection from its first byte to its last.
+
+use super::limits::{CONNECTIONS, CONNECTIONS_OF_A_SOURCE, HANDSHAKE_PATIENCE, HEAD_BYTES, HEADERS};
+use super::pace::{Pace, Paced};
+use super::peer::{Peer, Shared};
+use super::{frames, serve, tls};
+use block::bans::Net;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use trust::attach::Channel;
+
+/// After an accept that failed because the process has no more file
+/// descriptors: some connection has to end first.
+const OUT_OF_FILES: Duration = Duration::from_millis(50);
+
+/// Connections by their sources.
+#[derive(Default)]
+pub(super) struct Door(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_source: BTreeMap<Net, usize>,
+}
+
+/// A connection's place among all of them.
+pub(crate) struct Seat {
+    door: Arc<Door>,
+    shared: Arc<Shared>,
+    source: Net,
+}
+
+impl Door {
+    /// A place, if there is one for that source.
+    fn enter(self: &Arc<Self>, shared: &Arc<Shared>, source: IpAddr) -> Option<Seat> {
+        let source = Net::of_source(source);
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
+        if taken.all >= CONNECTIONS || of_source >= CONNECTIONS_OF_A_SOURCE {
+            shared.metrics.turned_away.fetch_add(1, Relaxed);
+            return None;
+        }
+        taken.all += 1;
+        taken.by_source.insert(source, of_source + 1);
+        shared.metrics.accepted.fetch_add(1, Relaxed);
+        shared.metrics.open.fetch_add(1, Relaxed);
+        Some(Seat { door: Arc::clone(self), shared: Arc::clone(shared), source })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.door.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
+            *of_source -= 1;
+            if *of_source == 0 {
+                taken.by_source.remove(&self.source);
+            }
+        }
+        self.shared.metrics.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Takes connections until the server stops, then waits for those it has.
+pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, door: Arc<Door>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stopped() => break,
+            // Ended ones are forgotten as they end.
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, address)) = accepted else {
+            tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
+            tokio::time::sleep(OUT_OF_FILES).await;
+            continue;
+        };
+        let source = address.ip().to_canonical();
+        if let Some(seat) = door.enter(&shared, source) {
+            connections.spawn(connection(stream, source, acceptor.clone(), seat, Arc::clone(&shared)));
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// One connection.
+async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAcceptor>, seat: Seat, shared: Arc<Shared>) {
+    // Answers are written whole: there is nothing to gather them with.
+    let _ = stream.set_nodelay(true);
+    let ended = match acceptor {
+        None => match fresh_channel() {
+            Ok(channel) => speak(stream, source, channel, false, seat, shared).await,
+            Err(error) => Err(error),
+        },
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE_PATIENCE, acceptor.accept(stream)).await {
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(stream)) => match tls::channel(stream.get_ref().1) {
+                Ok(channel) => speak(stream, source, channel, true, seat, shared).await,
+                Err(error) => Err(error),
+            },
+        },
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%source, %error, "a connection broke");
+    }
+}
+
+/// A name for a connection that has none: whoever is between its two ends can
+/// have it too, so it only keeps one connection's proof from another.
+fn fresh_channel() -> io::Result<Channel> {
+    let mut channel = [0; 32];
+    getrandom::fill(&mut channel).map_err(io::Error::other)?;
+    Ok(Channel(channel))
+}
+
+async fn speak<I>(
+    io: I,
+    source: IpAddr,
+    channel: Channel,
+    secure: bool,
+    seat: Seat,
+    shared: Arc<Shared>,
+) -> io::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = match shared.engine.connect(source, channel) {
+        Ok(connection) => connection,
+        Err(refusal) => {
+            shared.metrics.turned_away.fetch_add(1, Relaxed);
+            tracing::info!(%source, why = refusal.what, "a source is turned away");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal.what));
+        }
+    };
+    let pace = Arc::new(Pace::new());
+    let peer = Arc::new(Peer::new(Arc::clone(&shared), connection, secure, Arc::clone(&pace), seat));
+    let service = {
+        let peer = Arc::clone(&peer);
+        service_fn(move |request| serve::serve(Arc::clone(&peer), request))
+    };
+    let io = TokioIo::new(Paced { io, pace: Arc::clone(&pace) });
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(false);
+    let mut http = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
+    let ended = tokio::select! {
+        ended = http.as_mut() => ended,
+        () = pace.watch() => {
+            shared.metrics.cut.fetch_add(1, Relaxed);
+            tracing::info!(%source, "a connection was too slow, or idle, and is closed");
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        () = shared.stopped() => {
+            http.as_mut().graceful_shutdown();
+            http.as_mut().await
+        }
+    };
+    ended.map_err(io::Error::other)?;
+    match peer.upgraded() {
+        Some(upgraded) => frames::speak(peer, upgraded).await,
+        None => Ok(()),
+    }
+}
+
+/// Binds an address.
+pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))
+}

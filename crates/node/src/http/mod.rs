@@ -1,0 +1,104 @@
+//! The planet on the network: HTTP/1.1 with JSON for people, and frames on the
+//! same port for machines.
+//!
+//! It must never decide what the engine decides. What it adds is bounds: on
+//! what is read, on how slowly it may come, and on how many come at once.
+//! Hyper without a framework, because what was proved belongs to a connection.
+
+mod answer;
+mod calls;
+mod decode;
+mod frames;
+mod limits;
+mod listen;
+mod metrics;
+mod no;
+mod openapi;
+mod pace;
+mod peer;
+mod route;
+mod serve;
+mod shown;
+mod stream;
+mod table;
+mod tls;
+
+use crate::engine::Engine;
+use peer::Shared;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use openapi::document;
+
+/// Where a server listens, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listen {
+    /// The addresses; port 0 is any that is free.
+    pub addresses: Vec<SocketAddr>,
+    /// The certificate and its key, for TLS 1.3; without them there is none,
+    /// and whoever stands between the two ends can be either.
+    pub tls: Option<Tls>,
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain of certificates, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// A server that runs until it is stopped, or dropped.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    stopping: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves an engine.
+    ///
+    /// # Errors
+    /// When an address cannot be listened at, or the certificate and its key
+    /// cannot be read or do not go together.
+    pub async fn start(engine: Engine, listen: Listen) -> io::Result<Self> {
+        let acceptor = listen.tls.map(|tls| tls::acceptor(&tls.certificate, &tls.key)).transpose()?;
+        let mut bound = Vec::with_capacity(listen.addresses.len());
+        for address in listen.addresses {
+            bound.push(listen::bind(address).await?);
+        }
+        let (stopping, stops) = watch::channel(false);
+        let shared = Arc::new(Shared::new(engine, stops));
+        let door = Arc::new(listen::Door::default());
+        let mut listeners = JoinSet::new();
+        let mut addresses = Vec::with_capacity(bound.len());
+        for listener in bound {
+            addresses.push(listener.local_addr()?);
+            listeners.spawn(listen::accept(listener, acceptor.clone(), Arc::clone(&door), Arc::clone(&shared)));
+        }
+        tracing::info!(?addresses, "serving");
+        Ok(Self { addresses, stopping, listeners })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes nothing new in, finishes what it has begun, and ends; what takes
+    /// longer than `deadline` is cut off. Whether nothing was.
+    pub async fn stop(mut self, deadline: Duration) -> bool {
+        // Without a receiver everything has ended already.
+        let _ = self.stopping.send(true);
+        let all = async { while self.listeners.join_next().await.is_some() {} };
+        tokio::time::timeout(deadline, all).await.is_ok()
+    }
+}

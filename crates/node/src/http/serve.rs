@@ -1,0 +1,186 @@
+//! A request from its head to its answer: which endpoint it means, whether it
+//! may, what it says, and what comes of it.
+
+use super::answer::Answer;
+use super::calls::{self, Asked};
+use super::limits::{BODY_BYTES, HEADERS};
+use super::no::No;
+use super::pace::Pace;
+use super::peer::Peer;
+use super::route::{Route, route};
+use super::table::{Call, ENDPOINTS, Endpoint, Needs};
+use super::{decode, frames};
+use crate::engine::{BlockAt, Connection};
+use block::chain::OpId;
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_LENGTH;
+use hyper::http::request::Parts;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::time::Instant;
+use trust::attach::Session;
+use trust::lease::Rights;
+use trust::{BlockRef, RegionTag};
+use wire::Code;
+
+/// Says that the connection is idle again, when the answer is on its way.
+pub(super) struct Serving(Arc<Pace>);
+
+impl Serving {
+    fn new(pace: &Arc<Pace>) -> Self {
+        pace.serving();
+        Self(Arc::clone(pace))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.idle();
+    }
+}
+
+/// Answers a request.
+pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let (begun, serving) = (Instant::now(), Serving::new(&peer.pace));
+    let (head, body) = request.into_parts();
+    let (endpoint, answer) = match route(&head.method, head.uri.path()) {
+        Route::Found(at, parts) => (Some(at), found(&peer, &ENDPOINTS[at], parts, head, body, serving).await),
+        nowhere => (None, Err(lost(&peer, nowhere, &head).await)),
+    };
+    let answer = answer.unwrap_or_else(No::answer);
+    let (status, took) = (answer.status().as_u16(), begun.elapsed());
+    peer.shared.metrics.answered(endpoint, status, took);
+    let name = endpoint.map_or("nowhere", |at| ENDPOINTS[at].name);
+    tracing::debug!(endpoint = name, status, source = %peer.source, micros = micros(took), "answered");
+    Ok(answer)
+}
+
+fn micros(took: std::time::Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What is said to a request that means no endpoint.
+async fn lost(peer: &Peer, route: Route, head: &Parts) -> No {
+    let path = head.uri.path();
+    if let Err(no) = saw(peer, None, weight(head, 0), 0).await {
+        return no;
+    }
+    match route {
+        Route::Malformed => No::new(Code::Bad, "the path is not percent-encoded UTF-8").field("path"),
+        Route::Method(methods) => {
+            let methods_named: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+            let what = format!("{} is not for this path: try {}", head.method, methods_named.join(" or "));
+            No { methods, ..No::new(Code::Method, what) }
+        }
+        _ => No::new(Code::NotFound, format!("there is no path {path}: GET /v1/openapi.json says which there are")),
+    }
+}
+
+async fn found(
+    peer: &Arc<Peer>,
+    endpoint: &'static Endpoint,
+    parts: Vec<String>,
+    mut head: Parts,
+    body: Incoming,
+    serving: Serving,
+) -> Result<Answer, No> {
+    if head.headers.len() > HEADERS {
+        return Err(No::new(Code::Bad, format!("a request has at most {HEADERS} headers")).closing());
+    }
+    let session = match admit(peer, endpoint.needs, &parts, &head).await {
+        Ok(session) => session,
+        Err(no) => {
+            saw(peer, None, weight(&head, 0), 0).await?;
+            return Err(no);
+        }
+    };
+    let agent = session.as_deref();
+    if length(&head).is_some_and(|length| length > BODY_BYTES) {
+        saw(peer, agent, weight(&head, 0), 0).await?;
+        let what = format!("the body is larger than {BODY_BYTES} bytes, the most that is read");
+        return Err(No::new(Code::TooLarge, what).closing());
+    }
+    let body = if endpoint.body.is_some() { decode::body(&head.headers, body).await } else { Ok(Bytes::new()) };
+    let body = match body {
+        Ok(body) => body,
+        Err(no) => {
+            saw(peer, agent, weight(&head, 0), 0).await?;
+            return Err(no);
+        }
+    };
+    let op = (endpoint.call == Call::Op).then(|| decode::op(&body, || new_id(peer)));
+    let destination = match &op {
+        Some(Ok((ask, _))) => frames::destination(session.as_deref(), &ask.body),
+        _ => 0,
+    };
+    saw(peer, agent, weight(&head, body.len()), destination).await?;
+    let op = op.transpose()?;
+    let upgrade = head.extensions.remove();
+    calls::call(peer, endpoint.call, Asked { parts, head, body, session, op, upgrade, serving }).await
+}
+
+/// A name for an op whose agent did not choose one.
+fn new_id(peer: &Peer) -> OpId {
+    let mut entropy = [0; 16];
+    // Without entropy names of one millisecond would meet, and the second op would be taken for the first;
+    // that is an answer, and not a wrong one.
+    let _ = getrandom::fill(&mut entropy);
+    OpId::new(peer.shared.engine.now(), u128::from_be_bytes(entropy))
+}
+
+fn length(head: &Parts) -> Option<usize> {
+    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Bytes of a request, near enough for a monitor.
+fn weight(head: &Parts, body: usize) -> u64 {
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    u64::try_from(headers + head.uri.path().len() + body).unwrap_or(u64::MAX)
+}
+
+/// Tells the monitor; whoever is banned by it has had its last answer.
+async fn saw(peer: &Peer, session: Option<&Session>, bytes: u64, destination: u64) -> Result<(), No> {
+    let agent = session.map(|session| session.lease().agent);
+    let connection = peer.connection().await;
+    peer.shared.engine.saw(&connection, agent, bytes, destination).map_err(|refusal| No::from(refusal).closing())
+}
+
+/// Asks for what an endpoint needs. Nothing else stands between a request and
+/// its call, so an endpoint needs what the table says.
+async fn admit(peer: &Peer, needs: Needs, parts: &[String], head: &Parts) -> Result<Option<Arc<Session>>, No> {
+    if needs == Needs::Nothing {
+        return Ok(None);
+    }
+    let lease = decode::lease(&head.headers)?;
+    if needs == Needs::Lease {
+        return Ok(None);
+    }
+    let engine = &peer.shared.engine;
+    let connection = peer.connection().await;
+    let session = engine.session(&connection, lease)?;
+    match needs {
+        Needs::Right(rights) => engine.allow(&connection, &session, rights)?,
+        Needs::Own(rights) => own(peer, &connection, &session, &decode::block(parts)?, rights)?,
+        // The right of an op's kind is asked for with the op; that the lease holds, here.
+        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => {
+            engine.allow(&connection, &session, Rights::default())?;
+        }
+    }
+    Ok(Some(session))
+}
+
+fn own(peer: &Peer, connection: &Connection, session: &Session, block: &BlockAt, rights: Rights) -> Result<(), No> {
+    let engine = &peer.shared.engine;
+    if engine.allow(connection, session, Rights::ADMINISTER).is_ok() {
+        return Ok(());
+    }
+    let held = session.lease().block;
+    if held == (BlockRef { region: RegionTag::of(&block.region), index: block.index }) {
+        return Ok(engine.allow(connection, session, rights)?);
+    }
+    let right = peer.shared.places.at(held);
+    let what = format!("the lease is for block {} of region {}: ask for that one", right.index, right.region);
+    Err(No { right: Some(Box::new(right)), ..No::new(Code::WrongBlock, what) })
+}

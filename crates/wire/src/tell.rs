@@ -1,0 +1,301 @@
+//! What is answered, in JSON.
+
+use crate::{Base64, Data, Hex};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Declares an answer: what is not there is not written.
+macro_rules! tells {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+        )*
+    };
+}
+
+tells! {
+    /// What went wrong, and what to try.
+    Fault {
+        /// The kind of it.
+        error: String,
+        /// What, why, and what to try.
+        what: String,
+        /// The field of the request that is wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// When trying again may help.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        /// The right block, when this was the wrong one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        right: Option<Block>,
+    }
+    /// A block.
+    Block {
+        /// Its region's id in the planet file.
+        region: String,
+        /// Which block of it, counted from 0.
+        index: u64,
+    }
+    /// Which planet this is, and who answers for it.
+    Planet {
+        /// The planet: what applications name.
+        planet: Hex<16>,
+        /// The node whose key signs the heads of chains.
+        node: Hex<32>,
+        /// The planet's time, in milliseconds since 1970.
+        now: u64,
+        /// The version of the program.
+        version: String,
+    }
+    /// A slot, and the lease to it.
+    Attached {
+        /// The lease: what `Authorization: Mycel …` shows.
+        lease: String,
+        /// The block.
+        block: Block,
+        /// The slot, counted from 1.
+        slot: u8,
+        /// Its address in its cell.
+        address: String,
+        /// The sequence of the entry that assigned it.
+        fencing: u64,
+        /// Until when, in milliseconds since 1970.
+        until: u64,
+        /// Whether the agent may look at everything, seal and ban.
+        administers: bool,
+    }
+    /// What to sign to prove whose a lease is, on this connection.
+    Challenge {
+        /// What the server has never sent before.
+        nonce: Hex<32>,
+        /// What names the connection. Absent under TLS, where both ends derive it (RFC 9266): nobody
+        /// between them can then pass the proof on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<Hex<32>>,
+    }
+    /// Who this connection is from now on, whenever it shows the lease.
+    Session {
+        /// The agent.
+        agent: Hex<32>,
+    }
+    /// Where an op is.
+    Op {
+        /// Its name.
+        id: Hex<16>,
+        /// `queued`, `running`, `done`, `failed` or `cancelled`.
+        state: OpState,
+        /// While it is queued: so many are before it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before_it: Option<u64>,
+        /// Its place in the chain.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u64>,
+        /// When it ended, in milliseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time: Option<u64>,
+        /// The hash of its entry: the receipt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Hex<32>>,
+        /// After how many tries.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tries: Option<u8>,
+        /// `put`, `get`, `delete`: the entry that wrote what was there, 0 for none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+        /// `get`: what the record says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Data>,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// Whether it had been here before: this is the same answer again.
+        again: bool,
+    }
+    /// Ops of an agent: those that have not ended, then those that have.
+    Ops {
+        /// The ops.
+        ops: Vec<Op>,
+    }
+    /// A stretch of a chain, and its head.
+    Chain {
+        /// Whose.
+        block: Block,
+        /// The entries in their order.
+        entries: Vec<Entry>,
+        /// Where the chain ends now.
+        head: Head,
+        /// The first entry that has not been pruned.
+        oldest: u64,
+    }
+    /// An entry: the bytes that are hashed, and what they say.
+    Entry {
+        /// The bytes that the next entry's link covers.
+        bytes: Base64,
+        /// Its place.
+        sequence: u64,
+        /// The epoch of its writer.
+        epoch: u64,
+        /// When, in milliseconds since 1970.
+        time: u64,
+        /// Who asked.
+        agent: Hex<32>,
+        /// By what name.
+        id: Hex<16>,
+        /// What kind of op; a number where this program does not know it.
+        kind: String,
+        /// `done`, `failed` or `cancelled`.
+        outcome: OpState,
+        /// After how many tries.
+        tries: u8,
+        /// The hash of the entry before.
+        previous: Hex<32>,
+        /// The hash of this one.
+        link: Hex<32>,
+        /// Bytes of what was asked, which is sealed.
+        payload: u64,
+        /// Bytes of what was answered, which is sealed.
+        result: u64,
+    }
+    /// The end of a chain, and the node's word for it.
+    Head {
+        /// The place of the last entry.
+        sequence: u64,
+        /// Its hash.
+        link: Hex<32>,
+        /// The node's signature over block, sequence and hash.
+        signature: Hex<64>,
+        /// The node.
+        node: Hex<32>,
+    }
+    /// Messages that wait.
+    Inbox {
+        /// The messages in their order.
+        messages: Vec<Message>,
+    }
+    /// A message.
+    Message {
+        /// Its place: what it is acknowledged by.
+        cursor: Hex<24>,
+        /// Who sent it.
+        from: Hex<32>,
+        /// When, in milliseconds since 1970.
+        time: u64,
+        /// The op that sent it.
+        id: Hex<16>,
+        /// The block that it was sent in.
+        block: Block,
+        /// Its place in that block's chain.
+        sequence: u64,
+        /// What it says; absent when its sender's key was destroyed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Data>,
+    }
+    /// The regions of the planet.
+    Regions {
+        /// The regions in the order of the file.
+        regions: Vec<Region>,
+    }
+    /// How a region stands.
+    Region {
+        /// Its id in the planet file.
+        id: String,
+        /// Its blocks.
+        blocks: u64,
+        /// Slots that are taken.
+        taken: u64,
+        /// Slots in all.
+        slots: u64,
+    }
+    /// Blocks in which somebody holds a slot.
+    Blocks {
+        /// The blocks in their order.
+        blocks: Vec<Standing>,
+    }
+    /// How a block stands.
+    Standing {
+        /// Which block.
+        block: Block,
+        /// Its number on the planet as it is planned now.
+        number: u64,
+        /// Entries of its chain.
+        entries: u64,
+        /// The hash of the last one.
+        link: Hex<32>,
+        /// Slots that are taken.
+        taken: u32,
+        /// Slots in all.
+        slots: u32,
+        /// Ops that have not ended.
+        waiting: u64,
+        /// Why it is sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed: Option<String>,
+    }
+    /// Agents that hold slots.
+    Agents {
+        /// The agents in their order.
+        agents: Vec<Seat>,
+    }
+    /// A slot that somebody holds.
+    Seat {
+        /// Who.
+        agent: Hex<32>,
+        /// The block.
+        block: Block,
+        /// The slot, counted from 1.
+        slot: u8,
+        /// The sequence of the entry that assigned it.
+        fencing: u64,
+        /// Until when, in milliseconds since 1970.
+        until: u64,
+    }
+    /// Who is turned away.
+    Bans {
+        /// The bans, by network.
+        bans: Vec<Ban>,
+    }
+    /// A ban.
+    Ban {
+        /// The network.
+        net: String,
+        /// `traffic`, `authentication`, `verdict` or `operator`.
+        reason: String,
+        /// The score, when it was for traffic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        score: Option<u32>,
+        /// Since when, in milliseconds since 1970.
+        since: u64,
+        /// Until when.
+        until: u64,
+        /// Which ban of this network it is, counted from 1.
+        times: u32,
+    }
+    /// It is done.
+    Done {}
+    /// The process answers.
+    Health {
+        /// `ok`.
+        status: String,
+    }
+}
+
+/// Where an op is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OpState {
+    /// It waits.
+    Queued,
+    /// It runs.
+    Running,
+    /// It ran.
+    Done,
+    /// It was tried as often as it may be.
+    Failed,
+    /// It was cancelled before it began, and never runs.
+    Cancelled,
+}
