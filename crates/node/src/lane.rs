@@ -305,10 +305,15 @@ impl Lane {
             };
             let next = self.shared.log.shard(number).next;
             self.shared.progress.work();
-            while !self.shared.progress.wait(number, next, PATIENCE) {
-                if self.shared.progress.why_stuck().is_some() {
-                    break;
-                }
+            let mut followed = self.shared.progress.wait(number, next, PATIENCE);
+            while !followed && self.shared.progress.why_stuck().is_none() {
+                followed = self.shared.progress.wait(number, next, PATIENCE);
+            }
+            if !followed {
+                // Read from where the index stopped, its chains would fork: what
+                // is asked of it is lost until the planet starts again.
+                self.shared.failed().insert(number);
+                continue;
             }
             for token in served.shard.start_again(next) {
                 send(token, Reply::Lost(AppendError::Poisoned));

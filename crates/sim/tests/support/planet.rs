@@ -10,7 +10,7 @@ use block::house::Deed;
 use block::rate::Limit;
 use block::shard::{Answer, Batch, Notice, Rules, Shard, Why};
 use sim::{Dice, Schedule, VirtualDisk};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use store::{AppendError, EntryRef, OpenError, Options, Writer};
 use trust::lease::Rights;
@@ -69,6 +69,7 @@ pub(crate) struct Planet {
     pub(crate) messages: blake3::Hasher,
     /// How often a shard was read anew after its batch was refused.
     pub(crate) began_again: u64,
+    over: bool,
 }
 
 fn rules(mistake: Mistake) -> Rules {
@@ -110,6 +111,7 @@ impl Planet {
             names: 0,
             messages: blake3::Hasher::new(),
             began_again: 0,
+            over: false,
         };
         for _ in 0..LIVES {
             let stops = (!planet.dice.one_in(4)).then(|| 30 + planet.dice.below(400));
@@ -193,7 +195,7 @@ impl Planet {
                 self.shards[shard].tick(self.now, &self.index);
             }
             self.hear_what_is_said()?;
-            if writer.failure().is_some() {
+            if writer.failure().is_some() || std::mem::take(&mut self.over) {
                 break;
             }
         }
@@ -277,55 +279,76 @@ impl Planet {
     }
 
     fn commit(&mut self, writer: &mut Open) -> Result<(), String> {
-        let mut answers = Vec::new();
-        writer.commit(|shard, answer| answers.push((shard as usize, answer)));
-        let mut refused = Vec::new();
-        for (shard, answer) in answers {
-            match answer {
-                Ok(_) => {
-                    let batch = self.in_flight[shard].pop_front().unwrap();
-                    self.settle(batch);
-                    self.settle_what_needs_no_entry(shard);
+        let mut refused = BTreeSet::new();
+        loop {
+            let mut answers = Vec::new();
+            writer.commit(|shard, answer| answers.push((shard as usize, answer)));
+            for (shard, answer) in answers {
+                let batch = self.in_flight[shard].pop_front().ok_or("an answer to what nobody sent")?;
+                match answer {
+                    // Behind a batch that failed nothing is true.
+                    Ok(_) if refused.contains(&shard) => return Err(format!("shard {shard} went on over a gap")),
+                    Ok(_) => {
+                        self.settle(batch);
+                        self.settle_what_needs_no_entry(shard);
+                    }
+                    // The log is to be opened again.
+                    Err(AppendError::Unknown { .. } | AppendError::Poisoned) => return Ok(()),
+                    Err(_) => {
+                        refused.insert(shard);
+                        self.lose(batch);
+                        while self.in_flight[shard].front().is_some_and(|batch| batch.entries.is_empty()) {
+                            let behind = self.in_flight[shard].pop_front().unwrap();
+                            self.lose(behind);
+                        }
+                    }
                 }
-                // The log is to be opened again.
-                Err(AppendError::Unknown { .. } | AppendError::Poisoned) => return Ok(()),
-                Err(_) => refused.push(shard),
+            }
+            // Shards are read anew when all that was under way is answered.
+            let wait = refused.iter().any(|shard| self.in_flight[*shard].iter().any(|batch| !batch.entries.is_empty()));
+            if !wait || writer.failure().is_some() {
+                break;
             }
         }
-        refused.sort_unstable();
-        refused.dedup();
         for shard in refused {
             self.start_again(writer, shard)?;
         }
         Ok(())
     }
 
+    fn lose(&mut self, batch: Batch<u64>) {
+        for (token, _) in batch.answers {
+            self.lost(token);
+        }
+    }
+
     fn start_again(&mut self, writer: &Open, shard: usize) -> Result<(), String> {
-        // A disk that has stopped stops this too.
+        // Where the index cannot follow, nothing can be read anew: it is over.
         if self.index.follow(writer, usize::MAX).is_err() {
+            self.over = true;
             return Ok(());
         }
         let states: BTreeMap<_, _> = writer.shards().collect();
         let next = states.get(&u32::try_from(shard).unwrap()).map_or(0, |state| state.next);
         self.began_again += 1;
-        let flying = std::mem::take(&mut self.in_flight[shard]);
-        let flying: Vec<_> = flying.into_iter().flat_map(|batch| batch.answers).map(|(token, _)| token).collect();
-        for token in self.shards[shard].start_again(next).into_iter().chain(flying) {
-            self.messages.update(&token.to_be_bytes());
-            let Some(asked) = self.asked.remove(&token) else { continue };
-            self.lost(token, asked);
+        for batch in std::mem::take(&mut self.in_flight[shard]) {
+            self.lose(batch);
+        }
+        for token in self.shards[shard].start_again(next) {
+            self.lost(token);
         }
         Ok(())
     }
 
-    fn lost(&mut self, token: u64, asked: Asked) {
-        match asked {
-            Asked::Op(block, agent, id) => {
+    fn lost(&mut self, token: u64) {
+        self.messages.update(&token.to_be_bytes());
+        match self.asked.remove(&token) {
+            Some(Asked::Op(block, agent, id)) => {
                 self.truth.not_taken(&(block, agent, id), self.epoch, token);
                 self.agents.get_mut(&agent).unwrap().lose((block, id));
             }
-            Asked::Seat(agent) => self.agents.get_mut(&agent).unwrap().moving = false,
-            Asked::Cancel(..) | Asked::House => {}
+            Some(Asked::Seat(agent)) => self.agents.get_mut(&agent).unwrap().moving = false,
+            _ => {}
         }
     }
 
