@@ -232,8 +232,9 @@ impl Client {
     /// node's signature over where it ends.
     pub async fn chain(&self, follow: &mut Follow, most: usize, wait: Duration) -> Result<Stretch, Error> {
         let wait = wait.min(LONGEST_WAIT);
-        let (from, path) = (follow.next(), block_path(follow.block()));
-        let path = format!("{path}/chain?from={from}&most={most}&wait_ms={}", wait.as_millis());
+        let from = follow.from().map_or_else(String::new, |from| format!("&from={from}"));
+        let path = block_path(follow.block());
+        let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
         let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
         follow.take(told, self.0.node)
     }

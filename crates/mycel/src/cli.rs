@@ -1,6 +1,10 @@
 //! Every command and flag, declared once: help, completions and man pages all
 //! come from here.
 
+mod store;
+
+pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,6 +71,9 @@ pub(crate) enum Command {
     /// Show who is turned away, turn somebody away, or lift that.
     #[command(subcommand)]
     Bans(BansCommand),
+    /// Verify, show, back up or restore what a planet keeps.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Write a small planet file to begin with.
     New(NewArgs),
     /// Look for mistakes in planet files, or explain one.

@@ -18,6 +18,7 @@ mod op;
 mod plan;
 mod price;
 mod screen;
+mod store;
 mod trust;
 mod up;
 mod word;
@@ -64,6 +65,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Block(command) => look::block(&command, screen),
         Command::Agents(args) => look::agents(&args, screen),
         Command::Bans(command) => look::bans(&command, screen),
+        Command::Store(command) => store::run(command, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),

@@ -69,6 +69,20 @@ pub(crate) enum Ask {
     Waiting { at: (u32, u64), reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>> },
 }
 
+impl Ask {
+    /// Where its answer goes, when it changes what the index follows; itself,
+    /// when it only looks.
+    fn changes(self) -> Result<Token, Self> {
+        match self {
+            Self::Op { reply, .. }
+            | Self::Cancel { reply, .. }
+            | Self::Assign { reply, .. }
+            | Self::Release { reply, .. } => Ok(reply),
+            looks => Err(looks),
+        }
+    }
+}
+
 /// What is on its way to the disk.
 pub(crate) struct InFlight {
     shard: u32,
@@ -134,16 +148,19 @@ impl Lane {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut now = self.shared.clock.now();
+            let stuck = self.shared.progress.why_stuck();
             if let Some(ask) = first {
-                self.one(ask, now, &mut touched);
+                self.one(ask, stuck.as_deref(), now, &mut touched);
                 for _ in 1..MOST_TOGETHER {
                     let Ok(ask) = self.asked.try_recv() else { break };
-                    self.one(ask, now, &mut touched);
+                    self.one(ask, stuck.as_deref(), now, &mut touched);
                 }
             }
             now = self.shared.clock.now();
-            self.end_leases(now, &mut touched);
-            self.tick(now, &mut touched);
+            if stuck.is_none() {
+                self.end_leases(now, &mut touched);
+                self.tick(now, &mut touched);
+            }
             for shard in std::mem::take(&mut touched) {
                 self.flush(shard, now);
             }
@@ -153,12 +170,27 @@ impl Lane {
     }
 
     fn until_the_next_try(&self) -> Duration {
+        if self.shared.progress.why_stuck().is_some() {
+            return IDLE;
+        }
         let now = self.shared.clock.now();
         let next = self.shards.values().filter_map(|served| served.shard.next_try()).min();
         next.map_or(IDLE, |next| Duration::from_millis(next.since(now).0).min(IDLE))
     }
 
-    fn one(&mut self, ask: Ask, now: Moment, touched: &mut BTreeSet<u32>) {
+    /// Does what is asked. While the index cannot follow nothing is taken in
+    /// that it would have to follow: what lags behind is kept in memory.
+    fn one(&mut self, ask: Ask, stuck: Option<&str>, now: Moment, touched: &mut BTreeSet<u32>) {
+        let ask = match stuck {
+            None => ask,
+            Some(why) => match ask.changes() {
+                Ok(reply) => {
+                    let why = format!("the index cannot go on, so nothing is taken in; nothing is lost: {why}");
+                    return send(reply, Reply::Answer(Answer::Refused(Why::Trouble(why))));
+                }
+                Err(ask) => ask,
+            },
+        };
         let (number, block) = match &ask {
             Ask::Op { at, .. }
             | Ask::State { at, .. }
@@ -305,13 +337,9 @@ impl Lane {
             };
             let next = self.shared.log.shard(number).next;
             self.shared.progress.work();
-            let mut followed = self.shared.progress.wait(number, next, PATIENCE);
-            while !followed && self.shared.progress.why_stuck().is_none() {
-                followed = self.shared.progress.wait(number, next, PATIENCE);
-            }
-            if !followed {
-                // Read from where the index stopped, its chains would fork: what
-                // is asked of it is lost until the planet starts again.
+            while !self.shared.progress.wait(number, next, PATIENCE) && self.shared.progress.why_stuck().is_none() {}
+            if self.shared.progress.of(number) < next {
+                // What would be read anew is behind what is durable: later.
                 self.shared.failed().insert(number);
                 continue;
             }

@@ -81,6 +81,21 @@ impl Progress {
         self.generation.send_modify(|generation| *generation += 1);
     }
 
+    /// The index goes on.
+    pub(crate) fn goes_on(&self) {
+        self.state().stuck = None;
+        self.bell.notify_all();
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Waits before the index tries again; `false` when it need not, because
+    /// the planet stops.
+    pub(crate) fn wait_to_try_again(&self, pause: Duration) -> bool {
+        let waited = self.bell.wait_timeout_while(self.state(), pause, |state| !state.stopping);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !state.stopping
+    }
+
     /// Why the index cannot go on, if it cannot.
     pub(crate) fn why_stuck(&self) -> Option<String> {
         self.state().stuck.clone()

@@ -3,6 +3,7 @@
 //! comes back.
 
 mod api;
+mod backup;
 mod gate;
 mod ops;
 mod read;
@@ -31,6 +32,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use gate::Gate;
 use planet::plan::layout::Layout;
+use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -79,7 +81,12 @@ struct Inner {
     /// Emptied when it stops.
     lanes: start::Lanes,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    follower: Mutex<Option<JoinHandle<()>>>,
+    /// What follows the log, and what prunes it.
+    behind: Mutex<Vec<JoinHandle<()>>>,
+    /// Where everything is kept.
+    place: PathBuf,
+    /// Held while a backup is taken: one at a time.
+    backing_up: Mutex<()>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -136,8 +143,8 @@ impl Engine {
             let _ = thread.join();
         }
         self.0.progress.stop();
-        if let Some(follower) = locked(&self.0.follower).take() {
-            let _ = follower.join();
+        for thread in std::mem::take(&mut *locked(&self.0.behind)) {
+            let _ = thread.join();
         }
     }
 
@@ -255,6 +262,13 @@ fn refused(why: &Why) -> Refusal {
 
 /// What it means that something could not be made durable.
 fn lost(error: &AppendError) -> Refusal {
-    let refusal = Refusal::new(Code::Unavailable, error.to_string());
+    let what = match error {
+        AppendError::Quota { limit } => format!(
+            "the log has the {limit} bytes that it may have, and nothing in it is older than the planet file's \
+             `chain_kept`; nothing was written and nothing is lost: start with a larger --quota, or keep less"
+        ),
+        error => error.to_string(),
+    };
+    let refusal = Refusal::new(Code::Unavailable, what);
     if error.is_retryable() || *error == AppendError::Poisoned { refusal.after(FULL) } else { refusal }
 }

@@ -191,7 +191,9 @@ impl Engine {
         let left = most - ops.len();
         let names =
             self.0.index.newest_names(lease.block, lease.agent, left).map_err(|why| super::read::trouble(&why))?;
-        for named in names {
+        let oldest = self.0.index.oldest(lease.block).map_err(|why| super::read::trouble(&why))?;
+        // What was pruned is no longer listed; its names go a little later.
+        for named in names.into_iter().take_while(|named| named.sequence >= oldest) {
             let done = self.again(lease.block, named.sequence).await?;
             ops.push((named.id, OpSeen::Ended(OpDone { again: false, ..done })));
         }

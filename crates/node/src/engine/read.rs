@@ -3,6 +3,7 @@
 use super::ops::CATCH_UP;
 use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, InboxMessage, Refusal, RegionStanding, Seated, locked};
 use crate::lane::Ask;
+use block::chain::Head;
 use block::kinds::{Cursor, Trouble};
 use std::time::Duration;
 use store::{Position, ReadError};
@@ -15,6 +16,12 @@ const MOST_BYTES: usize = 4 << 20;
 
 pub(super) fn trouble(why: &Trouble) -> Refusal {
     Refusal::new(Code::Unavailable, why.to_string()).after(super::FULL)
+}
+
+/// What is said of an entry that was pruned.
+fn gone(sequence: u64, oldest: u64) -> Refusal {
+    let what = format!("entry {sequence} is no longer kept: {oldest} is the oldest that is; a backup may have it");
+    Refusal::new(Code::Gone, what)
 }
 
 impl Engine {
@@ -40,8 +47,12 @@ impl Engine {
     /// One entry of a chain, as it was hashed.
     pub(super) async fn entry(&self, block: BlockRef, sequence: u64) -> Result<Vec<u8>, Refusal> {
         self.caught_up(self.at(block)?.0).await?;
+        let oldest = self.0.index.oldest(block).map_err(|why| trouble(&why))?;
+        let gone = || gone(sequence, oldest);
+        if sequence < oldest {
+            return Err(gone());
+        }
         let place = self.0.index.places(block, sequence, 1).map_err(|why| trouble(&why))?;
-        let gone = || Refusal::new(Code::Gone, format!("entry {sequence} is no longer kept"));
         let (found, place) = place.first().copied().ok_or_else(gone)?;
         if found != sequence {
             return Err(gone());
@@ -74,7 +85,8 @@ impl Engine {
         }
     }
 
-    /// Entries of a chain from a sequence on; when there are none yet, waits
+    /// Entries of a chain from a sequence on, or for 0 from the oldest that is
+    /// kept; when there are none yet, waits
     /// for one.
     ///
     /// # Errors
@@ -85,6 +97,12 @@ impl Engine {
         self.caught_up(shard).await?;
         let bell = self.0.bells.of_block(block);
         let mut head = self.0.index.head(block).map_err(|why| trouble(&why))?;
+        let anchor = self.0.index.anchor(block).map_err(|why| trouble(&why))?;
+        let oldest = anchor.map_or(1, |anchor| anchor.sequence.saturating_add(1));
+        let from = if from == 0 { oldest } else { from };
+        if from < oldest {
+            return Err(gone(from, oldest));
+        }
         if from > head.sequence && wait > Duration::ZERO {
             let mut rung = std::pin::pin!(bell.notified());
             rung.as_mut().enable();
@@ -95,7 +113,7 @@ impl Engine {
                 head = self.0.index.head(block).map_err(|why| trouble(&why))?;
             }
         }
-        let places = self.0.index.places(block, from.max(1), most).map_err(|why| trouble(&why))?;
+        let places = self.0.index.places(block, from, most).map_err(|why| trouble(&why))?;
         let mut entries = Vec::with_capacity(places.len());
         let mut bytes = 0;
         for (_, place) in &places {
@@ -106,11 +124,14 @@ impl Engine {
                 break;
             }
         }
-        let oldest = self.0.index.places(block, 1, 1).map_err(|why| trouble(&why))?;
-        let oldest = oldest.first().map_or(head.sequence + 1, |(sequence, _)| *sequence);
-        let signed = wire::chain_head(block, head.sequence, head.link);
-        let signature = self.0.node.sign(wire::CHAIN_HEAD, &signed).0;
-        Ok(ChainPart { entries, head: (head.sequence, head.link), signature, oldest })
+        let anchor = anchor.filter(|_| from == oldest);
+        let anchor = anchor.map(|anchor| (anchor.sequence, anchor.link, self.sign_head(&anchor)));
+        Ok(ChainPart { entries, head: (head.sequence, head.link), signature: self.sign_head(&head), oldest, anchor })
+    }
+
+    /// The node's word that a chain went through here.
+    fn sign_head(&self, head: &Head) -> [u8; 64] {
+        self.0.node.sign(wire::CHAIN_HEAD, &wire::chain_head(head.block, head.sequence, head.link)).0
     }
 
     /// Messages that wait for an agent, after a place; when there are none yet,
