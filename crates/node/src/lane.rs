@@ -364,14 +364,15 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
             // Behind a batch that failed nothing is true that has no entry of its own.
             Ok(None) if shared.failed().contains(&shard) => lost(batch, &AppendError::Poisoned),
             Ok(position) => {
-                for (token, answer) in batch.answers {
-                    send(token, Reply::Answer(answer));
-                }
+                // First, so that whoever is told that a slot is free finds it so.
                 for Notice::Released(block, slot, agent) in batch.notices {
                     let Some(region) = shared.regions.get(&block.region) else { continue };
                     let place = BlockId { region: *region, index: block.index };
                     let mut directory = shared.directory.lock().unwrap_or_else(PoisonError::into_inner);
                     directory.release(agent, place, slot);
+                }
+                for (token, answer) in batch.answers {
+                    send(token, Reply::Answer(answer));
                 }
                 if position.is_some() {
                     shared.progress.work();

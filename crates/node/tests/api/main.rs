@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
+mod keep;
 mod life;
 mod ops;
 mod raw;
