@@ -113,8 +113,9 @@ impl<'a> Rows<'a> {
         if self.of == Space::Names {
             key.truncate(NAMES_PREFIX);
             self.fill()?;
-            while let Some((_, more)) = self.ready.pop_front_if(|(next, _)| next.starts_with(&key)) {
-                value.extend_from_slice(&more);
+            while let Some((_, more)) = self.ready.front().filter(|(next, _)| next.starts_with(&key)) {
+                value.extend_from_slice(more);
+                self.ready.pop_front();
                 self.fill()?;
             }
         }
