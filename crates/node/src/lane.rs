@@ -72,13 +72,13 @@ pub(crate) enum Ask {
 impl Ask {
     /// Where its answer goes, when it changes what the index follows; itself,
     /// when it only looks.
-    fn changes(self) -> Result<Token, Self> {
+    fn changes(self) -> Result<Token, Box<Self>> {
         match self {
             Self::Op { reply, .. }
             | Self::Cancel { reply, .. }
             | Self::Assign { reply, .. }
             | Self::Release { reply, .. } => Ok(reply),
-            looks => Err(looks),
+            looks => Err(Box::new(looks)),
         }
     }
 }
@@ -188,7 +188,7 @@ impl Lane {
                     let why = format!("the index cannot go on, so nothing is taken in; nothing is lost: {why}");
                     return send(reply, Reply::Answer(Answer::Refused(Why::Trouble(why))));
                 }
-                Err(ask) => ask,
+                Err(ask) => *ask,
             },
         };
         let (number, block) = match &ask {

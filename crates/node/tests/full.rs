@@ -2,7 +2,7 @@
 //!
 //! Every test runs itself again in namespaces of users and mounts, which go
 //! when it ends; where that is not permitted it says so and is skipped.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod support;
 

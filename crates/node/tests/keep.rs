@@ -1,6 +1,6 @@
 //! What is kept, for how long, and how it comes back: retention, quotas,
 //! verification, backups, and directories of earlier versions.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

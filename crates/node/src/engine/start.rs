@@ -295,7 +295,6 @@ fn run(
         failed: Mutex::new(BTreeSet::new()),
         regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
     });
-    let keeper = keeper(planet, &parts);
     let cores = thread::available_parallelism().map_or(1, usize::from).min(4);
     let count = if options.lanes == 0 { cores } else { options.lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
@@ -325,10 +324,7 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
-    if let Some(keeper) = keeper {
-        behind.push(spawn("retention".to_owned(), move || keeper.run())?);
-    }
+    let behind = behind(follower, keeper(planet, &parts))?;
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let limits = &planet.block.monitor;
     let inner = Inner {
@@ -357,6 +353,15 @@ fn run(
         backing_up: Mutex::new(()),
     };
     Ok(Engine(Arc::new(inner)))
+}
+
+/// The threads that come behind the log.
+fn behind(follower: Follower, keeper: Option<Keeper>) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+    let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
+    if let Some(keeper) = keeper {
+        behind.push(spawn("retention".to_owned(), move || keeper.run())?);
+    }
+    Ok(behind)
 }
 
 /// Whoever prunes, when the planet does not keep its chains for ever.

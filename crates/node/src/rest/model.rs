@@ -67,7 +67,7 @@ impl Model {
 
 fn compare(model: &Index, index: &Index, of: Space, differs: Differs<'_>) -> Result<u64, Trouble> {
     let (mut wanted, mut found, name) = (Rows::new(model, of), Rows::new(index, of), of.name());
-    let (mut want, mut have, mut rows) = (wanted.next()?, found.next()?, 0);
+    let (mut want, mut have, mut rows) = (wanted.take()?, found.take()?, 0);
     loop {
         let order = match (&want, &have) {
             (None, None) => return Ok(rows),
@@ -85,10 +85,10 @@ fn compare(model: &Index, index: &Index, of: Space, differs: Differs<'_>) -> Res
         }
         rows += 1;
         if order.is_le() {
-            want = wanted.next()?;
+            want = wanted.take()?;
         }
         if order.is_ge() {
-            have = found.next()?;
+            have = found.take()?;
         }
     }
 }
@@ -107,14 +107,15 @@ impl<'a> Rows<'a> {
         Self { index, of, from: Some(vec![0]), ready: VecDeque::new() }
     }
 
-    fn next(&mut self) -> Result<Option<Row>, Trouble> {
+    fn take(&mut self) -> Result<Option<Row>, Trouble> {
         self.fill()?;
         let Some((mut key, mut value)) = self.ready.pop_front() else { return Ok(None) };
         if self.of == Space::Names {
             key.truncate(NAMES_PREFIX);
             self.fill()?;
-            while let Some((_, more)) = self.ready.pop_front_if(|(next, _)| next.starts_with(&key)) {
-                value.extend_from_slice(&more);
+            while let Some((_, more)) = self.ready.front().filter(|(next, _)| next.starts_with(&key)) {
+                value.extend_from_slice(more);
+                self.ready.pop_front();
                 self.fill()?;
             }
         }

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod hostile;
+mod keep;
 mod life;
 mod ops;
 mod raw;

@@ -35,6 +35,7 @@ fn example(path: &str, method: &str, block: &str) -> (String, Option<String>) {
         ("post", "session") => Some(json!({ "signature": "0".repeat(128) })),
         ("post", "ops") => Some(json!({ "kind": "get", "key": "k", "patience_ms": 1000 })),
         ("post", "seal") => Some(json!({ "reason": "a test" })),
+        ("post", "backup") => Some(json!({ "key": "0".repeat(64) })),
         ("post", "bans") => Some(json!({ "net": "192.0.2.0/24", "for_ms": 1000 })),
         ("post", _) => Some(json!({})),
         _ => None,

@@ -116,12 +116,11 @@ trait Target {
 /// Hands out the next bytes of a piece.
 type Bytes<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<(), BackupError>;
 
+/// Takes a part of a piece, and where it stands.
+type Take<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), BackupError>;
+
 /// Calls `take` with all of a piece, and where each part of it stands.
-fn windows(
-    length: u64,
-    bytes: Bytes<'_>,
-    take: &mut dyn FnMut(u64, &[u8]) -> Result<(), BackupError>,
-) -> Result<(), BackupError> {
+fn windows(length: u64, bytes: Bytes<'_>, take: Take<'_>) -> Result<(), BackupError> {
     let mut buffer = vec![0; WINDOW.min(size(length))];
     let mut at = 0;
     while at < length {
