@@ -11,8 +11,7 @@
     clippy::print_stdout,
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
-    clippy::disallowed_methods,
-    unreachable_pub
+    clippy::disallowed_methods
 )]
 
 #[path = "../tests/support/mod.rs"]

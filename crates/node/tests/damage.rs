@@ -1,5 +1,5 @@
 //! A damaged log is told, and stops nobody whom the damage did not hit.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
