@@ -96,6 +96,8 @@ struct Speaks {
     write: Vec<u8>,
     /// Nothing more is read: the client or the server has had enough.
     closing: bool,
+    /// Why the server has: the last that it says, behind every answer.
+    why: Option<String>,
 }
 
 /// Speaks frames until one side closes.
@@ -111,6 +113,7 @@ pub(super) async fn speak(peer: Arc<Peer>, upgrade: OnUpgrade) -> io::Result<()>
         unread: 0..0,
         write: Vec::with_capacity(READ_BYTES),
         closing: false,
+        why: None,
     };
     speaks.run(TokioIo::new(upgraded)).await
 }
@@ -135,7 +138,10 @@ impl Speaks {
                 continue;
             }
             if self.closing && self.waits.is_empty() {
-                return to.shutdown().await;
+                let Some(why) = self.why.take() else { return to.shutdown().await };
+                // A short text fits.
+                let _ = Answer::Closed(&why).encode(&mut self.write);
+                continue;
             }
             let reads = !self.closing && self.has_room();
             let idle = self.waits.is_empty();
@@ -183,8 +189,7 @@ impl Speaks {
 
     fn close(&mut self, why: &str) {
         self.closing = true;
-        // A short text fits.
-        let _ = Answer::Closed(why).encode(&mut self.write);
+        self.why.get_or_insert_with(|| why.to_owned());
     }
 
     fn op(&mut self, number: u32, ask: OpAsk, length: usize) {
