@@ -128,6 +128,14 @@ impl Client {
     /// Gets a slot and the lease to it, and from then on renews the lease at
     /// half its time for as long as the client is there.
     pub async fn attach(&self, place: Place, invitation: Option<Invitation>) -> Result<tell::Attached, Error> {
+        let body = self.application(place, invitation)?;
+        let attached: tell::Attached = self.post("/v1/attach", &body, false).await?;
+        self.resume(&attached.lease)?;
+        Ok(attached)
+    }
+
+    /// What an agent asks for a slot with.
+    pub(crate) fn application(&self, place: Place, invitation: Option<Invitation>) -> Result<ask::Attach, Error> {
         let application = Application::make(&self.0.key, self.0.planet, invitation, self.now());
         let mut body =
             ask::Attach { application: application.text().as_str().to_owned(), region: None, cell: None, near: None };
@@ -142,9 +150,7 @@ impl Client {
                 body.near = Some([number(site.latitude)?, number(site.longitude)?]);
             }
         }
-        let attached: tell::Attached = self.post("/v1/attach", &body, false).await?;
-        self.resume(&attached.lease)?;
-        Ok(attached)
+        Ok(body)
     }
 
     /// Goes on with a lease that was got before.
