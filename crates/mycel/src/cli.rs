@@ -1,6 +1,10 @@
 //! Every command and flag, declared once: help, completions and man pages all
 //! come from here.
 
+mod load;
+
+pub(crate) use load::{LoadArgs, LoadKind};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +52,8 @@ pub(crate) enum Command {
     /// Send an op, and wait until its entry is durable.
     #[command(subcommand)]
     Op(OpCommand),
+    /// Send ops at a rate, and measure each from the moment that it was due.
+    Load(LoadArgs),
     /// Show a block's chain, every link of it checked.
     Chain(ChainArgs),
     /// Show the messages that wait for an agent.

@@ -10,13 +10,13 @@ use trust::Secret;
 use trust::sign::SigningKey;
 
 /// A planet that runs.
-pub struct Up {
+pub(crate) struct Up {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     /// What it says of itself.
-    pub told: serde_json::Value,
+    pub(crate) told: serde_json::Value,
     /// From its first instruction to its first answer.
-    pub ready: Duration,
+    pub(crate) ready: Duration,
 }
 
 fn begin(file: &Path, data: &Path) -> Child {
@@ -35,7 +35,7 @@ fn begin(file: &Path, data: &Path) -> Child {
 
 impl Up {
     /// Starts it, and waits until it says where it is.
-    pub fn start(file: &Path, data: &Path) -> Self {
+    pub(crate) fn start(file: &Path, data: &Path) -> Self {
         let begun = Instant::now();
         let mut child = begin(file, data);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -54,32 +54,32 @@ impl Up {
     }
 
     /// Kills it while it starts, after so long.
-    pub fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
+    pub(crate) fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
         let mut child = begin(file, data);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// SIGKILL: nothing of it runs any more when this returns.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and until it has ended.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}");
     }
 
-    pub async fn client(&self, key: SigningKey) -> Client {
+    pub(crate) async fn client(&self, key: SigningKey) -> Client {
         Client::connect(&self.url, key, Options::default()).await.unwrap()
     }
 }
@@ -92,12 +92,12 @@ impl Drop for Up {
     }
 }
 
-pub fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::new(&Secret::take(&mut [seed; 32]))
 }
 
 /// The key of whoever may administer a planet.
-pub fn operator(data: &Path) -> SigningKey {
+pub(crate) fn operator(data: &Path) -> SigningKey {
     let text = std::fs::read_to_string(data.join("keys/operator.key")).unwrap();
     let text = text.trim();
     let mut bytes = [0; 32];
@@ -108,10 +108,10 @@ pub fn operator(data: &Path) -> SigningKey {
 }
 
 /// A folder that goes when it is no longer used.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         // It may be there, from a process of the same number.
         let _ = std::fs::remove_dir_all(&path);
@@ -120,7 +120,7 @@ impl Folder {
     }
 
     /// Writes a planet file.
-    pub fn planet(&self, text: &str) -> PathBuf {
+    pub(crate) fn planet(&self, text: &str) -> PathBuf {
         let file = self.0.join("planet.toml");
         std::fs::write(&file, text).unwrap();
         file
