@@ -12,8 +12,12 @@ pub mod house;
 pub mod index;
 pub mod kinds;
 pub mod monitor;
+mod planted;
 pub mod queue;
 pub mod rate;
 pub mod shard;
 pub mod slots;
 pub mod wheel;
+
+#[doc(hidden)]
+pub use planted::Planted;

@@ -2,8 +2,8 @@
 //! wait in the order in which they were accepted.
 //!
 //! A failing op is tried again where it stands, at the head; nothing passes it.
-//! What has ended is in the chain and not here: whoever submits hands in what
-//! the chain's index knows of the op.
+//! What has ended, or was cancelled, is in the chain and not here: whoever
+//! submits hands in what the chain's index knows of the op.
 
 use crate::chain::{OpId, Outcome};
 use std::collections::VecDeque;
@@ -107,21 +107,14 @@ pub enum Tried {
 pub struct Queue {
     waiting: VecDeque<Op>,
     running: Option<(Op, u8)>,
-    /// The last ops that were cancelled, so that one that is sent again is
-    /// still cancelled.
-    cancelled: VecDeque<(AgentId, OpId)>,
     most: usize,
 }
-
-/// Cancelled ops that are remembered. A cancelled op that is older and sent
-/// again would run, which is what its agent then asks for.
-const MOST_CANCELLED: usize = 64;
 
 impl Queue {
     /// An empty queue in which so many may wait.
     #[must_use]
     pub const fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), running: None, cancelled: VecDeque::new(), most }
+        Self { waiting: VecDeque::new(), running: None, most }
     }
 
     /// Takes an op in.
@@ -153,10 +146,8 @@ impl Queue {
         if self.running.as_ref().is_some_and(|(op, _)| is(op)) {
             return Some(State::Running);
         }
-        if let Some(at) = self.waiting.iter().position(is) {
-            return Some(State::Queued(at + usize::from(self.running.is_some())));
-        }
-        self.cancelled.contains(&(agent, id)).then_some(State::Cancelled)
+        let at = self.waiting.iter().position(is)?;
+        Some(State::Queued(at + usize::from(self.running.is_some())))
     }
 
     /// The ops that are here, in their order: the one that runs, then those
@@ -187,24 +178,26 @@ impl Queue {
         Tried::Again(tries)
     }
 
-    /// The running op is not to be tried again: nothing can help it.
-    pub fn give_up(&mut self) {
-        self.running = None;
+    /// Says that the try of the running op failed and nothing can help it.
+    pub fn give_up(&mut self) -> Tried {
+        let Some((op, tries)) = self.running.take() else { return Tried::Nothing };
+        Tried::Ended { op, outcome: Outcome::Failed, tries: tries.saturating_add(1) }
     }
 
-    /// Takes an op back that has not begun.
+    /// What the original did with an op that failed.
+    pub(crate) fn overtake(&mut self) {
+        self.waiting.extend(self.running.take().map(|(op, _)| op));
+    }
+
+    /// Takes an op back that has not begun. That it was is for the chain to
+    /// remember: an op whose cancelling is not written down is sent again.
     pub fn cancel(&mut self, agent: AgentId, id: OpId) -> Cancelled {
         match self.state(agent, id) {
             Some(State::Queued(_)) => {
                 self.waiting.retain(|op| !(op.agent == agent && op.id == id));
-                if self.cancelled.len() >= MOST_CANCELLED {
-                    self.cancelled.pop_front();
-                }
-                self.cancelled.push_back((agent, id));
                 Cancelled::Yes
             }
-            Some(State::Cancelled) => Cancelled::Yes,
-            Some(State::Running | State::Ended(..)) => Cancelled::TooLate,
+            Some(_) => Cancelled::TooLate,
             None => Cancelled::Unknown,
         }
     }

@@ -27,7 +27,7 @@ fn source(number: u32) -> IpAddr {
     Ipv4Addr::from(0x0a00_0000 + number).into()
 }
 
-fn event(bytes: u64, destination: u64) -> Event {
+fn event(bytes: u64, destination: u64) -> Event<IpAddr> {
     Event { source: source(1), bytes, destination }
 }
 

@@ -62,11 +62,10 @@ fn a_cancelled_op_never_runs() {
     queue.begin();
     assert_eq!(queue.cancel(op(0, 1).agent, op(0, 1).id), Cancelled::TooLate);
     assert_eq!(queue.cancel(op(1, 1).agent, op(1, 1).id), Cancelled::Yes);
-    assert_eq!(queue.cancel(op(1, 1).agent, op(1, 1).id), Cancelled::Yes);
     assert_eq!(queue.cancel(op(9, 1).agent, op(9, 1).id), Cancelled::Unknown);
-    assert_eq!(queue.state(op(1, 1).agent, op(1, 1).id), Some(State::Cancelled));
-    // Sent again, it is still cancelled.
-    assert_eq!(queue.submit(op(1, 1), NEW, NOW), Submitted::Again(State::Cancelled));
+    // Sent again, it is still cancelled: the chain knows.
+    let known = Known { ended: Some((Outcome::Cancelled, 7)), among_last: true };
+    assert_eq!(queue.submit(op(1, 1), known, NOW), Submitted::Again(State::Ended(Outcome::Cancelled, 7)));
     assert_eq!(run(&mut queue, |_| true), [(0, Outcome::Done, 1), (2, Outcome::Done, 1)]);
 }
 
@@ -137,14 +136,14 @@ proptest! {
         any::<bool>().prop_map(Step::Try),
     ], 0..300)) {
         let mut queue = Queue::new(8);
-        let (mut accepted, mut ended) = (Vec::new(), Vec::new());
+        let (mut accepted, mut ended, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             match step {
                 Step::Submit(agent, number) => {
                     let op = op(agent, u128::from(number));
                     let key = (op.agent, op.id);
                     // The index knows what has ended.
-                    let place = ended.iter().position(|known| *known == key);
+                    let place = ended.iter().chain(&cancelled).position(|known| *known == key);
                     let known = Known { ended: place.map(|at| (Outcome::Done, at as u64)), among_last: false };
                     if let Submitted::Accepted(before) = queue.submit(op, known, NOW) {
                         prop_assert_eq!(before, queue.ops().count() - 1);
@@ -155,6 +154,7 @@ proptest! {
                     let op = op(agent, u128::from(number));
                     if queue.cancel(op.agent, op.id) == Cancelled::Yes {
                         accepted.retain(|key| *key != (op.agent, op.id) || ended.contains(key));
+                        cancelled.push((op.agent, op.id));
                     }
                 }
                 Step::Begin => _ = queue.begin(),

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Place, block_path, encoded};
 use crate::error::Error;
-use crate::http::PATIENCE;
+use crate::http::{Line, PATIENCE, Sent};
 use hyper::Method;
 use std::time::Duration;
 use trust::AgentId;
@@ -54,6 +54,20 @@ impl Client {
     pub async fn bans(&self) -> Result<Vec<tell::Ban>, Error> {
         let told: tell::Bans = self.get("/v1/bans").await?;
         Ok(told.bans)
+    }
+
+    /// A backup of everything that was acknowledged before, piece by piece, for
+    /// as long as `take` wants more. It is whole if and only if it opens to its
+    /// end with the key, which travels in the request: over TLS, or within one
+    /// machine.
+    pub async fn backup(&self, key: [u8; 32], owners: bool, take: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Error> {
+        let body = ask::Backup { key: Hex(key), owners };
+        let body = serde_json::to_vec(&body).map_err(|error| Error::Asked(error.to_string()))?;
+        let lease = self.lease().ok_or(Error::NotAttached)?;
+        let mut line = Line::open(&self.0.dial).await?;
+        line.prove(&self.0.key, &lease).await?;
+        let get = Sent::get("/v1/backup", Some(&lease));
+        line.pieces(&Sent { method: Method::POST, body: Some(&body), ..get }, take).await
     }
 
     /// Turns a network away for a time.

@@ -13,6 +13,8 @@ use wire::tell;
 pub struct Follow {
     block: tell::Block,
     head: Head,
+    /// Whether it may begin where the node says that the chain does.
+    anchored: bool,
 }
 
 /// Entries that were checked.
@@ -29,13 +31,20 @@ impl Follow {
     #[must_use]
     pub fn begin(block: tell::Block) -> Self {
         let names = BlockRef { region: RegionTag::of(&block.region), index: block.index };
-        Self { block, head: Head::before_the_first(names) }
+        Self { block, head: Head::before_the_first(names), anchored: false }
+    }
+
+    /// From the oldest entry on that is kept: where older ones were pruned, the
+    /// node's signature over the last of them is believed.
+    #[must_use]
+    pub fn from_the_oldest(block: tell::Block) -> Self {
+        Self { anchored: true, ..Self::begin(block) }
     }
 
     /// From a head on that was checked before.
     #[must_use]
     pub const fn resume(block: tell::Block, head: Head) -> Self {
-        Self { block, head }
+        Self { block, head, anchored: false }
     }
 
     /// Whose chain it is.
@@ -55,19 +64,35 @@ impl Follow {
         self.head.sequence.saturating_add(1)
     }
 
+    /// Where to read on; nothing when that is where the chain is kept from.
+    pub(crate) fn from(&self) -> Option<u64> {
+        if self.anchored { None } else { Some(self.next()) }
+    }
+
+    /// Where the chain is read on: at the node's anchor, if it may.
+    fn start(&self, told: &tell::Chain, node: AgentId) -> Result<Head, Error> {
+        match &told.anchor {
+            Some(anchor) if self.anchored && told.oldest == anchor.sequence.saturating_add(1) => {
+                signed(anchor, self.head.block, node)?;
+                Ok(Head { sequence: anchor.sequence, link: Link(anchor.link.0), ..self.head })
+            }
+            _ => Ok(self.head),
+        }
+    }
+
     /// Checks what was served; stays where it is when that does not hold.
     pub(crate) fn take(&mut self, told: tell::Chain, node: AgentId) -> Result<Stretch, Error> {
         let broken = |what: String| Error::Chain(what);
         if told.block != self.block {
             return Err(broken("it is another block's".to_owned()));
         }
-        if told.oldest > self.next() {
+        let mut head = self.start(&told, node)?;
+        if told.oldest > head.sequence.saturating_add(1) {
             let (next, oldest) = (self.next(), told.oldest);
             return Err(broken(format!(
                 "entry {next} was pruned, and {oldest} is the oldest: begin at a head that you know"
             )));
         }
-        let mut head = self.head;
         for entry in &told.entries {
             head.follow(&entry.bytes.0).map_err(|error| broken(error.to_string()))?;
         }
@@ -79,7 +104,7 @@ impl Follow {
         if head.sequence == end && head.link.0 != told.head.link.0 {
             return Err(broken(format!("its node signs another entry {end}")));
         }
-        self.head = head;
+        (self.head, self.anchored) = (head, false);
         Ok(Stretch { entries: told.entries.into_iter().map(|entry| entry.bytes.0).collect(), end })
     }
 }
@@ -158,7 +183,7 @@ mod tests {
         let end = all.last().map_or(begin.link, |last| link(last));
         let signature = node().sign(wire::CHAIN_HEAD, &wire::chain_head(begin.block, sequence, end));
         let head = tell::Head { sequence, link: Hex(end.0), signature: Hex(signature.0), node: Hex(node().id().0) };
-        tell::Chain { block: block(), entries: entries.iter().map(tell).collect(), head, oldest: 1 }
+        tell::Chain { block: block(), entries: entries.iter().map(tell).collect(), head, oldest: 1, anchor: None }
     }
 
     #[test]

@@ -243,8 +243,9 @@ impl Client {
     /// node's signature over where it ends.
     pub async fn chain(&self, follow: &mut Follow, most: usize, wait: Duration) -> Result<Stretch, Error> {
         let wait = wait.min(LONGEST_WAIT);
-        let (from, path) = (follow.next(), block_path(follow.block()));
-        let path = format!("{path}/chain?from={from}&most={most}&wait_ms={}", wait.as_millis());
+        let from = follow.from().map_or_else(String::new, |from| format!("&from={from}"));
+        let path = block_path(follow.block());
+        let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
         let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
         follow.take(told, self.0.node)
     }
@@ -320,24 +321,36 @@ impl Client {
         }
     }
 
+    /// A connection on which the lease is proved; whether it was before.
+    async fn line(&self, lease: Option<&Arc<str>>) -> Result<(Line, bool), Error> {
+        if let Some(mut line) = self.0.free() {
+            let Some(lease) = lease else { return Ok((line, false)) };
+            if line.has_proved(lease) {
+                return Ok((line, true));
+            }
+            // One that carries as many leases as it may, or broke meanwhile, is left for a new one.
+            match line.prove(&self.0.key, lease).await {
+                Ok(()) => return Ok((line, false)),
+                Err(error) if error.may_pass_later() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut line = Line::open(&self.0.dial).await?;
+        if let Some(lease) = lease {
+            line.prove(&self.0.key, lease).await?;
+        }
+        Ok((line, false))
+    }
+
     /// Sends a request on a connection that is free, or a new one; whether the
     /// lease had been proved on it before.
     async fn once<T: DeserializeOwned>(&self, sent: &Sent<'_>, lease: Option<&Arc<str>>) -> (Result<T, Error>, bool) {
         // The semaphore is never closed.
         let _room = self.0.room.acquire().await.ok();
-        let mut line = match self.0.free() {
-            Some(line) => line,
-            None => match Line::open(&self.0.dial).await {
-                Ok(line) => line,
-                Err(error) => return (Err(error), false),
-            },
+        let (mut line, was_proved) = match self.line(lease).await {
+            Ok(line) => line,
+            Err(error) => return (Err(error), false),
         };
-        let was_proved = lease.is_some_and(|lease| line.has_proved(lease));
-        if let Some(lease) = lease.filter(|_| !was_proved)
-            && let Err(error) = line.prove(&self.0.key, lease).await
-        {
-            return (Err(error), false);
-        }
         let answer = line.call(sent).await;
         // A connection with an answer on the way is not used again.
         let keep = match &answer {

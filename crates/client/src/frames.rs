@@ -231,9 +231,9 @@ impl Shared {
             loop {
                 match frame::next(&buffer[at..]) {
                     Ok(None) => break,
-                    Err(error) => return self.strange(error),
+                    Err(error) => return self.strange(&error),
                     Ok(Some((bytes, length))) => {
-                        let taken = Answer::decode(bytes).map_err(|error| self.strange(error));
+                        let taken = Answer::decode(bytes).map_err(|error| self.strange(&error));
                         if let Err(error) = taken.and_then(|answer| self.take(&answer, channel)) {
                             return error;
                         }
@@ -245,7 +245,7 @@ impl Shared {
         }
     }
 
-    fn strange(&self, why: impl ToString) -> Error {
+    fn strange(&self, why: &(impl ToString + ?Sized)) -> Error {
         Error::Strange { at: self.inner.dial.url.to_string(), why: why.to_string() }
     }
 
@@ -256,7 +256,8 @@ impl Shared {
             Answer::Refused(number, refused) => {
                 let error = error_of(refused);
                 if *number < FIRST_OP {
-                    return Err(error);
+                    // A connection that carries as many leases as it may is left for a new one.
+                    return Err(if error.may_pass_later() { self.broken(error.to_string()) } else { error });
                 }
                 self.ended(*number, Err(error));
             }

@@ -5,9 +5,10 @@ use crate::dial::{Dial, Plug};
 use crate::error::Error;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -94,6 +95,27 @@ impl Line {
         Err(self.refused(status, &bytes))
     }
 
+    /// Sends a request whose answer comes piece by piece, until `take` has had
+    /// enough.
+    pub(crate) async fn pieces(&mut self, sent: &Sent<'_>, take: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Error> {
+        let at = self.at.clone();
+        let late = |_| Error::Late { at: at.clone(), after: sent.patience };
+        let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
+        let answer = tokio::time::timeout(sent.patience, request(&mut self.sender, &self.at, sent));
+        let mut answer = answer.await.map_err(late)??;
+        if !answer.status().is_success() {
+            let (status, bytes) = (answer.status(), Limited::new(answer.into_body(), LARGEST).collect().await);
+            let bytes = bytes.map_err(|error| Error::Broken { at: at.clone(), why: error.to_string() })?;
+            return Err(self.refused(status, &bytes.to_bytes()));
+        }
+        while let Some(frame) = tokio::time::timeout(sent.patience, answer.frame()).await.map_err(late)? {
+            if frame.map_err(broken)?.data_ref().is_some_and(|piece| !take(piece)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn refused(&self, status: StatusCode, bytes: &[u8]) -> Error {
         let Ok(fault) = serde_json::from_slice::<tell::Fault>(bytes) else {
             return self.strange(&format!("it answers {status}, and no reason that can be read"));
@@ -136,6 +158,18 @@ async fn exchange(
     at: &str,
     sent: &Sent<'_>,
 ) -> Result<(StatusCode, Bytes), Error> {
+    let response = request(sender, at, sent).await?;
+    let status = response.status();
+    let bytes = Limited::new(response.into_body(), LARGEST).collect().await;
+    let broken = |why: String| Error::Broken { at: at.to_owned(), why };
+    Ok((status, bytes.map_err(|error| broken(error.to_string()))?.to_bytes()))
+}
+
+async fn request(
+    sender: &mut SendRequest<Full<Bytes>>,
+    at: &str,
+    sent: &Sent<'_>,
+) -> Result<Response<Incoming>, Error> {
     let broken = |why: String| Error::Broken { at: at.to_owned(), why };
     sender.ready().await.map_err(|error| broken(told(&error)))?;
     let host = at.split_once("://").map_or(at, |(_, host)| host);
@@ -148,10 +182,7 @@ async fn exchange(
     }
     let body = Full::new(sent.body.map_or_else(Bytes::new, Bytes::copy_from_slice));
     let request = request.body(body).map_err(|error| Error::Asked(error.to_string()))?;
-    let response = sender.send_request(request).await.map_err(|error| broken(told(&error)))?;
-    let status = response.status();
-    let bytes = Limited::new(response.into_body(), LARGEST).collect().await;
-    Ok((status, bytes.map_err(|error| broken(error.to_string()))?.to_bytes()))
+    sender.send_request(request).await.map_err(|error| broken(told(&error)))
 }
 
 /// An error of hyper with what caused it, which it does not say by itself.

@@ -27,12 +27,14 @@ pub(crate) fn run(args: &ChainArgs, screen: &Screen) -> Result<Verdict, Failure>
             None => agent.held.block.clone(),
         };
         let name = word::block(&block);
-        let mut follow = Follow::begin(block);
-        let mut shown = Vec::new();
+        let mut follow = Follow::from_the_oldest(block);
+        let (mut shown, mut first) = (Vec::new(), None);
         loop {
             let known = follow.head().sequence;
             let wait = if args.follow { WAIT } else { Duration::ZERO };
             let part = agent.client.chain(&mut follow, MOST, wait).await?;
+            let read = u64::try_from(part.entries.len()).unwrap_or(0);
+            first = first.or(Some(follow.head().sequence + 1 - read));
             for bytes in &part.entries {
                 if screen.is_json() && !args.follow {
                     shown.push(as_json(bytes));
@@ -52,8 +54,12 @@ pub(crate) fn run(args: &ChainArgs, screen: &Screen) -> Result<Verdict, Failure>
         if screen.is_json() {
             let link: String = head.link.0.iter().map(|byte| format!("{byte:02x}")).collect();
             return screen.json(&json!({
-                "version": 1, "block": name, "verified": true, "sequence": head.sequence, "link": link, "entries": shown,
+                "version": 1, "block": name, "verified": true, "oldest": first, "sequence": head.sequence, "link": link, "entries": shown,
             }));
+        }
+        if let Some(first) = first.filter(|first| *first > 1) {
+            screen
+                .say(format_args!("{name}: entries before {first} were pruned; its node has signed the last of them"));
         }
         screen.say(format_args!(
             "{name}: {} entries, every link holds, and its node has signed the last: {}",
@@ -65,7 +71,7 @@ pub(crate) fn run(args: &ChainArgs, screen: &Screen) -> Result<Verdict, Failure>
     Ok(Verdict::Good)
 }
 
-fn kind(code: u8) -> String {
+pub(crate) fn kind(code: u8) -> String {
     let known = kinds::by_code(code).map(|kind| kind.name).or_else(|| Deed::name(code));
     known.map_or_else(|| format!("kind {code}"), str::to_owned)
 }
@@ -78,7 +84,7 @@ fn ended(outcome: Outcome) -> &'static str {
     }
 }
 
-fn as_line(bytes: &[u8]) -> String {
+pub(crate) fn as_line(bytes: &[u8]) -> String {
     let Ok(entry) = Entry::decode(bytes) else { return "an entry that cannot be read".to_owned() };
     let what = match Deed::decode(entry.kind, entry.payload) {
         Some(Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) => {
@@ -101,7 +107,7 @@ fn as_line(bytes: &[u8]) -> String {
     .to_owned()
 }
 
-fn as_json(bytes: &[u8]) -> serde_json::Value {
+pub(crate) fn as_json(bytes: &[u8]) -> serde_json::Value {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let Ok(entry) = Entry::decode(bytes) else { return json!({ "error": "an entry that cannot be read" }) };
     json!({

@@ -2,8 +2,10 @@
 //! come from here.
 
 mod load;
+mod store;
 
 pub(crate) use load::{LoadArgs, LoadKind};
+pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     /// Show who is turned away, turn somebody away, or lift that.
     #[command(subcommand)]
     Bans(BansCommand),
+    /// Verify, show, back up or restore what a planet keeps.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Write a small planet file to begin with.
     New(NewArgs),
     /// Look for mistakes in planet files, or explain one.

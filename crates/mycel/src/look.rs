@@ -93,8 +93,8 @@ fn row(standing: &tell::Standing) -> String {
     )
 }
 
-pub(crate) fn block(command: BlockCommand, screen: &Screen) -> Result<Verdict, Failure> {
-    let (text, who) = match &command {
+pub(crate) fn block(command: &BlockCommand, screen: &Screen) -> Result<Verdict, Failure> {
+    let (text, who) = match command {
         BlockCommand::Show { block, who }
         | BlockCommand::Seal { block, who, .. }
         | BlockCommand::Open { block, who } => (block, who),
@@ -102,7 +102,7 @@ pub(crate) fn block(command: BlockCommand, screen: &Screen) -> Result<Verdict, F
     let name = word::read_block(text)?;
     let standing = block_on(async {
         let client = attached(who).await?.client;
-        match &command {
+        match command {
             BlockCommand::Show { .. } => {}
             BlockCommand::Seal { reason, .. } => client.seal(&name, reason).await?,
             BlockCommand::Open { .. } => client.open(&name).await?,
@@ -129,11 +129,11 @@ pub(crate) fn agents(args: &ListArgs, screen: &Screen) -> Result<Verdict, Failur
     Ok(Verdict::Good)
 }
 
-pub(crate) fn bans(command: BansCommand, screen: &Screen) -> Result<Verdict, Failure> {
-    let (BansCommand::List { who } | BansCommand::Add { who, .. } | BansCommand::Lift { who, .. }) = &command;
+pub(crate) fn bans(command: &BansCommand, screen: &Screen) -> Result<Verdict, Failure> {
+    let (BansCommand::List { who } | BansCommand::Add { who, .. } | BansCommand::Lift { who, .. }) = command;
     let bans = block_on(async {
         let client = attached(who).await?.client;
-        match &command {
+        match command {
             BansCommand::List { .. } => {}
             BansCommand::Add { net, lasts, .. } => client.ban(net, Duration::from_millis(lasts.0)).await?,
             BansCommand::Lift { net, .. } => client.lift(net).await?,

@@ -19,6 +19,7 @@ mod op;
 mod plan;
 mod price;
 mod screen;
+mod store;
 mod trust;
 mod up;
 mod word;
@@ -63,9 +64,10 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Inbox(args) => look::inbox(&args, screen),
         Command::Regions { who } => look::regions(&who, screen),
         Command::Blocks(args) => look::blocks(&args, screen),
-        Command::Block(command) => look::block(command, screen),
+        Command::Block(command) => look::block(&command, screen),
         Command::Agents(args) => look::agents(&args, screen),
-        Command::Bans(command) => look::bans(command, screen),
+        Command::Bans(command) => look::bans(&command, screen),
+        Command::Store(command) => store::run(command, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),

@@ -86,9 +86,9 @@ fn show(done: &Done, block: &tell::Block, reads: bool, screen: &Screen) -> Resul
     let (sequence, link) = (done.sequence, word::short(&done.link.0));
     let line = format!("{}: entry {sequence} of {}, link {link}{again}", outcome(done.outcome), word::block(block));
     if reads {
-        screen.say(line)
+        screen.say(line);
     } else {
-        screen.data(line)?
+        screen.data(line)?;
     }
     if let Some(why) = &done.why {
         screen.say(format_args!("  why    {why}"));

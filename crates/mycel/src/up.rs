@@ -93,6 +93,10 @@ async fn serve(
         (Some(certificate), Some(key)) => Some(Tls { certificate: certificate.clone(), key: key.clone() }),
         _ => None,
     };
+    // Before anybody is told that it is up: from then on an end is a clean one.
+    let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listen = Listen { addresses: args.listen.clone(), tls };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| {
@@ -112,10 +116,8 @@ async fn serve(
     } else {
         greet(args, planet, engine, started, (&urls, &bans, absent), screen)?;
     }
-    let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     screen.say("stopping: what has begun is finished");

@@ -219,14 +219,33 @@ fn the_digits_of_pi_are_the_published_ones() {
 }
 
 #[test]
-fn help_fits_one_screen() {
+fn help_is_a_line_for_each_command() {
     let help = out(&["--help"]);
-    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    assert!(help.lines().count() <= 40 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
 }
 
 #[test]
 fn completions_and_manuals_know_every_command() {
-    let commands = ["new", "check", "plan", "price", "bench", "trust", "schema", "completions", "man"];
+    let commands = [
+        "up",
+        "attach",
+        "op",
+        "chain",
+        "inbox",
+        "regions",
+        "blocks",
+        "agents",
+        "bans",
+        "new",
+        "check",
+        "plan",
+        "price",
+        "bench",
+        "trust",
+        "schema",
+        "completions",
+        "man",
+    ];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = out(&["completions", shell]);
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}");

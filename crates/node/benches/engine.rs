@@ -11,7 +11,8 @@
     clippy::print_stdout,
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
-    clippy::disallowed_methods
+    clippy::disallowed_methods,
+    unreachable_pub
 )]
 
 #[path = "../tests/support/mod.rs"]

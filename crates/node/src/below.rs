@@ -1,12 +1,13 @@
 //! What the index knows, as shards and requests read it.
 
+use crate::reopen::Reopened;
 use block::chain::{Head, OpId};
 use block::index::{self, Change, Message, Rows, SeatRow, Space, block_key};
 use block::kinds::{Cursor, Room, Stored, Tag, Trouble, View};
 use block::shard::{Below, Earlier, Loaded};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::{Batch, Records, RecordsError};
+use store::{Batch, Records as _, RecordsError};
 use trust::{AgentId, BlockRef, Moment};
 
 /// Messages that wait in one inbox: as many as ops in a block.
@@ -20,6 +21,8 @@ const MOST_COUNTED: usize = 65_536;
 pub(crate) const MARKS: store::Space = store::Space("marks");
 
 const SEALED: &[u8] = b"sealed";
+/// Where what is left of a chain that was pruned begins.
+const ANCHOR: &[u8] = b"anchor";
 
 /// The space of the records that holds these rows.
 pub(crate) const fn space(space: Space) -> store::Space {
@@ -36,7 +39,7 @@ pub(crate) type Holds = dyn Fn(AgentId) -> bool + Send + Sync;
 
 /// The index, and what is counted beside it.
 pub(crate) struct Index {
-    pub(crate) records: Arc<dyn Records>,
+    pub(crate) records: Arc<Reopened>,
     holds: Box<Holds>,
     /// How many messages wait, with those that are on their way.
     inboxes: Mutex<BTreeMap<AgentId, usize>>,
@@ -47,7 +50,7 @@ fn trouble(error: &RecordsError) -> Trouble {
 }
 
 impl Index {
-    pub(crate) fn new(records: Arc<dyn Records>, holds: Box<Holds>) -> Self {
+    pub(crate) fn new(records: Arc<Reopened>, holds: Box<Holds>) -> Self {
         Self { records, holds, inboxes: Mutex::new(BTreeMap::new()) }
     }
 
@@ -64,6 +67,19 @@ impl Index {
         let row = self.get(Space::Heads, &block_key(block))?;
         let Some(row) = row else { return Ok(Head::before_the_first(block)) };
         index::head(block, &row).ok_or_else(|| Trouble(format!("the index is damaged at the head of {block}")))
+    }
+
+    /// The last entry of a chain that was pruned: what is left links to it.
+    pub(crate) fn anchor(&self, block: BlockRef) -> Result<Option<Head>, Trouble> {
+        let row = self.records.get(MARKS, &anchor_key(block)).map_err(|error| trouble(&error))?;
+        let Some(row) = row else { return Ok(None) };
+        let read = index::head(block, &row);
+        read.map(Some).ok_or_else(|| Trouble(format!("the index is damaged at the anchor of {block}")))
+    }
+
+    /// The first entry of a chain that is kept.
+    pub(crate) fn oldest(&self, block: BlockRef) -> Result<u64, Trouble> {
+        Ok(self.anchor(block)?.map_or(1, |anchor| anchor.sequence.saturating_add(1)))
     }
 
     /// Places in the log of a chain's entries, from a sequence on.
@@ -184,6 +200,10 @@ fn sealed_key(block: BlockRef) -> Vec<u8> {
     index::key(&[SEALED, &block_key(block)])
 }
 
+pub(crate) fn anchor_key(block: BlockRef) -> Vec<u8> {
+    index::key(&[ANCHOR, &block_key(block)])
+}
+
 /// The first key behind all that begin with a prefix.
 pub(crate) fn after(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
@@ -230,11 +250,15 @@ impl Below for Index {
         let mut seats = Vec::with_capacity(rows.len());
         for (key, value) in rows {
             let Some((_, seat)) = SeatRow::read(&key, &value) else { continue };
-            let last = self.get(Space::Last, &index::last_key(block, seat.agent))?;
-            let (newest, last) = last.as_deref().and_then(index::last).unwrap_or((0, Moment(0)));
+            let (newest, last) = self.last(block, seat.agent)?.unwrap_or((0, Moment(0)));
             seats.push((seat, newest, last));
         }
         Ok(Loaded { head: self.head(block)?, seats, sealed: self.sealed(block)? })
+    }
+
+    fn last(&self, block: BlockRef, agent: AgentId) -> Result<Option<(u64, Moment)>, Trouble> {
+        let row = self.get(Space::Last, &index::last_key(block, agent))?;
+        Ok(row.as_deref().and_then(index::last))
     }
 
     fn known(&self, block: BlockRef, agent: AgentId, op: OpId) -> Result<Option<Earlier>, Trouble> {

@@ -7,19 +7,26 @@
 
 use crate::below::{Index, MARKS, batch};
 use crate::wake::{Bells, Progress};
-use block::chain::Head;
 use block::index::{Fold, Space};
 use block::kinds::{Cursor, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Damage, Log, Loss, Position, ReadError, RealDisk, Tail};
+use std::time::Duration;
+use store::{Damage, Log, Loss, Position, ReadError, RealDisk, Records as _, Tail};
 use trust::{AgentId, BlockRef, RegionTag};
 
 /// Entries that are folded into one batch of rows: enough that a busy block
 /// costs a few rows, and a batch some megabytes.
 const MOST_ENTRIES: u64 = 8_192;
+/// Between two tries to open records again that failed: a disk that is full
+/// stays so for longer.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of entries that are folded into one batch.
 const MOST_BYTES: usize = 8 << 20;
+
+/// How long entries are gathered before they are folded: what a message or a
+/// follower of a chain waits at most, and nobody who waits for the index does.
+const GATHER: Duration = Duration::from_millis(5);
 
 const FOLLOWED: &[u8] = b"followed";
 
@@ -31,6 +38,7 @@ pub(crate) type OnDamage = dyn Fn(BlockRef, &str) + Send;
 
 /// Whoever follows.
 pub(crate) struct Follower {
+    log: Arc<Log<RealDisk>>,
     tail: Tail<RealDisk>,
     index: Arc<Index>,
     progress: Arc<Progress>,
@@ -40,42 +48,60 @@ pub(crate) struct Follower {
     fold: Fold,
     folded_bytes: usize,
     next: BTreeMap<u32, u64>,
+    /// Whether it came further than its rows say.
+    moved: bool,
     position: Option<Position>,
-    heads: BTreeMap<BlockRef, Head>,
 }
 
 fn shard_key(shard: u32) -> Vec<u8> {
     [&b"shard"[..], &shard.to_be_bytes()].concat()
 }
 
+/// Where the index had followed to, by its rows.
+pub(crate) fn followed(index: &Index) -> Result<Option<Position>, Trouble> {
+    let row = index.records.get(MARKS, FOLLOWED).map_err(|error| Trouble(error.to_string()))?;
+    Ok(row.and_then(|row| {
+        let (segment, offset) = row.split_first_chunk()?;
+        let offset = u64::from_be_bytes(offset.try_into().ok()?);
+        Some(Position { segment: u64::from_be_bytes(*segment), offset })
+    }))
+}
+
+/// What the index knows of a shard, by its rows.
+pub(crate) fn followed_shard(index: &Index, shard: u32) -> Result<u64, Trouble> {
+    let row = index.records.get(MARKS, &shard_key(shard)).map_err(|error| Trouble(error.to_string()))?;
+    Ok(row.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes))
+}
+
 impl Follower {
     /// Goes on where the rows say that it was.
     pub(crate) fn new(
-        log: &Log<RealDisk>,
+        log: Arc<Log<RealDisk>>,
         index: Arc<Index>,
         progress: Arc<Progress>,
         bells: Arc<Bells>,
         regions: Regions,
         on_damage: Box<OnDamage>,
     ) -> Result<Self, Trouble> {
-        let trouble = |error: store::RecordsError| Trouble(error.to_string());
-        let position = index.records.get(MARKS, FOLLOWED).map_err(trouble)?.and_then(|row| {
-            let (segment, offset) = row.split_first_chunk()?;
-            Some(Position {
-                segment: u64::from_be_bytes(*segment),
-                offset: u64::from_be_bytes(offset.try_into().ok()?),
-            })
-        });
-        let mut next = BTreeMap::new();
-        for shard in regions.keys() {
-            let row = index.records.get(MARKS, &shard_key(*shard)).map_err(trouble)?;
-            let known = row.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes);
-            next.insert(*shard, known);
-            progress.reached(*shard, known);
+        let (fold, folded_bytes, moved) = (Fold::default(), 0, false);
+        let (tail, next, position) = (log.tail(None), BTreeMap::new(), None);
+        let mut new =
+            Self { log, tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, moved, position };
+        new.begin()?;
+        Ok(new)
+    }
+
+    /// Stands where the rows say.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        let followed = followed(&self.index)?;
+        for shard in self.regions.keys() {
+            let known = followed_shard(&self.index, *shard)?;
+            self.next.insert(*shard, known);
+            self.progress.reached(*shard, known);
         }
-        let (fold, folded_bytes, heads) = (Fold::default(), 0, BTreeMap::new());
-        let tail = log.tail(position);
-        Ok(Self { tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, position, heads })
+        (self.fold, self.folded_bytes, self.moved) = (Fold::default(), 0, false);
+        (self.tail, self.position) = (self.log.tail(followed), followed);
+        Ok(())
     }
 
     /// Follows to the end of what is durable.
@@ -95,17 +121,41 @@ impl Follower {
         self.commit()
     }
 
-    /// Follows until there is nothing more to come.
+    /// Follows until there is nothing more to come. Records that failed are
+    /// opened again, however often that takes.
     pub(crate) fn run(mut self) {
         while self.progress.wait_for_work() {
-            if let Err(trouble) = self.catch_up() {
-                self.progress.stuck(trouble.to_string());
+            self.progress.gather(GATHER);
+            if let Err(trouble) = self.catch_up()
+                && !self.mend(trouble)
+            {
                 return;
             }
         }
         if let Err(trouble) = self.catch_up().and_then(|()| self.persist()) {
             self.progress.stuck(trouble.to_string());
         }
+    }
+
+    /// Tries until the index goes on, from where its rows say that it was;
+    /// whether it does, or the planet stops.
+    fn mend(&mut self, mut trouble: Trouble) -> bool {
+        tracing::error!(why = %trouble, "the index cannot go on");
+        loop {
+            self.progress.stuck(trouble.to_string());
+            if !self.progress.wait_to_try_again(PAUSE) {
+                return false;
+            }
+            let again = self.index.records.again().map_err(|error| Trouble(error.to_string()));
+            match again.and_then(|()| self.begin()).and_then(|()| self.catch_up()) {
+                Ok(()) => break,
+                Err(other) => trouble = other,
+            }
+        }
+        self.index.recount_all();
+        self.progress.goes_on();
+        tracing::warn!("the index goes on");
+        true
     }
 
     fn persist(&self) -> Result<(), Trouble> {
@@ -119,9 +169,10 @@ impl Follower {
             return Ok(());
         }
         *next = entry.sequence + 1;
+        self.moved = true;
         let Some(region) = self.regions.get(&entry.shard) else { return Ok(()) };
         let block = BlockRef { region: *region, index: entry.block };
-        let mut head = match self.heads.get(&block) {
+        let mut head = match self.fold.head(block) {
             Some(head) => *head,
             None => self.index.head(block)?,
         };
@@ -131,11 +182,22 @@ impl Follower {
             Err(broken) => self.seal(block, &format!("its chain is damaged: {broken}")),
         }
         self.folded_bytes += entry.bytes.len();
-        self.heads.insert(block, head);
         Ok(())
     }
 
-    fn damaged(&self, damage: &Damage) {
+    /// What is damaged is passed by: whoever waits for the index to come to the
+    /// end of the log would wait for ever.
+    fn damaged(&mut self, damage: &Damage) {
+        let passed = match damage.what {
+            Loss::Entry { shard, sequence, .. } => Some((shard, sequence)),
+            Loss::Entries { shard, last, .. } => Some((shard, last)),
+            _ => None,
+        };
+        if let Some((shard, last)) = passed {
+            let next = self.next.entry(shard).or_insert(0);
+            self.moved |= *next <= last;
+            *next = last.saturating_add(1).max(*next);
+        }
         if let Loss::Entry { shard, block, .. } = damage.what
             && let Some(region) = self.regions.get(&shard)
         {
@@ -152,9 +214,10 @@ impl Follower {
     }
 
     fn commit(&mut self) -> Result<(), Trouble> {
-        if self.fold.entries() == 0 {
+        if !std::mem::take(&mut self.moved) {
             return Ok(());
         }
+        let grown: Vec<BlockRef> = self.fold.blocks().copied().collect();
         let changes = std::mem::take(&mut self.fold).finish(&*self.index)?;
         let agent_of = |key: &[u8]| key.first_chunk().map(|agent| AgentId(*agent));
         let inboxes = changes.iter().filter(|change| change.space == Space::Inbox);
@@ -175,8 +238,7 @@ impl Follower {
             self.progress.reached(*shard, *next);
         }
         self.bells.agents(&came);
-        self.bells.blocks(self.heads.keys());
-        self.heads.clear();
+        self.bells.blocks(grown.iter());
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use store::Beside;
 use trust::sign::SigningKey;
 use trust::{AgentId, PlanetId, RegionTag, RegionalKey, Secret};
 
@@ -28,6 +29,9 @@ pub(crate) const SHARD_BLOCKS: u64 = 64 * vocab::BlockId::PER_CELL;
 
 /// The version of `planet.json`.
 const VERSION: u32 = 1;
+
+/// The register of the owners' wrapped keys.
+pub(crate) const OWNERS: &str = "owners";
 
 /// A stretch of a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +147,37 @@ impl Home {
     }
 }
 
+/// The planet's name, and the stretches that its shards are, of a directory
+/// that is only looked at.
+pub(crate) fn look(place: &Path) -> Result<(String, Vec<ShardOf>), HomeError> {
+    let file = place.join("planet.json");
+    let bytes = fs::read(&file).map_err(failed(format!("read {}", file.display())))?;
+    read_identity(&file, &bytes).map(|identity| (identity.planet, identity.shards))
+}
+
+/// The files beside log and index that a planet is not itself without; the
+/// register of its owners' keys when that is asked for.
+pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
+    let mut names = vec!["planet.json".to_owned()];
+    for key in fs::read_dir(place.join("keys"))? {
+        let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
+        if name.ends_with(".key") {
+            names.push(format!("keys/{name}"));
+        }
+    }
+    names.sort();
+    if owners && place.join(OWNERS).exists() {
+        names.push(OWNERS.to_owned());
+    }
+    let open = |name: String| {
+        let file = File::open(place.join(&name))?;
+        // What is added to it from now on is needed by nothing that is in the backup.
+        let length = file.metadata()?.len();
+        Ok(Beside { name, length, bytes: Box::new(file) })
+    };
+    names.into_iter().map(open).collect()
+}
+
 fn read_identity(file: &Path, bytes: &[u8]) -> Result<Identity, HomeError> {
     let damaged = |what: String| HomeError::Damaged { file: file.display().to_string(), what };
     let identity: Identity = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
@@ -152,7 +187,7 @@ fn read_identity(file: &Path, bytes: &[u8]) -> Result<Identity, HomeError> {
     Ok(identity)
 }
 
-fn private_folder(path: &Path) -> Result<(), HomeError> {
+pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(failed(format!("make {}", path.display())))
 }

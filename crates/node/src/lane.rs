@@ -35,6 +35,9 @@ const MOST_BATCH: usize = 2 << 20;
 pub(crate) const MOST_IN_FLIGHT: usize = 64;
 /// Entries that the index may lag behind a shard. Past this the lane waits.
 const MOST_BEHIND: u64 = 65_536;
+/// Bytes that a shard keeps because the index has not followed: some of its
+/// folds. Past this the lane waits.
+const MOST_KEPT: usize = 64 << 20;
 /// How long a lane waits for the index before it looks again.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a lane looks at the clock when nobody asks.
@@ -64,6 +67,20 @@ pub(crate) enum Ask {
     Seal { at: (u32, u64), reason: Option<String>, reply: Token },
     Standing { at: (u32, u64), reply: oneshot::Sender<Result<Standing, Why>> },
     Waiting { at: (u32, u64), reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>> },
+}
+
+impl Ask {
+    /// Where its answer goes, when it changes what the index follows; itself,
+    /// when it only looks.
+    fn changes(self) -> Result<Token, Box<Self>> {
+        match self {
+            Self::Op { reply, .. }
+            | Self::Cancel { reply, .. }
+            | Self::Assign { reply, .. }
+            | Self::Release { reply, .. } => Ok(reply),
+            looks => Err(Box::new(looks)),
+        }
+    }
 }
 
 /// What is on its way to the disk.
@@ -131,16 +148,19 @@ impl Lane {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut now = self.shared.clock.now();
+            let stuck = self.shared.progress.why_stuck();
             if let Some(ask) = first {
-                self.one(ask, now, &mut touched);
+                self.one(ask, stuck.as_deref(), now, &mut touched);
                 for _ in 1..MOST_TOGETHER {
                     let Ok(ask) = self.asked.try_recv() else { break };
-                    self.one(ask, now, &mut touched);
+                    self.one(ask, stuck.as_deref(), now, &mut touched);
                 }
             }
             now = self.shared.clock.now();
-            self.end_leases(now, &mut touched);
-            self.tick(now, &mut touched);
+            if stuck.is_none() {
+                self.end_leases(now, &mut touched);
+                self.tick(now, &mut touched);
+            }
             for shard in std::mem::take(&mut touched) {
                 self.flush(shard, now);
             }
@@ -150,12 +170,27 @@ impl Lane {
     }
 
     fn until_the_next_try(&self) -> Duration {
+        if self.shared.progress.why_stuck().is_some() {
+            return IDLE;
+        }
         let now = self.shared.clock.now();
         let next = self.shards.values().filter_map(|served| served.shard.next_try()).min();
         next.map_or(IDLE, |next| Duration::from_millis(next.since(now).0).min(IDLE))
     }
 
-    fn one(&mut self, ask: Ask, now: Moment, touched: &mut BTreeSet<u32>) {
+    /// Does what is asked. While the index cannot follow nothing is taken in
+    /// that it would have to follow: what lags behind is kept in memory.
+    fn one(&mut self, ask: Ask, stuck: Option<&str>, now: Moment, touched: &mut BTreeSet<u32>) {
+        let ask = match stuck {
+            None => ask,
+            Some(why) => match ask.changes() {
+                Ok(reply) => {
+                    let why = format!("the index cannot go on, so nothing is taken in; nothing is lost: {why}");
+                    return send(reply, Reply::Answer(Answer::Refused(Why::Trouble(why))));
+                }
+                Err(ask) => *ask,
+            },
+        };
         let (number, block) = match &ask {
             Ask::Op { at, .. }
             | Ask::State { at, .. }
@@ -166,7 +201,7 @@ impl Lane {
             | Ask::Standing { at, .. }
             | Ask::Waiting { at, .. } => *at,
         };
-        self.wait_for_the_index(number);
+        self.wait_for_the_index(number, now);
         let Some(served) = self.shards.get_mut(&number) else { return };
         touched.insert(number);
         let (shard, below) = (&mut served.shard, &*self.shared.index);
@@ -199,13 +234,31 @@ impl Lane {
     }
 
     /// Lets the index come nearer when it is too far behind.
-    fn wait_for_the_index(&self, number: u32) {
+    fn wait_for_the_index(&mut self, number: u32, now: Moment) {
         let Some(served) = self.shards.get(&number) else { return };
         let least = served.shard.next().saturating_sub(MOST_BEHIND);
         while !self.shared.progress.wait(number, least, PATIENCE) {
             if self.shared.progress.why_stuck().is_some() {
                 return;
             }
+        }
+        if served.shard.unfollowed() > MOST_KEPT {
+            // What is not on its way to the disk cannot be followed.
+            self.flush(number, now);
+            self.wait_for_room(number, now);
+        }
+    }
+
+    fn wait_for_room(&mut self, number: u32, now: Moment) {
+        while let Some(served) = self.shards.get_mut(&number) {
+            let known = self.shared.progress.of(number);
+            served.shard.indexed(known, now);
+            let fits = served.shard.unfollowed() <= MOST_KEPT;
+            // What did not become durable is never followed: it is read anew.
+            if fits || self.shared.failed().contains(&number) || self.shared.progress.why_stuck().is_some() {
+                return;
+            }
+            self.shared.progress.wait(number, known + 1, PATIENCE);
         }
     }
 
@@ -284,10 +337,11 @@ impl Lane {
             };
             let next = self.shared.log.shard(number).next;
             self.shared.progress.work();
-            while !self.shared.progress.wait(number, next, PATIENCE) {
-                if self.shared.progress.why_stuck().is_some() {
-                    break;
-                }
+            while !self.shared.progress.wait(number, next, PATIENCE) && self.shared.progress.why_stuck().is_none() {}
+            if self.shared.progress.of(number) < next {
+                // What would be read anew is behind what is durable: later.
+                self.shared.failed().insert(number);
+                continue;
             }
             for token in served.shard.start_again(next) {
                 send(token, Reply::Lost(AppendError::Poisoned));
@@ -331,14 +385,15 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
             // Behind a batch that failed nothing is true that has no entry of its own.
             Ok(None) if shared.failed().contains(&shard) => lost(batch, &AppendError::Poisoned),
             Ok(position) => {
-                for (token, answer) in batch.answers {
-                    send(token, Reply::Answer(answer));
-                }
+                // First, so that whoever is told that a slot was left finds it free.
                 for Notice::Released(block, slot, agent) in batch.notices {
                     let Some(region) = shared.regions.get(&block.region) else { continue };
                     let place = BlockId { region: *region, index: block.index };
                     let mut directory = shared.directory.lock().unwrap_or_else(PoisonError::into_inner);
                     directory.release(agent, place, slot);
+                }
+                for (token, answer) in batch.answers {
+                    send(token, Reply::Answer(answer));
                 }
                 if position.is_some() {
                     shared.progress.work();

@@ -14,6 +14,9 @@ mod home;
 pub mod http;
 mod keyring;
 mod lane;
+mod reopen;
+mod rest;
+mod retention;
 mod wake;
 
 pub use engine::{
@@ -22,3 +25,4 @@ pub use engine::{
     Started, Where,
 };
 pub use home::HomeError;
+pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};

@@ -11,6 +11,8 @@ use trust::{AgentId, BlockRef};
 struct State {
     reached: BTreeMap<u32, u64>,
     work: bool,
+    /// Somebody waits for the index.
+    hurry: bool,
     stopping: bool,
     stuck: Option<String>,
 }
@@ -52,6 +54,19 @@ impl Progress {
         std::mem::take(&mut state.work)
     }
 
+    /// Lets more become durable before it is followed, so that rows are written
+    /// for many entries together; not when somebody waits for them.
+    pub(crate) fn gather(&self, at_most: Duration) {
+        let nobody_waits = |state: &mut State| !state.hurry && !state.stopping;
+        let waited = self.bell.wait_timeout_while(self.state(), at_most, nobody_waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.hurry = false;
+    }
+
+    fn hurry(&self) {
+        self.state().hurry = true;
+        self.bell.notify_all();
+    }
+
     /// The index knows a shard up to here.
     pub(crate) fn reached(&self, shard: u32, next: u64) {
         self.state().reached.insert(shard, next);
@@ -64,6 +79,21 @@ impl Progress {
         self.state().stuck = Some(why);
         self.bell.notify_all();
         self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// The index goes on.
+    pub(crate) fn goes_on(&self) {
+        self.state().stuck = None;
+        self.bell.notify_all();
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Waits before the index tries again; `false` when it need not, because
+    /// the planet stops.
+    pub(crate) fn wait_to_try_again(&self, pause: Duration) -> bool {
+        let waited = self.bell.wait_timeout_while(self.state(), pause, |state| !state.stopping);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !state.stopping
     }
 
     /// Why the index cannot go on, if it cannot.
@@ -91,6 +121,7 @@ impl Progress {
         let mut changes = self.generation.subscribe();
         let wait = async {
             while self.of(shard) < next && self.why_stuck().is_none() {
+                self.hurry();
                 if changes.changed().await.is_err() {
                     return;
                 }

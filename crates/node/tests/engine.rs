@@ -1,5 +1,5 @@
 //! A planet that runs in this process: what was acknowledged is there.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod support;
 

@@ -6,16 +6,18 @@
 //!
 //! Why records first and the log second: records follow the log. Those of an
 //! earlier moment with the log of a later one are what a kill leaves too, and
-//! they catch up; the other way round they would know what never was.
+//! they catch up; the other way round they would know what never was. Files come
+//! last: what the log depends on was in them before it was in the log.
 //!
 //! ```text
 //! file    version u8, "mycelbk", salt 32, the file's key sealed under the given one 32 + 16,
 //!         crc32c u32, chunks
 //! chunk   length u32 (the highest bit: it is the last one), sealed bytes, tag 16
-//! within  rows, the log, its segments, the end; each its kind u8 and
+//! within  rows, the log, its segments, files, the end; each its kind u8 and
 //! row     space u8, key u32, value u32 (their lengths), then these three
 //! log     salt u64, first u64, active u64, end u64, bytes u64
 //! segment number u64, length u64, then its bytes
+//! file    name u8 (its length), length u64, then the name and its bytes; since version 2
 //! end     rows u64, segments u64
 //! ```
 
@@ -24,13 +26,13 @@ mod restore;
 mod seal;
 mod stream;
 
-pub use copy::backup;
-pub use restore::restore;
+pub use copy::{backup, backup_with};
+pub use restore::{check, restore, restore_with};
 pub use seal::SealedWriter;
 
 use crate::log::{Position, ReadError, Verified};
 use crate::records::{Records, RecordsError, Space};
-use std::io;
+use std::io::{self, Read};
 
 /// Records to back up or to restore into, with the spaces that count.
 #[derive(Clone, Copy)]
@@ -40,6 +42,23 @@ pub struct Part<'a> {
     /// Their spaces.
     pub spaces: &'a [Space],
 }
+
+/// A file that is backed up beside the log.
+pub struct Beside {
+    /// Its name in the directory, with `/` between its parts.
+    pub name: String,
+    /// How long it is.
+    pub length: u64,
+    /// What is in it.
+    pub bytes: Box<dyn Read>,
+}
+
+/// Told of the files beside the log when all of the log was read.
+pub type Besides<'a> = &'a mut dyn FnMut() -> io::Result<Vec<Beside>>;
+
+/// Takes the files beside a log: the name, where in it, and what stands there.
+/// It is called once for an empty one.
+pub type TakeFile<'a> = &'a mut dyn FnMut(&str, u64, &[u8]) -> io::Result<()>;
 
 /// The secrets of a backup.
 #[derive(Clone, Copy)]
@@ -59,6 +78,8 @@ pub struct Backup {
     pub segments: u64,
     /// Bytes of these.
     pub bytes: u64,
+    /// Files beside it.
+    pub files: u64,
     /// The oldest segment in it.
     pub first: u64,
     /// All in front of it is in it; the next backup may begin here.
@@ -120,6 +141,14 @@ pub enum BackupError {
         /// Their space.
         space: String,
     },
+    /// A file beside the log could not be read, or not be taken.
+    #[error("cannot take the file {name} beside the log: {source}; look at it and try again")]
+    File {
+        /// Its name.
+        name: String,
+        /// What was said.
+        source: io::Error,
+    },
     /// The directory could not be written.
     #[error("cannot {what}: {source}; empty the directory, look at the disk and try again")]
     Disk {
@@ -141,7 +170,7 @@ impl BackupError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::Disk { .. } => true,
+            Self::Io { .. } | Self::File { .. } | Self::Disk { .. } => true,
             Self::Log(error) => error.is_retryable(),
             Self::Records(error) => error.is_retryable(),
             _ => false,

@@ -14,7 +14,10 @@ mod records;
 
 #[doc(hidden)]
 pub use backup::SealedWriter;
-pub use backup::{Backup, BackupError, Part, Restored, Secrets, backup, restore};
+pub use backup::{
+    Backup, BackupError, Beside, Besides, Part, Restored, Secrets, TakeFile, backup, backup_with, check, restore,
+    restore_with,
+};
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
     AppendError, Damage, Entry, EntryRef, Hold, Left, Log, Loss, OpenError, Options, Position, PruneError, Pruned,

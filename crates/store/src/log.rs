@@ -230,6 +230,12 @@ impl<D: Disk> Log<D> {
         Position { segment: extent.active, offset: extent.end }
     }
 
+    /// The oldest segment that is there.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.durable().first
+    }
+
     /// Waits until the log is durable beyond a position, but no longer than
     /// that; says where it ends then.
     #[must_use]

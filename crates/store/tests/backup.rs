@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::{
-    BackupError, Batch, Entry, EntryRef, FjallRecords, Left, Log, Memory, OpenError, Options, Part, ReadError,
-    RealDisk, Records, Restored, Secrets, Space, backup, restore,
+    BackupError, Batch, Beside, Entry, EntryRef, FjallRecords, Left, Log, Memory, OpenError, Options, Part, ReadError,
+    RealDisk, Records, Restored, Secrets, Space, backup, backup_with, check, restore, restore_with,
 };
 use support::folder::Folder;
 
@@ -226,8 +226,8 @@ fn every_changed_bit_every_cut_and_every_other_order_is_found() {
     }
     assert!(matches!(fails(b"something else entirely", "else"), BackupError::NotOne));
     let mut newer = file.clone();
-    newer[0] = 2;
-    assert!(matches!(fails(&newer, "newer"), BackupError::Newer { version: 2, known: 1 }));
+    newer[0] = 3;
+    assert!(matches!(fails(&newer, "newer"), BackupError::Newer { version: 3, known: 2 }));
 }
 
 #[test]
@@ -269,4 +269,51 @@ fn damage_is_copied_and_told() {
     let restored = restored(&backup, to.path(), None).unwrap();
     assert_eq!(restored.verified.damage, there.damage);
     assert!(there.damage.len() > 1);
+}
+
+fn beside(name: &str, bytes: &'static [u8]) -> Beside {
+    Beside { name: name.to_owned(), length: u64::try_from(bytes.len()).unwrap(), bytes: Box::new(bytes) }
+}
+
+#[test]
+fn files_beside_the_log_come_back_and_none_leads_out_of_it() {
+    let (from, to) = (Folder::new("files-from"), Folder::new("files-to"));
+    let log = open(from.path());
+    append(&log, 10);
+    let secrets = Secrets { key: &KEY, entropy: &[3; 32] };
+    let large: &'static [u8] = vec![5; 3 << 20].leak();
+    let taken = |name: &'static str| {
+        let mut file = Vec::new();
+        let mut files = || Ok(vec![beside("empty", b""), beside(name, large), beside("keys/one.key", b"secret")]);
+        backup_with(&log, None, &mut files, &mut file, secrets, None, &mut |_, _| {}).map(|backup| (file, backup))
+    };
+    let (file, backup) = taken("large").unwrap();
+    assert_eq!((backup.files, check(&mut &file[..], &KEY, &mut |_, _| {}).unwrap()), (3, backup));
+    assert!(!file.windows(6).any(|window| window == b"secret"));
+    let mut found = std::collections::BTreeMap::<String, Vec<u8>>::new();
+    let mut take = |name: &str, at: u64, bytes: &[u8]| {
+        let file = found.entry(name.to_owned()).or_default();
+        assert_eq!(u64::try_from(file.len()).unwrap(), at);
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    let disk = Arc::new(RealDisk::open(to.path()).unwrap());
+    restore_with(&mut &file[..], &KEY, &disk, None, &mut take, &mut |_, _| {}).unwrap();
+    let wanted = [("empty", &b""[..]), ("keys/one.key", b"secret"), ("large", large)];
+    assert_eq!(found, wanted.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect());
+    for name in ["", "..", "../out", "/out", "keys/../../out", "keys//out", "a\\b", "nul\0"] {
+        assert!(matches!(taken(name), Err(BackupError::File { .. })), "{name}");
+    }
+    let cut = check(&mut &file[..file.len() - 1], &KEY, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(cut, BackupError::Damaged { .. }));
+}
+
+#[test]
+fn a_backup_of_version_1_restores() {
+    let file = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/version-1.backup")).unwrap();
+    assert_eq!(file[0], 1);
+    let (to, records) = (Folder::new("version-1"), Memory::default());
+    let restored = restored(&file, to.path(), Some(&records)).unwrap();
+    assert_eq!((restored.backup.rows, restored.verified.entries, restored.backup.files), (20, 30, 0));
+    assert_eq!(all(&open(to.path())).len(), 30);
 }

@@ -133,7 +133,7 @@ mod tests {
         use crate::remains::{place, remains};
         let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
         let [salts, keys] = key.sealer.places();
-        let places = [place(key.secret.expose()), salts, keys];
+        let places = [place(key.secret.expose()), salts, keys, place(&*key.names)];
         assert_eq!(remains(key, &places), 0);
     }
 
@@ -142,7 +142,9 @@ mod tests {
     fn every_field_of_an_owners_key_is_public_or_wipes_itself() {
         fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
         let key = DataKey::new(PlanetId([1; 16]), OwnerId([2; 32]), Secret::take(&mut [0xa5; 32]));
-        let DataKey { planet: PlanetId(_), owner: OwnerId(_), secret, sealer: _ } = &key;
+        let DataKey { planet: PlanetId(_), owner: OwnerId(_), secret, sealer: _, names } = &key;
         wipes(secret);
+        // Of the same type as a cell's key, which `keys` shows to be wiped.
+        let _: &hash::Keyed = names;
     }
 }

@@ -58,6 +58,24 @@ pub struct Prove {
     pub signature: Hex<64>,
 }
 
+/// A backup of the planet.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// The key that it is sealed under. It travels in the request: over TLS, or within one machine.
+    pub key: Hex<32>,
+    /// Whether the register of the owners' keys is to be in it. What is erased later can be read from
+    /// such a backup for as long as it is kept.
+    #[serde(default)]
+    pub owners: bool,
+}
+
+impl std::fmt::Debug for Backup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backup").field("owners", &self.owners).finish_non_exhaustive()
+    }
+}
+
 /// Until when a request that asks for an op waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +136,7 @@ macro_rules! ops {
         /// An op: one of these, told apart by `kind`.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
         #[serde(untagged)]
+        #[schemars(rename = "OpRequest")]
         pub enum Op {
             $($(#[$doc])* $name($name),)*
         }
@@ -204,7 +223,7 @@ pub struct Most {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
-    /// The first entry to tell, counted from 1, which is also the default.
+    /// The first entry to tell, counted from 1; the oldest that is kept by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,
     /// At most so many entries.
@@ -276,6 +295,7 @@ pub struct Seal {
 /// Whom to turn away, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "BanRequest")]
 pub struct Ban {
     /// A network, `192.0.2.0/24` or `2001:db8::/64`, or an address.
     pub net: String,

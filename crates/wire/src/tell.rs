@@ -131,6 +131,10 @@ tells! {
         head: Head,
         /// The first entry that has not been pruned.
         oldest: u64,
+        /// The last entry that was pruned, by the node's word, when this begins
+        /// with the oldest that is there: what it links to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anchor: Option<Head>,
     }
     /// An entry: the bytes that are hashed, and what they say.
     Entry {

@@ -1,12 +1,12 @@
 //! One block that is served: its chain's end, its seats and its queue.
 
+use super::desk::{Desk, Draft};
 use super::pending::Pending;
-use super::{Answer, Below, Desk, Draft, Earlier, Ended, Loaded, Notice, PAUSE, Seat, Standing, Why, may_be_here};
-use crate::chain::{Head, OpId, Outcome};
-use crate::house::{Deed, Left};
-use crate::index::{SeatRow, newest};
+use super::{Answer, Below, Earlier, Ended, Loaded, PAUSE, Seat, Standing, Why, may_be_here};
+use crate::chain::{Head, MOST_BYTES, OpId, Outcome};
+use crate::index::newest;
 use crate::kinds::{self, Effect, Kind, Ran, Request, Room, Stored, Tag, Trouble, View};
-use crate::queue::{AHEAD, Cancelled, Known, Op, Queue, REMEMBERED, State, Submitted, Tried};
+use crate::queue::{AHEAD, Cancelled, Known, Op, Queue, REMEMBERED, Submitted, Tried};
 use crate::rate::{self, Limit};
 use trust::{AgentId, BlockRef, Moment};
 use vocab::{Millis, Slot};
@@ -18,13 +18,23 @@ pub const MOST_LOADED: usize = 65_536;
 /// Blocks that nobody has asked for this long are at rest.
 const REST: Millis = Millis::minutes(1);
 
+/// Of an agent's last ops so many are answered again, however old.
+const LAST: u32 = 64;
+
+/// Requests that may wait for one op: its agent asked again because it heard
+/// nothing, and more often than this is no retry.
+const MOST_ALIKE: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Block<T> {
-    head: Head,
-    seats: Vec<Seat>,
+    pub(super) head: Head,
+    pub(super) seats: Vec<Seat>,
     /// Only while something waits.
-    queue: Option<Box<Pending<T>>>,
-    sealed: Option<Box<str>>,
+    pub(super) queue: Option<Box<Pending<T>>>,
+    pub(super) sealed: Option<Box<str>>,
+    /// The sequence in the shard behind its last entry, 0 while all of it was
+    /// read from the index.
+    end: u64,
     /// The second in which it was last asked for.
     touched: u32,
 }
@@ -38,8 +48,8 @@ struct Over<'a, T> {
 impl<T> View for Over<'_, T> {
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
         match self.desk.overlay.find(&(block.index, owner, tag)) {
-            Some(stored) => Ok(stored.cloned()),
-            None => self.below.record(block, owner, tag),
+            Some(stored) if !self.desk.rules.planted.forgets_the_overlay() => Ok(stored.cloned()),
+            _ => self.below.record(block, owner, tag),
         }
     }
 
@@ -51,9 +61,12 @@ impl<T> View for Over<'_, T> {
 impl<T> Block<T> {
     pub(super) fn new(loaded: Loaded, limit: Limit) -> Self {
         let mut seats = Vec::with_capacity(loaded.seats.len());
-        seats.extend(loaded.seats.iter().map(|(row, newest, last)| Seat::new(row, *newest, *last, limit)));
+        seats.extend(loaded.seats.iter().map(|(row, newest, last)| {
+            let due = if *last == Moment(0) { rate::Due::default() } else { limit.after_op_at(last.0) };
+            Seat::new(row, *newest, due)
+        }));
         let sealed = loaded.sealed.map(String::into_boxed_str);
-        Self { head: loaded.head, seats, queue: None, sealed, touched: 0 }
+        Self { head: loaded.head, seats, queue: None, sealed, end: 0, touched: 0 }
     }
 
     pub(super) const fn head(&self) -> &Head {
@@ -68,18 +81,36 @@ impl<T> Block<T> {
         self.touched = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
     }
 
-    pub(super) fn is_at_rest(&self, now: Moment) -> bool {
-        self.queue.is_none() && Moment(u64::from(self.touched) * 1_000).after(REST) < now
+    /// Whether nothing is lost when it is read from the index again, which has
+    /// followed the shard to here. A sealed one stays: that it is sealed may
+    /// stand nowhere else.
+    pub(super) fn may_go(&self, followed: u64) -> bool {
+        self.sealed.is_none() && self.may_be_read_anew(followed)
+    }
+
+    pub(super) fn may_be_read_anew(&self, followed: u64) -> bool {
+        self.queue.is_none() && self.end <= followed
+    }
+
+    pub(super) fn is_at_rest(&self, now: Moment, followed: u64) -> bool {
+        self.may_go(followed) && Moment(u64::from(self.touched) * 1_000).after(REST) < now
     }
 
     /// Seals it, or opens it again. What waits when it is sealed is refused.
     pub(super) fn seal(&mut self, desk: &mut Desk<T>, reason: Option<String>) {
-        if let Some(reason) = &reason {
-            for (_, _, token) in self.queue.take().into_iter().flat_map(|pending| pending.tokens) {
-                desk.now.push((token, Answer::Refused(Why::Sealed(reason.clone()))));
-            }
+        if let (Some(reason), Some(pending)) = (&reason, self.queue.take()) {
+            desk.retries.remove(&(pending.due, self.head.block.index));
+            let refused = Answer::Refused(Why::Sealed(reason.clone()));
+            desk.now.extend(pending.tokens.into_iter().map(|(_, _, token)| (token, refused.clone())));
         }
         self.sealed = reason.map(String::into_boxed_str);
+    }
+
+    /// Appends an entry to the chain; its place in the shard.
+    pub(super) fn append(&mut self, desk: &mut Desk<T>, draft: &Draft<'_>, now: Moment) -> Result<u64, Why> {
+        let at = desk.append(&mut self.head, draft, now)?;
+        self.end = at + 1;
+        Ok(at)
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -101,6 +132,7 @@ impl<T> Block<T> {
     pub(super) fn panicked(&mut self, desk: &mut Desk<T>) {
         let reason = "it panicked, which is a bug; `mycel block open` lets it go on".to_owned();
         desk.sealed.push((self.head.block, reason.clone()));
+        desk.at_once(Answer::Refused(Why::Sealed(reason.clone())));
         self.seal(desk, Some(reason));
     }
 
@@ -109,21 +141,15 @@ impl<T> Block<T> {
         desk: &mut Desk<T>,
         (slot, fencing): (Slot, u64),
         op: Op,
-        token: T,
         now: Moment,
         below: &dyn Below,
     ) {
-        let answer = match self.admit(desk, (slot, fencing), &op, now, below) {
-            Ok(None) => return self.take_in(desk, op, token, now, below),
-            Ok(Some(Answer::Here(State::Queued(_) | State::Running))) => return self.wait_too(desk, &op, token),
-            Ok(Some(answer)) => answer,
-            Err(why) => Answer::Refused(why),
-        };
-        if matches!(answer, Answer::Before(..)) {
+        match self.admit(desk, (slot, fencing), &op, now, below) {
+            Ok(None) => self.take_in(desk, op, now, below),
+            Ok(Some(Answer::Here(_))) => self.wait_too(desk, &op),
             // Its entry may be on its way to the disk still: so is this answer.
-            desk.batch.answers.push((token, answer));
-        } else {
-            desk.now.push((token, answer));
+            Ok(Some(answer)) => desk.in_time(answer),
+            Err(why) => desk.at_once(Answer::Refused(why)),
         }
     }
 
@@ -140,6 +166,9 @@ impl<T> Block<T> {
             return Err(Why::Sealed(reason.to_string()));
         }
         let kind = kinds::by_code(op.kind).ok_or_else(|| Why::Payload("there is no such kind of op".to_owned()))?;
+        if op.payload.len() > MOST_BYTES {
+            return Err(Why::Payload(format!("the payload is larger than {MOST_BYTES} bytes")));
+        }
         let effect = (kind.effect)(&op.payload).map_err(|why| Why::Payload(why.to_string()))?;
         let seat = self.seats.iter().position(|seat| seat.slot == slot && seat.fencing == fencing);
         let at = seat.filter(|at| self.seats[*at].agent == op.agent).ok_or(Why::NotHolder)?;
@@ -162,7 +191,8 @@ impl<T> Block<T> {
         Ok(None)
     }
 
-    /// Whether an op of this name was here before.
+    /// Whether an op of this name was here before. What was is answered whatever
+    /// its name says of the time: a clock may have been set since.
     fn before(
         &self,
         desk: &Desk<T>,
@@ -171,24 +201,22 @@ impl<T> Block<T> {
         now: Moment,
         below: &dyn Below,
     ) -> Result<Option<Answer>, Why> {
-        if op.id.made().since(now) > AHEAD {
-            return Err(Why::TooNew);
-        }
-        let old = now.since(op.id.made()) > REMEMBERED;
-        if newest(op.id) > newest_name && !old {
-            return Ok(None);
-        }
         if let Some(state) = self.queue.as_ref().and_then(|pending| pending.queue.state(op.agent, op.id)) {
             return Ok(Some(Answer::Here(state)));
         }
-        match self.earlier(desk, op.agent, op.id, below)? {
-            Some(earlier) if !old || earlier.newer < 64 => Ok(Some(Answer::Before(earlier.outcome, earlier.sequence))),
+        let old = now.since(op.id.made()) > REMEMBERED;
+        let earlier = if newest(op.id) > newest_name { None } else { self.earlier(desk, (op.agent, op.id), below)? };
+        match earlier {
+            Some(earlier) if !old || earlier.newer < LAST => {
+                Ok(Some(Answer::Before(earlier.outcome, earlier.sequence)))
+            }
             _ if old => Err(Why::TooOld),
+            _ if op.id.made().since(now) > AHEAD => Err(Why::TooNew),
             _ => Ok(None),
         }
     }
 
-    fn earlier(&self, desk: &Desk<T>, agent: AgentId, id: OpId, below: &dyn Below) -> Result<Option<Earlier>, Why> {
+    fn earlier(&self, desk: &Desk<T>, (agent, id): (AgentId, OpId), below: &dyn Below) -> Result<Option<Earlier>, Why> {
         if let Some(earlier) = desk.overlay.ended(&(self.head.block.index, agent, id)) {
             return Ok(Some(earlier));
         }
@@ -196,75 +224,84 @@ impl<T> Block<T> {
     }
 
     /// One more who waits for an op that is here already.
-    fn wait_too(&mut self, desk: &mut Desk<T>, op: &Op, token: T) {
-        match &mut self.queue {
-            Some(pending) => pending.tokens.push((op.agent, op.id, token)),
-            None => desk.now.push((token, Answer::Refused(Why::NotHolder))),
+    fn wait_too(&mut self, desk: &mut Desk<T>, op: &Op) {
+        let Some(pending) = &mut self.queue else { return };
+        let alike = pending.tokens.iter().filter(|(agent, id, _)| *agent == op.agent && *id == op.id).count();
+        if alike >= MOST_ALIKE {
+            return desk.at_once(Answer::Refused(Why::Full));
         }
+        pending.tokens.extend(desk.asking.take().map(|token| (op.agent, op.id, token)));
     }
 
-    fn take_in(&mut self, desk: &mut Desk<T>, op: Op, token: T, now: Moment, below: &dyn Below) {
-        // Most ops find nobody before them, and need no queue.
-        if self.queue.is_none() {
-            match self.attempt(desk, &op, below) {
-                Ok((result, record)) => {
-                    let answer = self.end(desk, &op, (Outcome::Done, 1), &result, record, now);
-                    return desk.batch.answers.push((token, answer));
+    fn take_in(&mut self, desk: &mut Desk<T>, op: Op, now: Moment, below: &dyn Below) {
+        let (agent, id) = (op.agent, op.id);
+        let known = Known { ended: None, among_last: true };
+        if let Some(pending) = &mut self.queue {
+            match pending.queue.submit(op, known, now) {
+                Submitted::Accepted(_) => {
+                    pending.taken = pending.taken.max(now);
+                    pending.tokens.extend(desk.asking.take().map(|token| (agent, id, token)));
                 }
-                Err(Failure::Never(why)) => {
-                    let answer = self.end(desk, &op, (Outcome::Failed, 1), why.as_bytes(), None, now);
-                    return desk.batch.answers.push((token, answer));
-                }
-                Err(Failure::Again(why)) => {
-                    // It has been tried once, and stays at the head.
-                    let mut queue = Queue::new(desk.rules.waiting);
-                    let tokens = vec![(op.agent, op.id, token)];
-                    queue.submit(op, Known { ended: None, among_last: true }, now);
-                    queue.begin();
-                    queue.tried(false);
-                    self.queue = Some(Box::new(Pending { queue, tokens, why }));
-                    desk.retries.insert((now.after(PAUSE), self.head.block.index));
-                }
+                _ => desk.at_once(Answer::Refused(Why::Full)),
             }
             return;
         }
-        if let Some(pending) = &mut self.queue {
-            let (agent, id) = (op.agent, op.id);
-            match pending.queue.submit(op, Known { ended: None, among_last: true }, now) {
-                Submitted::Accepted(_) => pending.tokens.push((agent, id, token)),
-                _ => desk.now.push((token, Answer::Refused(Why::Full))),
+        // Most ops find nobody before them, and need no queue.
+        let (outcome, result, record) = match self.attempt(desk, &op, below) {
+            Ok((result, record)) => (Outcome::Done, result, record),
+            Err(Failure::Never(why)) => (Outcome::Failed, why.into_bytes(), None),
+            Err(Failure::Again(_)) => {
+                // It has been tried once, and stays at the head.
+                let mut queue = Queue::new(desk.rules.waiting);
+                queue.submit(op, known, now);
+                queue.begin();
+                queue.tried(false);
+                let due = now.after(PAUSE);
+                let tokens = desk.asking.take().map(|token| (agent, id, token)).into_iter().collect();
+                self.queue = Some(Box::new(Pending { queue, tokens, taken: now, due }));
+                desk.retries.insert((due, self.head.block.index));
+                return;
             }
-        }
+        };
+        let answer = self.end(desk, &op, (outcome, 1), &result, record, now);
+        desk.in_time(answer);
     }
 
-    /// Tries the op at the head again, and what waits behind it.
+    /// Tries the op at the head again, and what waits behind it. A panic finds
+    /// the queue in its place, with all who wait.
     pub(super) fn go_on(&mut self, desk: &mut Desk<T>, now: Moment, below: &dyn Below) {
-        while let Some(mut pending) = self.queue.take() {
-            let Some(op) = pending.queue.begin().cloned() else { return };
-            let tried = self.attempt(desk, &op, below);
-            let next = pending.queue.tried(tried.is_ok());
-            let outcome = match (next, tried) {
-                (Tried::Again(tries), Err(Failure::Again(why))) => {
-                    pending.why = why;
-                    desk.retries.insert((now.after(Millis(PAUSE.0 * u64::from(tries))), self.head.block.index));
-                    self.queue = Some(pending);
+        while let Some(pending) = &mut self.queue {
+            if pending.queue.begin().is_none() {
+                self.queue = None;
+                return;
+            }
+            let Some(op) = self.queue.as_ref().and_then(|pending| pending.queue.ops().next()) else { return };
+            let tried = self.attempt(desk, op, below);
+            let Some(pending) = &mut self.queue else { return };
+            let next = match &tried {
+                Err(Failure::Never(_)) => pending.queue.give_up(),
+                tried => pending.queue.tried(tried.is_ok()),
+            };
+            match next {
+                Tried::Ended { op, outcome, tries } => {
+                    let (tokens, ended) = (pending.tokens_of(op.agent, op.id), pending.taken.max(now));
+                    let (result, record) = match tried {
+                        Ok(done) => done,
+                        Err(Failure::Again(why) | Failure::Never(why)) => (why.into_bytes(), None),
+                    };
+                    let answer = self.end(desk, &op, (outcome, tries), &result, record, ended);
+                    desk.batch.answers.extend(tokens.into_iter().map(|token| (token, answer.clone())));
+                }
+                Tried::Again(tries) => {
+                    if desk.rules.planted.retries_at_the_back() {
+                        pending.queue.overtake();
+                    }
+                    pending.due = now.after(Millis(PAUSE.0 * u64::from(tries)));
+                    desk.retries.insert((pending.due, self.head.block.index));
                     return;
                 }
-                (Tried::Again(tries), Err(Failure::Never(why))) => {
-                    pending.queue.give_up();
-                    self.end(desk, &op, (Outcome::Failed, tries), why.as_bytes(), None, now)
-                }
-                (Tried::Ended { outcome, tries, .. }, Ok((result, record))) => {
-                    self.end(desk, &op, (outcome, tries), &result, record, now)
-                }
-                (Tried::Ended { outcome, tries, .. }, Err(Failure::Again(why) | Failure::Never(why))) => {
-                    self.end(desk, &op, (outcome, tries), why.as_bytes(), None, now)
-                }
-                (Tried::Nothing | Tried::Again(_), _) => return,
-            };
-            let over = pending.tokens_of(op.agent, op.id);
-            desk.batch.answers.extend(over.into_iter().map(|token| (token, outcome.clone())));
-            self.queue = Some(pending);
+                Tried::Nothing => return,
+            }
         }
     }
 
@@ -289,12 +326,12 @@ impl<T> Block<T> {
         now: Moment,
     ) -> Answer {
         let draft = Draft { kind: op.kind, agent: op.agent, id: op.id, outcome, tries, payload: &op.payload, result };
-        let at = match desk.append(&mut self.head, &draft, now) {
+        let at = match self.append(desk, &draft, now) {
             Ok(at) => at,
             Err(why) => return Answer::Refused(why),
         };
         let (index, sequence, time, link) = (self.head.block.index, self.head.sequence, self.head.time, self.head.link);
-        desk.overlay.name(at, (index, op.agent, op.id), Earlier { sequence, outcome, newer: 0 });
+        self.remember(desk, at, (op.agent, op.id), outcome);
         if let (Outcome::Done, Some(kind)) = (outcome, kinds::by_code(op.kind)) {
             match (kind.effect)(&op.payload) {
                 Ok(Effect::Put(tag, class, envelope)) => {
@@ -308,123 +345,58 @@ impl<T> Block<T> {
         Answer::Ended(Box::new(Ended { sequence, time, link, outcome, tries, result: result.to_vec(), record }))
     }
 
-    pub(super) fn state(&self, desk: &Desk<T>, agent: AgentId, id: OpId, below: &dyn Below) -> Answer {
-        if let Some(state) = self.queue.as_ref().and_then(|pending| pending.queue.state(agent, id)) {
-            return Answer::Here(state);
+    /// Keeps what is looked up of an op until the index knows it. One whose agent
+    /// has left meanwhile is in nobody's seat, should it come back.
+    fn remember(&self, desk: &mut Desk<T>, at: u64, (agent, id): (AgentId, OpId), outcome: Outcome) {
+        let (index, sequence) = (self.head.block.index, self.head.sequence);
+        desk.overlay.name(at, (index, agent, id), Earlier { sequence, outcome, newer: 0 });
+        if !self.seats.iter().any(|seat| seat.agent == agent) {
+            let due = desk.rules.limit.after_op_at(self.head.time.0);
+            desk.overlay.left(at, (index, agent), (newest(id), due));
         }
-        if desk.overlay.ended(&(self.head.block.index, agent, id)).is_some() {
-            return Answer::Here(State::Running);
+    }
+
+    pub(super) fn state(&self, desk: &mut Desk<T>, of: (AgentId, OpId), below: &dyn Below) {
+        if let Some(state) = self.queue.as_ref().and_then(|pending| pending.queue.state(of.0, of.1)) {
+            return desk.at_once(Answer::Here(state));
         }
-        match self.earlier(desk, agent, id, below) {
-            Ok(Some(earlier)) => Answer::Before(earlier.outcome, earlier.sequence),
-            Ok(None) => Answer::Cancelled(Cancelled::Unknown),
-            Err(why) => Answer::Refused(why),
+        match self.earlier(desk, of, below) {
+            Ok(Some(earlier)) => desk.in_time(Answer::Before(earlier.outcome, earlier.sequence)),
+            Ok(None) => desk.at_once(Answer::Cancelled(Cancelled::Unknown)),
+            Err(why) => desk.at_once(Answer::Refused(why)),
         }
     }
 
     /// Takes an op back that waits, and writes that down: it never runs, even
     /// when it is sent again.
-    pub(super) fn cancel(
-        &mut self,
-        desk: &mut Desk<T>,
-        (agent, id): (AgentId, OpId),
-        token: T,
-        now: Moment,
-        below: &dyn Below,
-    ) {
-        let taken = self.queue.as_mut().and_then(|pending| pending.take(agent, id));
-        let Some((kind, waiting)) = taken else {
-            let answer = match self.state(desk, agent, id, below) {
-                Answer::Before(Outcome::Cancelled, _) => Answer::Cancelled(Cancelled::Yes),
-                Answer::Here(_) | Answer::Before(..) => Answer::Cancelled(Cancelled::TooLate),
-                other => other,
-            };
-            return desk.now.push((token, answer));
+    pub(super) fn cancel(&mut self, desk: &mut Desk<T>, (agent, id): (AgentId, OpId), now: Moment, below: &dyn Below) {
+        let Some((kind, waiting)) = self.queue.as_mut().and_then(|pending| pending.take(agent, id)) else {
+            return self.cannot_cancel(desk, (agent, id), below);
         };
         let outcome = Outcome::Cancelled;
         let draft = Draft { kind, agent, id, outcome, tries: 0, payload: &[], result: &[] };
-        let (mine, theirs) = match desk.append(&mut self.head, &draft, now) {
+        let (mine, theirs) = match self.append(desk, &draft, now) {
             Ok(at) => {
-                let sequence = self.head.sequence;
-                let name = (self.head.block.index, agent, id);
-                desk.overlay.name(at, name, Earlier { sequence, outcome, newer: 0 });
-                (Answer::Cancelled(Cancelled::Yes), Answer::Before(outcome, sequence))
+                self.remember(desk, at, (agent, id), outcome);
+                (Answer::Cancelled(Cancelled::Yes), Answer::Before(outcome, self.head.sequence))
             }
             Err(why) => (Answer::Refused(why.clone()), Answer::Refused(why)),
         };
-        desk.batch.answers.push((token, mine));
+        desk.in_time(mine);
         desk.batch.answers.extend(waiting.into_iter().map(|token| (token, theirs.clone())));
     }
 
-    /// Assigns a slot, or renews its lease.
-    pub(super) fn deed(&mut self, desk: &mut Desk<T>, agent: AgentId, deed: Deed, token: T, now: Moment) {
-        let answer = match self.write_deed(desk, agent, deed, now) {
-            Ok(fencing) => Answer::Written(fencing),
-            Err(why) => Answer::Refused(why),
-        };
-        desk.batch.answers.push((token, answer));
-    }
-
-    fn write_deed(&mut self, desk: &mut Desk<T>, agent: AgentId, deed: Deed, now: Moment) -> Result<u64, Why> {
-        if let Some(reason) = &self.sealed {
-            return Err(Why::Sealed(reason.to_string()));
+    /// What is answered of an op that does not wait.
+    fn cannot_cancel(&self, desk: &mut Desk<T>, of: (AgentId, OpId), below: &dyn Below) {
+        if self.queue.as_ref().is_some_and(|pending| pending.queue.state(of.0, of.1).is_some()) {
+            return desk.at_once(Answer::Cancelled(Cancelled::TooLate));
         }
-        let slot = match deed {
-            Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. } => slot,
-        };
-        let at = self.seats.iter().position(|seat| seat.slot == slot);
-        let holds = at.is_some_and(|at| self.seats[at].agent == agent);
-        if matches!(deed, Deed::Assign { .. }) == at.is_some() || (at.is_some() && !holds) {
-            return Err(Why::NotHolder);
+        match self.earlier(desk, of, below) {
+            Ok(Some(Earlier { outcome: Outcome::Cancelled, .. })) => desk.in_time(Answer::Cancelled(Cancelled::Yes)),
+            Ok(Some(_)) => desk.in_time(Answer::Cancelled(Cancelled::TooLate)),
+            Ok(None) => desk.at_once(Answer::Cancelled(Cancelled::Unknown)),
+            Err(why) => desk.at_once(Answer::Refused(why)),
         }
-        let payload = deed.encode();
-        let none = OpId(0);
-        let draft = Draft {
-            kind: deed.code(),
-            agent,
-            id: none,
-            outcome: Outcome::Done,
-            tries: 1,
-            payload: &payload,
-            result: &[],
-        };
-        desk.append(&mut self.head, &draft, now)?;
-        let fencing = self.head.sequence;
-        match (deed, at) {
-            (Deed::Assign { until, rights, .. }, _) => {
-                let row = SeatRow { slot, agent, fencing, until, rights };
-                if self.seats.len() == self.seats.capacity() {
-                    self.seats.reserve_exact(4);
-                }
-                self.seats.push(Seat::new(&row, 0, Moment(0), desk.rules.limit));
-                Ok(fencing)
-            }
-            (Deed::Renew { until, .. }, Some(at)) => {
-                self.seats[at].lasts_until(until);
-                Ok(self.seats[at].fencing)
-            }
-            (Deed::Release { .. }, Some(at)) => {
-                self.seats.remove(at);
-                desk.batch.notices.push(Notice::Released(self.head.block, slot, agent));
-                Ok(fencing)
-            }
-            _ => Err(Why::NotHolder),
-        }
-    }
-
-    pub(super) fn release(
-        &mut self,
-        desk: &mut Desk<T>,
-        (slot, why): (Slot, Left),
-        fencing: Option<u64>,
-        token: T,
-        now: Moment,
-    ) {
-        let seat = self.seat(slot).copied().filter(|seat| fencing.is_none_or(|fencing| fencing == seat.fencing));
-        let Some(seat) = seat.filter(|seat| why != Left::Expired || seat.until() <= now) else {
-            return desk.now.push((token, Answer::Refused(Why::NotHolder)));
-        };
-        self.deed(desk, seat.agent, Deed::Release { slot, why }, token, now);
     }
 }
 

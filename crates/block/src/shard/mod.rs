@@ -8,11 +8,13 @@
 //!
 //! Envelope: an op costs one hash of its entry, one copy of its payload into
 //! the batch, and two searches; no allocation but its answer's. A block that
-//! is served costs 112 bytes and 64 for each holder of a slot, one that is not
-//! nothing here.
+//! is served costs about 200 bytes and 64 for each holder of a slot, one that
+//! is not nothing here.
 
 mod answer;
 mod block;
+mod deeds;
+mod desk;
 mod overlay;
 mod pending;
 mod seat;
@@ -22,15 +24,16 @@ pub use block::MOST_LOADED;
 pub use overlay::Earlier;
 pub use seat::Seat;
 
-use crate::chain::{Entry, Head, OpId, Outcome, link};
+use crate::Planted;
+use crate::chain::{Head, OpId};
 use crate::house::{Deed, Left};
 use crate::index::SeatRow;
 use crate::kinds::{ClassTag, Effect, Trouble, View};
-use crate::queue::Op;
+use crate::queue::{MOST_TRIES, Op};
 use crate::rate::Limit;
 use block::Block;
-use overlay::Overlay;
-use std::collections::{BTreeMap, BTreeSet};
+use desk::Desk;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trust::{AgentId, BlockRef, Moment, RegionTag};
 use vocab::{Millis, Slot};
@@ -38,6 +41,13 @@ use vocab::{Millis, Slot};
 /// The pause before a failed op is tried again, for each try that failed. It
 /// holds up the block, so it is short.
 pub const PAUSE: Millis = Millis(20);
+
+/// The longest pause. What is to be tried again later than this was put off by
+/// a clock that has stepped back since, and is tried at once.
+const MOST_PAUSE: Millis = Millis(PAUSE.0 * (MOST_TRIES as u64 - 1));
+
+/// How often a shard looks for blocks at rest: it goes through all of them.
+const SWEEP: Millis = Millis::seconds(1);
 
 /// What holds for every block of a shard.
 #[derive(Debug, Clone)]
@@ -48,6 +58,9 @@ pub struct Rules {
     pub waiting: usize,
     /// The residency classes whose records may be here.
     pub classes: Vec<ClassTag>,
+    /// Tests only.
+    #[doc(hidden)]
+    pub planted: Planted,
 }
 
 /// What is stored of a block that is not here.
@@ -65,6 +78,9 @@ pub struct Loaded {
 pub trait Below: View {
     /// A block.
     fn load(&self, block: BlockRef) -> Result<Loaded, Trouble>;
+    /// What an agent did last in a block, whether or not it holds a slot: its
+    /// newest name, and when.
+    fn last(&self, block: BlockRef, agent: AgentId) -> Result<Option<(u64, Moment)>, Trouble>;
     /// An op that has ended, and how many of its agent's have since, counted up
     /// to 64.
     fn known(&self, block: BlockRef, agent: AgentId, op: OpId) -> Result<Option<Earlier>, Trouble>;
@@ -116,120 +132,65 @@ impl<T> Batch<T> {
     }
 }
 
-/// Everything of a shard but its blocks.
-#[derive(Debug)]
-struct Desk<T> {
-    region: RegionTag,
-    epoch: u64,
-    next: u64,
-    rules: Rules,
-    overlay: Overlay,
-    batch: Batch<T>,
-    now: Vec<(T, Answer)>,
-    sealed: Vec<(BlockRef, String)>,
-    retries: BTreeSet<(Moment, u64)>,
-}
-
-/// What an entry is made of, before it has a place.
-struct Draft<'a> {
-    kind: u8,
-    agent: AgentId,
-    id: OpId,
-    outcome: Outcome,
-    tries: u8,
-    payload: &'a [u8],
-    result: &'a [u8],
-}
-
-impl<T> Desk<T> {
-    /// Appends an entry to a chain and to the batch; its head and its place in
-    /// the shard.
-    fn append(&mut self, head: &mut Head, draft: &Draft<'_>, now: Moment) -> Result<u64, Why> {
-        let entry = Entry {
-            block: head.block,
-            sequence: head.sequence + 1,
-            epoch: self.epoch,
-            time: head.next_time(now),
-            agent: draft.agent,
-            id: draft.id,
-            kind: draft.kind,
-            outcome: draft.outcome,
-            tries: draft.tries,
-            previous: head.link,
-            payload: draft.payload,
-            result: draft.result,
-        };
-        let start = self.batch.bytes.len();
-        entry.encode(&mut self.batch.bytes).map_err(|why| Why::Payload(why.to_string()))?;
-        let end = self.batch.bytes.len();
-        self.batch.entries.push((head.block.index, end));
-        let link = link(&self.batch.bytes[start..end]);
-        *head = Head { block: head.block, sequence: entry.sequence, epoch: self.epoch, time: entry.time, link };
-        self.next += 1;
-        Ok(self.next - 1)
-    }
-}
-
 /// Some blocks of a region.
 #[derive(Debug)]
 pub struct Shard<T> {
-    blocks: BTreeMap<u64, Block<T>>,
+    /// Boxed: the nodes of a map are half empty.
+    blocks: BTreeMap<u64, Box<Block<T>>>,
     desk: Desk<T>,
 }
 
 impl<T> Shard<T> {
     /// A shard whose next entry has this sequence, and whose writer this epoch.
+    /// The index has to have followed to there.
     #[must_use]
     pub fn new(region: RegionTag, next: u64, epoch: u64, rules: Rules) -> Self {
-        let (overlay, retries) = (Overlay::default(), BTreeSet::new());
-        let (batch, now, sealed) = (Batch::new(next), Vec::new(), Vec::new());
-        Self {
-            blocks: BTreeMap::new(),
-            desk: Desk { region, epoch, next, rules, overlay, batch, now, sealed, retries },
-        }
+        Self { blocks: BTreeMap::new(), desk: Desk::new(region, next, epoch, rules) }
     }
 
     /// Takes an op in, for the holder of a slot whose lease has this fencing
     /// token.
     pub fn op(&mut self, at: (u64, Slot, u64), op: Op, token: T, now: Moment, below: &dyn Below) {
-        self.in_block(at.0, token, now, below, |block, desk, token| {
-            block.submit(desk, (at.1, at.2), op, token, now, below);
-        });
+        self.in_block(at.0, token, now, below, |block, desk| block.submit(desk, (at.1, at.2), op, now, below));
     }
 
     /// Where an op is.
-    pub fn state(&mut self, index: u64, (agent, id): (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
-        self.in_block(index, token, now, below, |block, desk, token| {
-            let answer = block.state(desk, agent, id, below);
-            desk.now.push((token, answer));
-        });
+    pub fn state(&mut self, index: u64, of: (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk| block.state(desk, of, below));
     }
 
     /// Takes an op back that has not begun.
-    pub fn cancel(&mut self, index: u64, (agent, id): (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
-        self.in_block(index, token, now, below, |block, desk, token| {
-            block.cancel(desk, (agent, id), token, now, below);
-        });
+    pub fn cancel(&mut self, index: u64, of: (AgentId, OpId), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk| block.cancel(desk, of, now, below));
     }
 
     /// Gives a slot to an agent.
     pub fn assign(&mut self, index: u64, agent: AgentId, deed: Deed, token: T, now: Moment, below: &dyn Below) {
-        self.in_block(index, token, now, below, |block, desk, token| block.deed(desk, agent, deed, token, now));
+        self.in_block(index, token, now, below, |block, desk| block.deed(desk, agent, deed, now, below));
     }
 
     /// Ends what a lease gave, if it is still the one with this fencing token
     /// and, when it is to have expired, really has.
     pub fn release(&mut self, at: (u64, Slot, Option<u64>), why: Left, token: T, now: Moment, below: &dyn Below) {
-        self.in_block(at.0, token, now, below, |block, desk, token| {
-            block.release(desk, (at.1, why), at.2, token, now);
+        self.in_block(at.0, token, now, below, |block, desk| {
+            block.release(desk, (at.1, why), at.2, now, below);
         });
     }
 
-    /// Seals a block, or opens it again.
+    /// Seals a block, or opens it again. One that is opened is read anew where
+    /// the index has followed it, because the chain that was damaged ends where
+    /// the index says; and the leases that have ended meanwhile end now.
     pub fn seal(&mut self, index: u64, reason: Option<String>, token: T, now: Moment, below: &dyn Below) {
-        self.in_block(index, token, now, below, |block, desk, token| {
+        let opens = reason.is_none();
+        if opens && self.blocks.get(&index).is_some_and(|block| block.may_be_read_anew(self.desk.followed)) {
+            self.blocks.remove(&index);
+        }
+        self.in_block(index, token, now, below, |block, desk| {
             block.seal(desk, reason);
-            desk.batch.answers.push((token, Answer::Written(block.head().sequence)));
+            desk.in_time(Answer::Written(block.head().sequence));
+            if opens {
+                block.end_leases(desk, now, below);
+            }
         });
     }
 
@@ -246,15 +207,14 @@ impl<T> Shard<T> {
 
     /// The ops of a block that have not ended, in their order.
     pub fn waiting(&self, index: u64) -> Vec<(AgentId, OpId, u8)> {
-        self.blocks.get(&index).map_or_else(Vec::new, Block::waiting)
+        self.blocks.get(&index).map_or_else(Vec::new, |block| block.waiting())
     }
 
     /// Tries again what is due; whether anything was.
     pub fn tick(&mut self, now: Moment, below: &dyn Below) -> bool {
         let mut any = false;
-        while let Some((due, index)) = self.desk.retries.first().copied().filter(|(due, _)| *due <= now) {
+        while let Some(index) = self.desk.due(now) {
             any = true;
-            self.desk.retries.remove(&(due, index));
             let Some(block) = self.blocks.get_mut(&index) else { continue };
             let desk = &mut self.desk;
             if catch_unwind(AssertUnwindSafe(|| block.go_on(desk, now, below))).is_err() {
@@ -301,13 +261,30 @@ impl<T> Shard<T> {
         self.desk.next
     }
 
-    /// The index has followed up to here: what it knows need not be kept. Blocks
-    /// that have been at rest since `idle` go, once it knows them.
-    pub fn indexed(&mut self, up_to: u64, idle: Moment) {
-        self.desk.overlay.forget(up_to);
-        if self.desk.overlay.is_empty() && self.blocks.len() > MOST_LOADED / 2 {
-            self.blocks.retain(|_, block| !block.is_at_rest(idle));
+    /// Bytes that are kept because the index has not followed yet.
+    #[must_use]
+    pub const fn unfollowed(&self) -> usize {
+        self.desk.overlay.bytes()
+    }
+
+    /// The index has followed up to here: what it knows need not be kept, and
+    /// blocks that it knows the end of go once they are at rest.
+    pub fn indexed(&mut self, up_to: u64, now: Moment) {
+        let desk = &mut self.desk;
+        desk.overlay.forget(up_to);
+        desk.followed = desk.followed.max(up_to);
+        // A clock that has stepped back puts nothing off.
+        if self.blocks.len() > MOST_LOADED / 2 && (now < desk.swept || now.since(desk.swept) >= SWEEP) {
+            desk.swept = now;
+            self.blocks.retain(|_, block| !block.is_at_rest(now, desk.followed));
         }
+    }
+
+    /// Lets a block go that has nothing to do and that the index knows the end
+    /// of; whether it did.
+    pub fn evict(&mut self, index: u64) -> bool {
+        let followed = self.desk.followed;
+        self.blocks.get(&index).is_some_and(|block| block.may_go(followed)) && self.blocks.remove(&index).is_some()
     }
 
     /// How many blocks are loaded.
@@ -317,15 +294,10 @@ impl<T> Shard<T> {
     }
 
     /// Nothing that was not durable has happened: everything is loaded anew.
-    /// The index has to have followed to the end of the log. The answers to
-    /// what still waited, which was lost.
+    /// The index has to have followed to the end of the log. Those who still
+    /// waited for an answer, which was lost.
     pub fn start_again(&mut self, next: u64) -> Vec<T> {
-        let desk = &mut self.desk;
-        let mut lost: Vec<T> =
-            std::mem::replace(&mut desk.batch, Batch::new(next)).answers.into_iter().map(|(token, _)| token).collect();
-        desk.next = next;
-        desk.overlay = Overlay::default();
-        desk.retries.clear();
+        let mut lost = self.desk.start_again(next);
         for block in std::mem::take(&mut self.blocks).into_values() {
             lost.extend(block.into_tokens());
         }
@@ -339,7 +311,7 @@ impl<T> Shard<T> {
             }
             let block = BlockRef { region: self.desk.region, index };
             let loaded = below.load(block).map_err(|trouble| Why::Trouble(trouble.to_string()))?;
-            self.blocks.insert(index, Block::new(loaded, self.desk.rules.limit));
+            self.blocks.insert(index, Box::new(Block::new(loaded, self.desk.rules.limit)));
         }
         let block = self.blocks.get_mut(&index).ok_or(Why::Crowded)?;
         block.touch(now);
@@ -352,7 +324,7 @@ impl<T> Shard<T> {
         token: T,
         now: Moment,
         below: &dyn Below,
-        work: impl FnOnce(&mut Block<T>, &mut Desk<T>, T),
+        work: impl FnOnce(&mut Block<T>, &mut Desk<T>),
     ) {
         if let Err(why) = self.load(index, now, below) {
             self.desk.now.push((token, Answer::Refused(why)));
@@ -360,8 +332,8 @@ impl<T> Shard<T> {
         }
         let Some(block) = self.blocks.get_mut(&index) else { return };
         let desk = &mut self.desk;
-        // The token is lost with the panic; whoever waits hears that it is gone.
-        if catch_unwind(AssertUnwindSafe(|| work(block, desk, token))).is_err() {
+        desk.asking = Some(token);
+        if catch_unwind(AssertUnwindSafe(|| work(block, desk))).is_err() {
             block.panicked(desk);
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::chain::{OpId, Outcome};
 use crate::kinds::{Stored, Tag};
+use crate::rate::Due;
 use std::collections::{BTreeMap, VecDeque};
 use trust::AgentId;
 
@@ -22,32 +23,72 @@ pub struct Earlier {
 
 type RecordAt = (u64, AgentId, Tag);
 type NameAt = (u64, AgentId, OpId);
+type LeftAt = (u64, AgentId);
+
+/// What an entry of the overlay takes beside its envelope, in three maps'
+/// nodes, about.
+const EACH: usize = 256;
 
 #[derive(Debug)]
 enum Told {
     Record(RecordAt),
     Name(NameAt),
+    Left(LeftAt),
 }
 
 /// What the index does not know yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Overlay {
     records: BTreeMap<RecordAt, (u64, Option<Stored>)>,
     names: BTreeMap<NameAt, Earlier>,
+    /// Who has left a slot since: the newest name, and when the next op is due.
+    gone: BTreeMap<LeftAt, (u64, (u64, Due))>,
     told: VecDeque<(u64, Told)>,
+    bytes: usize,
 }
 
 impl Overlay {
+    pub(super) fn new() -> Self {
+        let (records, names, gone) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { records, names, gone, told: VecDeque::new(), bytes: 0 }
+    }
+
     /// A record changed in the entry with this sequence of the shard.
     pub(super) fn record(&mut self, at: u64, key: RecordAt, value: Option<Stored>) {
-        self.records.insert(key, (at, value));
-        self.told.push_back((at, Told::Record(key)));
+        self.bytes += envelope(value.as_ref());
+        if let Some((_, before)) = self.records.insert(key, (at, value)) {
+            self.bytes -= envelope(before.as_ref());
+        }
+        self.tell(at, Told::Record(key));
     }
 
     /// An op ended in the entry with this sequence of the shard.
     pub(super) fn name(&mut self, at: u64, key: NameAt, earlier: Earlier) {
         self.names.insert(key, earlier);
-        self.told.push_back((at, Told::Name(key)));
+        self.tell(at, Told::Name(key));
+    }
+
+    /// An agent left a slot in the entry with this sequence of the shard, or an
+    /// op of one that has left ended there.
+    pub(super) fn left(&mut self, at: u64, key: LeftAt, (newest, due): (u64, Due)) {
+        let (before, was_due) = self.who_left(&key).unwrap_or((newest, due));
+        self.gone.insert(key, (at, (newest.max(before), due.max(was_due))));
+        self.tell(at, Told::Left(key));
+    }
+
+    fn tell(&mut self, at: u64, told: Told) {
+        self.bytes += EACH;
+        self.told.push_back((at, told));
+    }
+
+    /// What an agent that has left had.
+    pub(super) fn who_left(&self, key: &LeftAt) -> Option<(u64, Due)> {
+        self.gone.get(key).map(|(_, with)| *with)
+    }
+
+    /// What is kept here, about.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What a record says, if it changed: `Some(None)` is one that is gone.
@@ -60,10 +101,6 @@ impl Overlay {
         self.names.get(key).copied()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.told.is_empty()
-    }
-
     /// Forgets what stood before this sequence of the shard.
     pub(super) fn forget(&mut self, up_to: u64) {
         while let Some((at, told)) = self.told.pop_front() {
@@ -71,17 +108,24 @@ impl Overlay {
                 self.told.push_front((at, told));
                 return;
             }
+            self.bytes -= EACH;
             match told {
                 // A later entry may have changed it again.
-                Told::Record(key) => {
-                    if self.records.get(&key).is_some_and(|(changed, _)| *changed == at) {
-                        self.records.remove(&key);
-                    }
+                Told::Record(key) if self.records.get(&key).is_some_and(|(changed, _)| *changed == at) => {
+                    self.bytes -= self.records.remove(&key).map_or(0, |(_, stored)| envelope(stored.as_ref()));
+                }
+                Told::Left(key) if self.gone.get(&key).is_some_and(|(left, _)| *left == at) => {
+                    self.gone.remove(&key);
                 }
                 Told::Name(key) => {
                     self.names.remove(&key);
                 }
+                Told::Record(_) | Told::Left(_) => {}
             }
         }
     }
+}
+
+fn envelope(stored: Option<&Stored>) -> usize {
+    stored.map_or(0, |stored| stored.envelope.len())
 }

@@ -2,15 +2,18 @@
 
 use crate::chain::OpId;
 use crate::queue::{Cancelled, Queue};
-use trust::AgentId;
+use trust::{AgentId, Moment};
 
 /// Ops that have not ended, and who waits for them.
 #[derive(Debug)]
 pub(super) struct Pending<T> {
     pub(super) queue: Queue,
     pub(super) tokens: Vec<(AgentId, OpId, T)>,
-    /// Why the op at the head has failed so far.
-    pub(super) why: String,
+    /// When the last of them was taken in. No entry of theirs says that it is
+    /// older, though a clock may have stepped back: the limit is read from it.
+    pub(super) taken: Moment,
+    /// When the op at the head is tried again.
+    pub(super) due: Moment,
 }
 
 impl<T> Pending<T> {

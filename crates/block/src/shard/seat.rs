@@ -1,7 +1,7 @@
 //! The holder of a slot, in 64 bytes.
 
 use crate::index::SeatRow;
-use crate::rate::{Due, Limit};
+use crate::rate::Due;
 use trust::{AgentId, Moment};
 use vocab::Slot;
 
@@ -26,8 +26,7 @@ pub struct Seat {
 const _: () = assert!(size_of::<Seat>() == 64, "60 of them and the rest of a block fit 4 KiB");
 
 impl Seat {
-    pub(super) fn new(row: &SeatRow, newest: u64, last: Moment, limit: Limit) -> Self {
-        let due = if last == Moment(0) { Due::default() } else { limit.after_op_at(last.0) };
+    pub(super) fn new(row: &SeatRow, newest: u64, due: Due) -> Self {
         let mut seat = Self { agent: row.agent, fencing: row.fencing, newest, due, until: 0, slot: row.slot };
         seat.lasts_until(row.until);
         seat

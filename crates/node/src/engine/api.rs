@@ -136,6 +136,9 @@ pub struct ChainPart {
     pub signature: [u8; 64],
     /// The first entry that has not been pruned.
     pub oldest: u64,
+    /// The last entry that was, when these begin behind it: its sequence, its
+    /// hash, and the node's signature over both.
+    pub anchor: Option<(u64, Link, [u8; 64])>,
 }
 
 /// A message in an inbox.

@@ -143,7 +143,10 @@ impl Engine {
             }
         };
         locked(&self.0.gate.kept).lockout.succeeded(connection.source);
-        if connection.sessions.len() >= MOST_SESSIONS && !connection.sessions.contains_key(&lease) {
+        // A newer lease of the same agent takes the place of the older one.
+        let agent = session.lease().agent;
+        connection.sessions.retain(|_, older| older.lease().agent != agent);
+        if connection.sessions.len() >= MOST_SESSIONS {
             let what = format!("a connection carries at most {MOST_SESSIONS} agents: open another");
             return Err(Refusal::new(Code::TooMany, what));
         }

@@ -3,6 +3,7 @@
 //! comes back.
 
 mod api;
+mod backup;
 mod gate;
 mod ops;
 mod read;
@@ -31,6 +32,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use gate::Gate;
 use planet::plan::layout::Layout;
+use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -38,7 +40,7 @@ use store::{AppendError, Log, RealDisk};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
 use trust::enrol::{Book, Policy};
-use trust::sign::{Domain, SigningKey};
+use trust::sign::SigningKey;
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
 use vocab::{BlockId, Millis, Site};
 
@@ -79,16 +81,17 @@ struct Inner {
     /// Emptied when it stops.
     lanes: start::Lanes,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    follower: Mutex<Option<JoinHandle<()>>>,
+    /// What follows the log, and what prunes it.
+    behind: Mutex<Vec<JoinHandle<()>>>,
+    /// Where everything is kept.
+    place: PathBuf,
+    /// Held while a backup is taken: one at a time.
+    backing_up: Mutex<()>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// The domain that chain heads are signed under, over region tag, index,
-/// sequence and link.
-const HEAD: Domain = Domain::new("chain head");
 
 /// How long a lane that is full is left alone.
 const BUSY: Millis = Millis(50);
@@ -112,12 +115,6 @@ impl Engine {
     #[must_use]
     pub fn node(&self) -> AgentId {
         self.0.node.id()
-    }
-
-    /// What heads are signed under.
-    #[must_use]
-    pub const fn head_domain() -> Domain {
-        HEAD
     }
 
     /// The time, as the planet knows it.
@@ -146,8 +143,8 @@ impl Engine {
             let _ = thread.join();
         }
         self.0.progress.stop();
-        if let Some(follower) = locked(&self.0.follower).take() {
-            let _ = follower.join();
+        for thread in std::mem::take(&mut *locked(&self.0.behind)) {
+            let _ = thread.join();
         }
     }
 
@@ -234,7 +231,7 @@ impl Engine {
     /// What a lane's reply is to whoever asked.
     fn read_reply(&self, reply: Result<Reply, RecvError>) -> Result<Answer, Refusal> {
         match reply {
-            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(why)),
+            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(&why)),
             Ok(Reply::Answer(answer)) => Ok(answer),
             Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
             Ok(Reply::Lost(error)) => Err(lost(&error)),
@@ -247,14 +244,14 @@ impl Engine {
 }
 
 /// What a shard's refusal is to whoever asked.
-fn refused(why: Why) -> Refusal {
+fn refused(why: &Why) -> Refusal {
     let what = why.to_string();
     match why {
         Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),
         Why::TooNew => Refusal::new(Code::Bad, what).field("id"),
-        Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(wait),
+        Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(*wait),
         Why::NoRate => Refusal::new(Code::Forbidden, what),
         Why::Full => Refusal::new(Code::TooMany, what).after(FULL),
         Why::Residency => Refusal::new(Code::Residency, what).field("class"),
@@ -265,6 +262,13 @@ fn refused(why: Why) -> Refusal {
 
 /// What it means that something could not be made durable.
 fn lost(error: &AppendError) -> Refusal {
-    let refusal = Refusal::new(Code::Unavailable, error.to_string());
+    let what = match error {
+        AppendError::Quota { limit } => format!(
+            "the log has the {limit} bytes that it may have, and nothing in it is older than the planet file's \
+             `chain_kept`; nothing was written and nothing is lost: start with a larger --quota, or keep less"
+        ),
+        error => error.to_string(),
+    };
+    let refusal = Refusal::new(Code::Unavailable, what);
     if error.is_retryable() || *error == AppendError::Poisoned { refusal.after(FULL) } else { refusal }
 }

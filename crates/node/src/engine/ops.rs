@@ -103,7 +103,7 @@ impl Engine {
         answer: Answer,
     ) -> Result<OpDone, Refusal> {
         match answer {
-            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), *ended)),
+            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), &ended)),
             Answer::Before(_, sequence) => self.again(block, sequence).await,
             Answer::Here(State::Cancelled) => {
                 Err(Refusal::new(Code::Conflict, "the op was cancelled, and never runs").field("id"))
@@ -112,7 +112,7 @@ impl Engine {
         }
     }
 
-    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: Ended) -> OpDone {
+    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
         let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
         let value = ended.record.as_ref().and_then(|stored| self.open_record(block, agent, stored));
@@ -156,7 +156,7 @@ impl Engine {
             result: entry.result.to_vec(),
             record,
         };
-        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), ended) })
+        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), &ended) })
     }
 
     /// Where an op of a session's agent is.
@@ -191,7 +191,9 @@ impl Engine {
         let left = most - ops.len();
         let names =
             self.0.index.newest_names(lease.block, lease.agent, left).map_err(|why| super::read::trouble(&why))?;
-        for named in names {
+        let oldest = self.0.index.oldest(lease.block).map_err(|why| super::read::trouble(&why))?;
+        // What was pruned is no longer listed; its names go a little later.
+        for named in names.into_iter().take_while(|named| named.sequence >= oldest) {
             let done = self.again(lease.block, named.sequence).await?;
             ops.push((named.id, OpSeen::Ended(OpDone { again: false, ..done })));
         }

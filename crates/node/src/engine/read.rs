@@ -1,19 +1,27 @@
 //! What can be looked at: chains, inboxes, blocks, agents.
 
 use super::ops::CATCH_UP;
-use super::{
-    BlockAt, BlockStanding, ChainPart, Code, Engine, HEAD, InboxMessage, Refusal, RegionStanding, Seated, locked,
-};
+use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, InboxMessage, Refusal, RegionStanding, Seated, locked};
 use crate::lane::Ask;
-use block::index::block_key;
+use block::chain::Head;
 use block::kinds::{Cursor, Trouble};
 use std::time::Duration;
 use store::{Position, ReadError};
 use trust::{AgentId, BlockRef};
 use vocab::BlockId;
 
+/// Bytes after which an answer holds no further entry or message: whoever asks
+/// goes on from there.
+const MOST_BYTES: usize = 4 << 20;
+
 pub(super) fn trouble(why: &Trouble) -> Refusal {
     Refusal::new(Code::Unavailable, why.to_string()).after(super::FULL)
+}
+
+/// What is said of an entry that was pruned.
+fn gone(sequence: u64, oldest: u64) -> Refusal {
+    let what = format!("entry {sequence} is no longer kept: {oldest} is the oldest that is; a backup may have it");
+    Refusal::new(Code::Gone, what)
 }
 
 impl Engine {
@@ -27,11 +35,24 @@ impl Engine {
         Err(Refusal::new(Code::Unavailable, what).after(super::FULL))
     }
 
+    /// The same for every shard: a message may have been sent in any.
+    async fn all_caught_up(&self) -> Result<(), Refusal> {
+        let shards = self.0.regions.iter().flat_map(|region| &region.shards);
+        for shard in shards.filter(|shard| self.behind(**shard) > 0) {
+            self.caught_up(*shard).await?;
+        }
+        Ok(())
+    }
+
     /// One entry of a chain, as it was hashed.
     pub(super) async fn entry(&self, block: BlockRef, sequence: u64) -> Result<Vec<u8>, Refusal> {
         self.caught_up(self.at(block)?.0).await?;
+        let oldest = self.0.index.oldest(block).map_err(|why| trouble(&why))?;
+        let gone = || gone(sequence, oldest);
+        if sequence < oldest {
+            return Err(gone());
+        }
         let place = self.0.index.places(block, sequence, 1).map_err(|why| trouble(&why))?;
-        let gone = || Refusal::new(Code::Gone, format!("entry {sequence} is no longer kept"));
         let (found, place) = place.first().copied().ok_or_else(gone)?;
         if found != sequence {
             return Err(gone());
@@ -64,7 +85,8 @@ impl Engine {
         }
     }
 
-    /// Entries of a chain from a sequence on; when there are none yet, waits
+    /// Entries of a chain from a sequence on, or for 0 from the oldest that is
+    /// kept; when there are none yet, waits
     /// for one.
     ///
     /// # Errors
@@ -75,6 +97,12 @@ impl Engine {
         self.caught_up(shard).await?;
         let bell = self.0.bells.of_block(block);
         let mut head = self.0.index.head(block).map_err(|why| trouble(&why))?;
+        let anchor = self.0.index.anchor(block).map_err(|why| trouble(&why))?;
+        let oldest = anchor.map_or(1, |anchor| anchor.sequence.saturating_add(1));
+        let from = if from == 0 { oldest } else { from };
+        if from < oldest {
+            return Err(gone(from, oldest));
+        }
         if from > head.sequence && wait > Duration::ZERO {
             let mut rung = std::pin::pin!(bell.notified());
             rung.as_mut().enable();
@@ -85,16 +113,25 @@ impl Engine {
                 head = self.0.index.head(block).map_err(|why| trouble(&why))?;
             }
         }
-        let places = self.0.index.places(block, from.max(1), most).map_err(|why| trouble(&why))?;
+        let places = self.0.index.places(block, from, most).map_err(|why| trouble(&why))?;
         let mut entries = Vec::with_capacity(places.len());
+        let mut bytes = 0;
         for (_, place) in &places {
-            entries.push(self.read_entry(block, *place)?);
+            let entry = self.read_entry(block, *place)?;
+            bytes += entry.len();
+            entries.push(entry);
+            if bytes >= MOST_BYTES {
+                break;
+            }
         }
-        let oldest = self.0.index.places(block, 1, 1).map_err(|why| trouble(&why))?;
-        let oldest = oldest.first().map_or(head.sequence + 1, |(sequence, _)| *sequence);
-        let signed = [&block_key(block)[..], &head.sequence.to_be_bytes(), &head.link.0].concat();
-        let signature = self.0.node.sign(HEAD, &signed).0;
-        Ok(ChainPart { entries, head: (head.sequence, head.link), signature, oldest })
+        let anchor = anchor.filter(|_| from == oldest);
+        let anchor = anchor.map(|anchor| (anchor.sequence, anchor.link, self.sign_head(&anchor)));
+        Ok(ChainPart { entries, head: (head.sequence, head.link), signature: self.sign_head(&head), oldest, anchor })
+    }
+
+    /// The node's word that a chain went through here.
+    fn sign_head(&self, head: &Head) -> [u8; 64] {
+        self.0.node.sign(wire::CHAIN_HEAD, &wire::chain_head(head.block, head.sequence, head.link)).0
     }
 
     /// Messages that wait for an agent, after a place; when there are none yet,
@@ -109,6 +146,7 @@ impl Engine {
         most: usize,
         wait: Duration,
     ) -> Result<Vec<InboxMessage>, Refusal> {
+        self.all_caught_up().await?;
         let bell = self.0.bells.of_agent(agent);
         let mut rung = std::pin::pin!(bell.notified());
         rung.as_mut().enable();
@@ -118,7 +156,13 @@ impl Engine {
             let _ = tokio::time::timeout(wait, rung).await;
             messages = self.0.index.messages(agent, after, most).map_err(|why| trouble(&why))?;
         }
-        let opened = messages.into_iter().map(|message| InboxMessage {
+        let mut bytes = 0;
+        let few = messages.into_iter().take_while(|message| {
+            let fits = bytes < MOST_BYTES;
+            bytes += message.envelope.len();
+            fits
+        });
+        let opened = few.map(|message| InboxMessage {
             cursor: message.cursor,
             from: message.from,
             time: message.time,
@@ -151,7 +195,7 @@ impl Engine {
         let (reply, standing) = tokio::sync::oneshot::channel();
         self.ask(place.0, Ask::Standing { at: place, reply })?;
         let standing = standing.await.map_err(|_| Refusal::new(Code::Unavailable, "the block did not answer"))?;
-        let standing = standing.map_err(super::refused)?;
+        let standing = standing.map_err(|why| super::refused(&why))?;
         let free = locked(&self.0.directory).free_in(id);
         let slots = u32::try_from(self.0.layout.slots()).unwrap_or(u32::MAX);
         Ok(BlockStanding {

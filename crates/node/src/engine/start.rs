@@ -8,9 +8,11 @@ use crate::clock::Clock;
 use crate::directory::{Directory, Place};
 use crate::entropy;
 use crate::follower::Follower;
-use crate::home::{Home, HomeError, SHARD_BLOCKS, ShardOf};
+use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
 use crate::keyring::Keyring;
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared, Token};
+use crate::reopen::Reopened;
+use crate::retention::Keeper;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, invited};
 use block::kinds::{ClassTag, Trouble};
@@ -25,7 +27,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use store::{FjallRecords, Log, OpenError, RealDisk, RecordsError};
+use store::{Log, OpenError, RealDisk, RecordsError};
 use trust::enrol::{Book, Policy, Record, Serial};
 use trust::lease::Revoked;
 use trust::{AgentId, BlockRef, RegionTag};
@@ -162,9 +164,9 @@ fn open(planet: &Planet, data: &Path, options: Options) -> Result<(Parts, store:
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
     let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
-    let records = FjallRecords::open(&home.place.join("index"), &spaces(), CACHE)?;
+    let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let wrapping = regions.iter().map(|region| (region.tag, (region.key.id(), region.key.wrapping()))).collect();
-    let keyring = Keyring::open(&home.place.join("owners"), home.planet, wrapping)?;
+    let keyring = Keyring::open(&home.place.join(OWNERS), home.planet, wrapping)?;
     let blocks: Vec<usize> =
         regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
     let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
@@ -201,7 +203,7 @@ fn follower(parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Result<F
         }
     });
     let (index, progress) = (Arc::clone(&parts.index), Arc::clone(&parts.progress));
-    Follower::new(&parts.log, index, progress, Arc::clone(&parts.bells), regions, on_damage)
+    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, on_damage)
 }
 
 type Seats = Vec<(BlockId, Slot, u64)>;
@@ -249,7 +251,12 @@ fn rules(planet: &Planet, region: &str) -> Rules {
         });
         (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
     });
-    Rules { limit, waiting, classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect() }
+    Rules {
+        limit,
+        waiting,
+        classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect(),
+        planted: block::Planted::Nothing,
+    }
 }
 
 fn monitor(planet: &Planet) -> MonitorRules {
@@ -317,7 +324,7 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let follower = spawn("index".to_owned(), move || follower.run())?;
+    let behind = behind(follower, keeper(planet, &parts))?;
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let limits = &planet.block.monitor;
     let inner = Inner {
@@ -341,9 +348,36 @@ fn run(
         clock: parts.clock,
         lanes: parts.lanes,
         threads: Mutex::new(threads),
-        follower: Mutex::new(Some(follower)),
+        behind: Mutex::new(behind),
+        place: parts.home.place,
+        backing_up: Mutex::new(()),
     };
     Ok(Engine(Arc::new(inner)))
+}
+
+/// The threads that come behind the log.
+fn behind(follower: Follower, keeper: Option<Keeper>) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+    let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
+    if let Some(keeper) = keeper {
+        behind.push(spawn("retention".to_owned(), move || keeper.run())?);
+    }
+    Ok(behind)
+}
+
+/// Whoever prunes, when the planet does not keep its chains for ever.
+fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
+    let kept = planet.block.chain_kept.as_ref()?.value;
+    let regions = (0..).zip(&parts.home.shards).map(|(number, shard)| (number, RegionTag::of(&shard.region)));
+    Some(Keeper {
+        log: Arc::clone(&parts.log),
+        index: Arc::clone(&parts.index),
+        progress: Arc::clone(&parts.progress),
+        clock: Arc::clone(&parts.clock),
+        regions: regions.collect(),
+        kept,
+        newest: None,
+        cleared: None,
+    })
 }
 
 fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {

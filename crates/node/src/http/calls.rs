@@ -111,6 +111,7 @@ pub(super) async fn call(peer: &Arc<Peer>, call: Call, asked: Asked) -> Result<A
         Call::Chain => chain(peer, &asked).await,
         Call::Inbox => inbox(peer, &asked).await,
         Call::InboxStream => stream::inbox(peer, asked),
+        Call::Backup => stream::backup(peer, asked).await,
         Call::Wire => frames::upgrade(peer, asked),
         Call::Regions | Call::Blocks | Call::Block | Call::Agents => standing(peer, call, &asked).await,
         Call::Seal | Call::Open | Call::Bans | Call::Ban | Call::Lift => administer(peer, call, &asked).await,
@@ -183,7 +184,7 @@ async fn chain(peer: &Peer, asked: &Asked) -> Result<Answer, No> {
     let wait = wait(page.wait_ms);
     let _waits = if wait.is_zero() { None } else { Some(peer.shared.wait()?) };
     let engine = &peer.shared.engine;
-    let from = page.from.unwrap_or(1).max(1);
+    let from = page.from.map_or(0, |from| from.max(1));
     let part = unless_stopped(peer, engine.chain(&block, from, most(page.most, CHAIN_PAGE), wait)).await?;
     Ok(ok(&shown::chain(block, &part, engine.node(), CHAIN_BYTES)))
 }

@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use trust::AgentId;
 use trust::attach::Session;
 use trust::sign::Signature;
 use vocab::Millis;
@@ -63,6 +64,7 @@ pub(super) fn destination(session: Option<&Session>, body: &Body) -> u64 {
 enum Came {
     Challenged(trust::attach::Nonce, Option<trust::attach::Channel>),
     Proved(Arc<Session>),
+    Pong,
     Ended(OpDone),
     No(No),
 }
@@ -73,11 +75,22 @@ impl Came {
     }
 }
 
+/// What a request that is no op wants.
+enum Proving {
+    Challenge(String),
+    Prove(Signature),
+    Nothing,
+}
+
 /// Tells the monitor; whoever is banned by it has had its last answer.
-fn saw(peer: &Peer, connection: &Connection, session: &Session, (body, length): (&Body, usize)) -> Result<(), No> {
+fn saw(
+    peer: &Peer,
+    connection: &Connection,
+    agent: Option<AgentId>,
+    (length, destination): (usize, u64),
+) -> Result<(), No> {
     let bytes = u64::try_from(length).unwrap_or(u64::MAX);
-    let (agent, destination) = (session.lease().agent, destination(Some(session), body));
-    let seen = peer.shared.engine.saw(connection, Some(agent), bytes, destination);
+    let seen = peer.shared.engine.saw(connection, agent, bytes, destination);
     seen.map_err(|refusal| No::from(refusal).closing())
 }
 
@@ -96,7 +109,7 @@ struct Speaks {
     write: Vec<u8>,
     /// Nothing more is read: the client or the server has had enough.
     closing: bool,
-    /// Why the server has: the last that it says, behind every answer.
+    /// Why, to be said when everything was answered.
     why: Option<String>,
 }
 
@@ -135,6 +148,7 @@ impl Speaks {
                 let wrote = tokio::time::timeout(IDLE_PATIENCE, to.write_all(&self.write)).await;
                 wrote.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 self.write.clear();
+                self.write.shrink_to(READ_BYTES);
                 continue;
             }
             if self.closing && self.waits.is_empty() {
@@ -195,13 +209,14 @@ impl Speaks {
     fn op(&mut self, number: u32, ask: OpAsk, length: usize) {
         let Some(session) = self.session.clone() else {
             let no = No::new(Code::Unknown, "nobody has proved who asks: show a lease, and answer the challenge");
-            return self.came(number, Came::No(no));
+            return self.came(number, &Came::No(no));
         };
         self.held += length;
         let peer = Arc::clone(&self.peer);
         self.waits.push(Box::pin(async move {
             let connection = peer.connection().await;
-            if let Err(no) = saw(&peer, &connection, &session, (&ask.body, length)) {
+            let (agent, to) = (session.lease().agent, destination(Some(&session), &ask.body));
+            if let Err(no) = saw(&peer, &connection, Some(agent), (length, to)) {
                 return (number, length, Came::No(no));
             }
             (number, length, Came::of(peer.shared.engine.op(&connection, &session, ask).await))
@@ -210,30 +225,30 @@ impl Speaks {
 
     fn asked(&mut self, asked: Owned, length: usize) {
         let peer = Arc::clone(&self.peer);
-        match asked {
-            Owned::Op(number, ask) => self.op(number, ask, length),
-            Owned::Challenge(number, lease) => {
-                self.waits.push(Box::pin(async move {
-                    let came = match peer.challenge(&lease).await {
-                        Ok((nonce, channel)) => Came::Challenged(nonce, channel),
-                        Err(no) => Came::No(no),
-                    };
-                    (number, 0, came)
-                }));
+        let agent = self.session.as_ref().map(|session| session.lease().agent);
+        let (number, doing) = match asked {
+            Owned::Op(number, ask) => return self.op(number, ask, length),
+            Owned::Close => {
+                self.closing = true;
+                return;
             }
-            Owned::Prove(number, signature) => self.waits.push(Box::pin(async move {
-                let came = match peer.prove(&signature).await {
-                    Ok(session) => Came::Proved(session),
-                    Err(no) => Came::No(no),
-                };
-                (number, 0, came)
-            })),
-            Owned::Ping(number) => {
-                // A short frame fits.
-                let _ = Answer::Pong(number).encode(&mut self.write);
-            }
-            Owned::Close => self.closing = true,
-        }
+            Owned::Challenge(number, lease) => (number, Proving::Challenge(lease)),
+            Owned::Prove(number, signature) => (number, Proving::Prove(signature)),
+            Owned::Ping(number) => (number, Proving::Nothing),
+        };
+        self.held += length;
+        self.waits.push(Box::pin(async move {
+            let seen = saw(&peer, &*peer.connection().await, agent, (length, 0));
+            let came = match (seen, doing) {
+                (Err(no), _) => Err(no),
+                (Ok(()), Proving::Nothing) => Ok(Came::Pong),
+                (Ok(()), Proving::Challenge(lease)) => {
+                    peer.challenge(&lease).await.map(|(nonce, channel)| Came::Challenged(nonce, channel))
+                }
+                (Ok(()), Proving::Prove(signature)) => peer.prove(&signature).await.map(Came::Proved),
+            };
+            (number, length, came.unwrap_or_else(Came::No))
+        }));
     }
 
     /// Takes all answers that are there.
@@ -248,17 +263,18 @@ impl Speaks {
 
     fn ended(&mut self, (number, length, came): (u32, usize, Came)) {
         self.held -= length;
-        self.came(number, came);
+        self.came(number, &came);
     }
 
     /// Writes an answer.
-    fn came(&mut self, number: u32, came: Came) {
-        let written = match &came {
+    fn came(&mut self, number: u32, came: &Came) {
+        let written = match came {
             Came::Challenged(nonce, channel) => Answer::Challenged(number, *nonce, *channel).encode(&mut self.write),
             Came::Proved(session) => {
                 self.session = Some(Arc::clone(session));
                 Answer::Proved(number).encode(&mut self.write)
             }
+            Came::Pong => Answer::Pong(number).encode(&mut self.write),
             Came::Ended(done) => Answer::Ended(number, ended(done)).encode(&mut self.write),
             Came::No(no) => Answer::Refused(number, refused(no)).encode(&mut self.write),
         };

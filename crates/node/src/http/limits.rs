@@ -57,6 +57,12 @@ pub(crate) const IN_FLIGHT: usize = wire::frame::MOST_IN_FLIGHT;
 /// Bytes of those ops' frames; the frame that goes over it is still taken.
 pub(crate) const IN_FLIGHT_BYTES: usize = 4 << 20;
 
+/// Pieces of a backup that wait to be sent: it goes on as fast as they are taken.
+pub(crate) const BACKUP_PIECES: usize = 4;
+
+/// Bytes of such a piece.
+pub(crate) const BACKUP_BYTES: usize = 256 << 10;
+
 /// Bytes that are read from an upgraded connection at once.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 

@@ -84,6 +84,7 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>,
             Some(_) = connections.join_next() => continue,
         };
         let Ok((stream, address)) = accepted else {
+            tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
             tokio::time::sleep(OUT_OF_FILES).await;
             continue;
         };
@@ -142,6 +143,7 @@ where
         Ok(connection) => connection,
         Err(refusal) => {
             shared.metrics.turned_away.fetch_add(1, Relaxed);
+            tracing::info!(%source, why = refusal.what, "a source is turned away");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal.what));
         }
     };
@@ -159,6 +161,7 @@ where
         ended = http.as_mut() => ended,
         () = pace.watch() => {
             shared.metrics.cut.fetch_add(1, Relaxed);
+            tracing::info!(%source, "a connection was too slow, or idle, and is closed");
             return Err(io::ErrorKind::TimedOut.into());
         }
         () = shared.stopped() => {

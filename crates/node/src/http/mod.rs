@@ -83,6 +83,7 @@ impl Server {
             addresses.push(listener.local_addr()?);
             listeners.spawn(listen::accept(listener, acceptor.clone(), Arc::clone(&door), Arc::clone(&shared)));
         }
+        tracing::info!(?addresses, "serving");
         Ok(Self { addresses, stopping, listeners })
     }
 

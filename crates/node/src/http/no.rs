@@ -1,6 +1,7 @@
 //! What is answered when the answer is no.
 
 use super::answer::{Answer, json_of};
+use super::shown;
 use crate::engine::{BlockAt, Code as Engines, Refusal};
 use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode};
@@ -14,7 +15,7 @@ pub(crate) struct No {
     pub(crate) what: String,
     pub(crate) field: Option<String>,
     pub(crate) retry_after: Option<Millis>,
-    pub(crate) right: Option<BlockAt>,
+    pub(crate) right: Option<Box<BlockAt>>,
     /// The methods that the path has.
     pub(crate) methods: Vec<&'static Method>,
     /// Whether the connection ends with this.
@@ -43,6 +44,7 @@ impl From<Refusal> for No {
     fn from(refusal: Refusal) -> Self {
         let Refusal { code, what, retry_after, right, field } = refusal;
         let field = field.map(str::to_owned);
+        let right = right.map(Box::new);
         Self { code: code_of(code), what, field, retry_after, right, methods: Vec::new(), close: false }
     }
 }
@@ -70,7 +72,7 @@ impl No {
             what: self.what,
             field: self.field,
             retry_after_ms: self.retry_after.map(|wait| wait.0),
-            right: self.right.map(|right| tell::Block { region: right.region, index: right.index }),
+            right: self.right.map(|right| shown::block(*right)),
         };
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = json_of(status, &fault);

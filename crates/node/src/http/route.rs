@@ -70,8 +70,8 @@ fn decode(part: &str) -> Result<String, ()> {
 mod tests {
     use super::*;
 
-    fn found(method: Method, path: &str) -> Option<(&'static str, Vec<String>)> {
-        match route(&method, path) {
+    fn found(method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
+        match route(method, path) {
             Route::Found(at, parts) => Some((ENDPOINTS[at].name, parts)),
             _ => None,
         }
@@ -79,11 +79,11 @@ mod tests {
 
     #[test]
     fn paths_lead_to_their_endpoints() {
-        assert_eq!(found(Method::GET, "/health"), Some(("health", vec![])));
-        assert_eq!(found(Method::GET, "/v1/ops"), Some(("ops", vec![])));
-        assert_eq!(found(Method::POST, "/v1/ops"), Some(("op", vec![])));
-        assert_eq!(found(Method::DELETE, "/v1/ops/ab"), Some(("cancel", vec!["ab".to_owned()])));
-        let chain = found(Method::GET, "/v1/blocks/eu%2Fwest/7/chain");
+        assert_eq!(found(&Method::GET, "/health"), Some(("health", vec![])));
+        assert_eq!(found(&Method::GET, "/v1/ops"), Some(("ops", vec![])));
+        assert_eq!(found(&Method::POST, "/v1/ops"), Some(("op", vec![])));
+        assert_eq!(found(&Method::DELETE, "/v1/ops/ab"), Some(("cancel", vec!["ab".to_owned()])));
+        let chain = found(&Method::GET, "/v1/blocks/eu%2Fwest/7/chain");
         assert_eq!(chain, Some(("chain", vec!["eu/west".to_owned(), "7".to_owned()])));
     }
 
@@ -102,7 +102,7 @@ mod tests {
     fn every_endpoint_is_reached_by_its_own_path() {
         for endpoint in ENDPOINTS {
             let path = endpoint.path.replace(['{', '}'], "");
-            assert_eq!(found(endpoint.method.clone(), &path).map(|found| found.0), Some(endpoint.name));
+            assert_eq!(found(&endpoint.method, &path).map(|found| found.0), Some(endpoint.name));
         }
     }
 }

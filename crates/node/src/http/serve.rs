@@ -182,5 +182,5 @@ fn own(peer: &Peer, connection: &Connection, session: &Session, block: &BlockAt,
     }
     let right = peer.shared.places.at(held);
     let what = format!("the lease is for block {} of region {}: ask for that one", right.index, right.region);
-    Err(No { right: Some(right), ..No::new(Code::WrongBlock, what) })
+    Err(No { right: Some(Box::new(right)), ..No::new(Code::WrongBlock, what) })
 }

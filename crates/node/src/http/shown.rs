@@ -89,9 +89,15 @@ pub(super) fn chain(block: BlockAt, part: &ChainPart, node: AgentId, most_bytes:
         fits
     };
     let entries = part.entries.iter().take_while(fits).filter_map(|bytes| entry(bytes)).collect();
-    let (sequence, link) = part.head;
-    let head = tell::Head { sequence, link: Hex(link.0), signature: Hex(part.signature), node: Hex(node.0) };
-    tell::Chain { block: self::block(block), entries, head, oldest: part.oldest }
+    let told = |sequence, link: chain::Link, signature| tell::Head {
+        sequence,
+        link: Hex(link.0),
+        signature: Hex(signature),
+        node: Hex(node.0),
+    };
+    let head = told(part.head.0, part.head.1, part.signature);
+    let anchor = part.anchor.map(|(sequence, link, signature)| told(sequence, link, signature));
+    tell::Chain { block: self::block(block), entries, head, oldest: part.oldest, anchor }
 }
 
 fn entry(bytes: &[u8]) -> Option<tell::Entry> {

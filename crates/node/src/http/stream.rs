@@ -1,9 +1,9 @@
-//! Messages as they come: server-sent events.
+//! What is answered piece by piece: messages as they come, and a backup.
 
 use super::answer::{Answer, stream};
 use super::calls::Asked;
-use super::decode::{self, query};
-use super::limits::{PAGE, STREAM_BEAT};
+use super::decode::{self, json, query};
+use super::limits::{BACKUP_BYTES, BACKUP_PIECES, PAGE, STREAM_BEAT};
 use super::no::No;
 use super::peer::Peer;
 use super::serve::Serving;
@@ -13,8 +13,9 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use trust::attach::Session;
 use trust::lease::Rights;
 use wire::{Code, Hex, ask};
@@ -77,4 +78,45 @@ impl Follows {
         }
         Some((frame(text), self))
     }
+}
+
+/// Hands what is written to whoever sends it.
+struct Sends(mpsc::Sender<Result<Bytes, No>>);
+
+impl Write for Sends {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends a backup while it is written. One that fails in the middle ends
+/// early, and does not open: only its last piece says that it is whole.
+pub(super) async fn backup(peer: &Arc<Peer>, asked: Asked) -> Result<Answer, No> {
+    let ask: ask::Backup = json(&asked.body)?;
+    let engine = peer.shared.engine.clone();
+    let (pieces, mut taken) = mpsc::channel(BACKUP_PIECES);
+    tokio::task::spawn_blocking(move || {
+        let mut to = BufWriter::with_capacity(BACKUP_BYTES, Sends(pieces.clone()));
+        if let Err(refusal) = engine.backup(&mut to, &ask.key.0, ask.owners) {
+            tracing::warn!(why = %refusal, "a backup was not finished");
+            // Whoever asked may be gone.
+            let _ = pieces.blocking_send(Err(No::from(refusal)));
+        }
+    });
+    let none = || No::new(Code::Internal, "the backup ended before it began");
+    let first = taken.recv().await.ok_or_else(none)??;
+    let state = (Some(first), taken, asked.serving);
+    let pieces = futures_util::stream::unfold(state, |(first, mut taken, serving)| async move {
+        let piece = match first {
+            Some(first) => first,
+            None => taken.recv().await?.ok()?,
+        };
+        Some((Ok(Frame::data(piece)), (None, taken, serving)))
+    });
+    Ok(stream("application/octet-stream", pieces))
 }

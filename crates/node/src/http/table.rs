@@ -49,6 +49,7 @@ pub(crate) enum Call {
     Bans,
     Ban,
     Lift,
+    Backup,
     Wire,
     Health,
     Ready,
@@ -179,6 +180,9 @@ endpoints! {
         body ask::Ban, json tell::Done, [Conflict TooLarge Type];
     Lift "lift" DELETE "/v1/bans" Needs::Right(ADMINISTER), "Lets a network in again.",
         query ask::Lift, json tell::Done, [NotFound];
+    Backup "backup" POST "/v1/backup" Needs::Right(ADMINISTER),
+        "All that was acknowledged before, sealed under the key: whole if and only if it opens to its end.",
+        body ask::Backup, text "application/octet-stream", [TooLarge Type];
     Wire "wire" GET "/v1/wire" Needs::Nothing,
         "Upgrades to frames (`Upgrade: mycel/1`): the same ops, many at once. docs/guides/wire.md says how.",
         upgraded Upgraded, status 101, [Upgrade];

@@ -102,3 +102,21 @@ async fn a_client_goes_on_when_the_server_comes_back() {
     assert!(over_http.unwrap().sequence > first.sequence);
     drop(server);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_was_renewed_goes_on_on_the_same_connections() {
+    let planet = planet().await;
+    let (client, first) = planet.attached(1, "one").await;
+    let wire = client.wire();
+    wire.op(put("k", "v")).await.unwrap();
+    // More often than one connection takes leases.
+    for _ in 0..70 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        client.renew().await.unwrap();
+    }
+    wire.op(put("k", "w")).await.unwrap();
+    client.op(put("k", "x")).await.unwrap();
+    assert_ne!(client.lease().as_deref(), Some(first.lease.as_str()));
+    client.detach().await.unwrap();
+    assert!(client.op(put("k", "y")).await.is_err());
+}

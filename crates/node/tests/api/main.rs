@@ -1,13 +1,16 @@
 //! The planet over the network, end to end: what a client gets, and what
 //! everybody else does not.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bounds;
 mod hostile;
+mod keep;
 mod life;
 mod ops;
 mod raw;
 mod rights;
+#[allow(unreachable_pub)] // it is shared with tests in which it is reachable
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -35,6 +35,7 @@ fn example(path: &str, method: &str, block: &str) -> (String, Option<String>) {
         ("post", "session") => Some(json!({ "signature": "0".repeat(128) })),
         ("post", "ops") => Some(json!({ "kind": "get", "key": "k", "patience_ms": 1000 })),
         ("post", "seal") => Some(json!({ "reason": "a test" })),
+        ("post", "backup") => Some(json!({ "key": "0".repeat(64) })),
         ("post", "bans") => Some(json!({ "net": "192.0.2.0/24", "for_ms": 1000 })),
         ("post", _) => Some(json!({})),
         _ => None,
@@ -155,7 +156,8 @@ async fn every_endpoint_refuses_without_the_right_that_it_names() {
         }
     }
     assert!(walked > 25, "{walked}");
-    walk.admits("post", "/v1/detach", None, Rights::default()).await;
+    let (status, told) = walk.status("post", "/v1/detach", None, Rights::default()).await;
+    assert_eq!(status, 200, "{told}");
     let mut raw = Raw::open(walk.planet.at).await;
     let (status, _) = raw.ask("GET", "/v1/challenge", Some(&walk.lease), None).await;
     assert_eq!(status, 401, "who has left is nobody");

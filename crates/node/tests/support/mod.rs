@@ -1,5 +1,5 @@
 //! A planet in a folder of its own, and agents that attach to it.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
 use block::chain::OpId;
 use node::{Attached, Body, Connection, Engine, OpAsk, OpDone, Options, Refusal, Started, Where};
@@ -106,11 +106,28 @@ impl Agent {
     pub async fn get(&self, engine: &Engine, key: &str) -> Result<OpDone, Refusal> {
         self.op(engine, "get", Body::Record { key: key.into() }).await
     }
+
+    pub async fn ops_of(&self, engine: &Engine) -> Vec<(OpId, node::OpSeen)> {
+        engine.ops(&self.session, 256).await.unwrap()
+    }
 }
 
 /// Follows a chain from its beginning and checks every link.
 pub fn verify(block: trust::BlockRef, entries: &[Vec<u8>]) -> block::chain::Head {
     let mut head = block::chain::Head::before_the_first(block);
+    for entry in entries {
+        head.follow(entry).unwrap();
+    }
+    head
+}
+
+/// Follows what is left of a chain from its anchor on.
+pub fn verify_from(
+    block: trust::BlockRef,
+    (sequence, link, _): (u64, block::chain::Link, [u8; 64]),
+    entries: &[Vec<u8>],
+) -> block::chain::Head {
+    let mut head = block::chain::Head { sequence, link, ..block::chain::Head::before_the_first(block) };
     for entry in entries {
         head.follow(entry).unwrap();
     }

@@ -5,7 +5,7 @@ mod split;
 use super::{Facts, Lint};
 use crate::finding::{Report, Severity};
 use crate::model::External;
-use vocab::{Ppm, Slot, thousands};
+use vocab::{Millis, Ppm, Slot, thousands};
 
 pub(super) const ALL: &[&Lint] = &[
     &SLOTS,
@@ -24,6 +24,7 @@ pub(super) const ALL: &[&Lint] = &[
     &ABOVE_ALL,
     &BANS_BEFORE_SUSPICION,
     &NO_BLOCKS,
+    &FORGETS,
 ];
 
 static SLOTS: Lint = Lint {
@@ -77,6 +78,22 @@ static NO_BLOCKS: Lint = Lint {
             && let Some(first) = said.into_iter().next()
         {
             report.add(&NO_BLOCKS, "the planet has no block at all").at(first.span, "");
+        }
+    },
+};
+
+/// As long as an op's name is good for, and an hour for clocks that differ.
+const REMEMBERED: Millis = Millis::hours(25);
+
+static FORGETS: Lint = Lint {
+    code: "MY0217",
+    severity: Severity::Error,
+    title: "chains that are forgotten before the names in them",
+    why: "An op that is sent again within 24 hours gets the answer that it got before, which stands in its chain. An entry that is pruned sooner cannot be answered again.",
+    hint: "write at least \"25h\", or leave it out: then chains are kept for ever",
+    look: |facts, report| {
+        if let Some(kept) = facts.planet.block.chain_kept.as_ref().filter(|kept| kept.value < REMEMBERED) {
+            report.add(&FORGETS, format!("entries are kept for {}, and names for 24h", kept.value)).at(kept.span, "");
         }
     },
 };

@@ -28,6 +28,8 @@ section! {
         op_rate: At<Rate> = Rate::per_second(1),
         /// How many ops may wait in a block.
         queue: At<u32> = 1_000,
+        /// How long the entries of a chain are kept; for ever when it is left out.
+        chain_kept: Option<At<Millis>>,
         /// How a block is reached from outside.
         external: At<External> = External::Gateway,
         /// The traffic monitor of each block.

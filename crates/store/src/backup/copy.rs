@@ -5,7 +5,7 @@
 
 use super::seal::SealedWriter;
 use super::stream::{self, LogHead, row_bytes};
-use super::{Backup, BackupError, Part, Secrets};
+use super::{Backup, BackupError, Beside, Besides, Part, Secrets};
 use crate::disk::Disk;
 use crate::log::{Log, Position, ReadError, View, segment_name};
 use crate::number::{size, wide};
@@ -30,6 +30,23 @@ pub fn backup<D: Disk>(
     since: Option<Position>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Backup, BackupError> {
+    backup_with(log, records, &mut || Ok(Vec::new()), to, secrets, since, progress)
+}
+
+/// The same, with files beside the log. They are asked for when the log was
+/// read, so that they have all that the log depends on.
+///
+/// # Errors
+/// As for [`backup`], and when a file cannot be read.
+pub fn backup_with<D: Disk>(
+    log: &Log<D>,
+    records: Option<Part<'_>>,
+    files: Besides<'_>,
+    to: &mut dyn Write,
+    secrets: Secrets<'_>,
+    since: Option<Position>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Backup, BackupError> {
     let hold = log.hold(since);
     let end = log.end();
     let about = [hold.segment(), end.segment, end.offset].map(u64::to_le_bytes).concat();
@@ -46,9 +63,14 @@ pub fn backup<D: Disk>(
     for (number, length) in lengths {
         segment(&mut sealed, &view, number, length, &mut done)?;
     }
+    let listed = files().map_err(|source| BackupError::File { name: "list".to_owned(), source })?;
+    let files = wide(listed.len());
+    for beside in listed {
+        file(&mut sealed, beside, &mut done)?;
+    }
     stream::end(&mut sealed, rows, segments)?;
     sealed.finish()?;
-    Ok(Backup { rows, segments, bytes, first, end: view.end() })
+    Ok(Backup { rows, segments, bytes, files, first, end: view.end() })
 }
 
 struct Done<'a> {
@@ -89,6 +111,27 @@ fn rows(to: &mut SealedWriter<'_>, part: Part<'_>, done: &mut Done<'_>) -> Resul
         failed.is_none()
     })?;
     failed.map_or(Ok(rows), Err)
+}
+
+fn file(to: &mut SealedWriter<'_>, beside: Beside, done: &mut Done<'_>) -> Result<(), BackupError> {
+    let Beside { name, length, mut bytes } = beside;
+    if !stream::is_plain(&name) || length > stream::MAX_FILE {
+        return Err(BackupError::File { name, source: ErrorKind::InvalidInput.into() });
+    }
+    stream::file(to, &name, length)?;
+    let mut buffer = vec![0; WINDOW.min(size(length))];
+    let mut left = length;
+    while left > 0 {
+        let now = size(left).min(WINDOW);
+        if let Err(source) = bytes.read_exact(&mut buffer[..now]) {
+            return Err(BackupError::File { name, source });
+        }
+        to.write(&buffer[..now])?;
+        left -= wide(now);
+        done.all += wide(now);
+        done.add(wide(now));
+    }
+    Ok(())
 }
 
 fn segment<D: Disk>(

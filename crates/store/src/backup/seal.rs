@@ -17,8 +17,9 @@ use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use std::io::{ErrorKind, Read, Write};
 use zeroize::Zeroizing;
 
-/// The version that is written.
-const VERSION: u8 = 1;
+/// The version that is written. Version 1 had no files beside the log, and is
+/// read as it was.
+const VERSION: u8 = 2;
 const MAGIC: &[u8; 7] = b"mycelbk";
 const KEY: usize = 32;
 const SALT: usize = 32;

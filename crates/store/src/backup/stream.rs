@@ -18,6 +18,12 @@ const ROW: u8 = 1;
 const LOG: u8 = 2;
 const SEGMENT: u8 = 3;
 const END: u8 = 4;
+const FILE: u8 = 5;
+
+/// The longest name of a file beside the log.
+pub(super) const MAX_NAME: usize = 255;
+/// The longest file beside the log: the keys of more owners than a planet has.
+pub(super) const MAX_FILE: u64 = 1 << 40;
 
 /// A log, as far as it was durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +36,13 @@ pub(super) struct LogHead {
     pub(super) bytes: u64,
 }
 
-/// A piece; the bytes of a segment follow it.
+/// A piece; the bytes of a segment or a file follow it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Row { space: Vec<u8>, key: Vec<u8>, value: Vec<u8> },
     Log(LogHead),
     Segment { number: u64, length: u64 },
+    File { name: String, length: u64 },
     End { rows: u64, segments: u64 },
 }
 
@@ -59,6 +66,12 @@ pub(super) fn log(to: &mut SealedWriter<'_>, head: LogHead) -> Result<(), Backup
 
 pub(super) fn segment(to: &mut SealedWriter<'_>, number: u64, length: u64) -> Result<(), BackupError> {
     words(to, SEGMENT, &[number, length])
+}
+
+pub(super) fn file(to: &mut SealedWriter<'_>, name: &str, length: u64) -> Result<(), BackupError> {
+    to.write(&[FILE, u8::try_from(name.len()).unwrap_or(u8::MAX)])?;
+    to.write(&length.to_le_bytes())?;
+    to.write(name.as_bytes())
 }
 
 pub(super) fn end(to: &mut SealedWriter<'_>, rows: u64, segments: u64) -> Result<(), BackupError> {
@@ -85,12 +98,28 @@ pub(super) fn next(from: &mut SealedReader<'_>) -> Result<Piece, BackupError> {
             }
             Ok(Piece::Segment { number, length })
         }
+        [FILE] => {
+            let mut head = [0; 9];
+            from.read(&mut head)?;
+            let (length, mut name) = (u64_at(&head, 1), vec![0; usize::from(head[0])]);
+            from.read(&mut name)?;
+            match String::from_utf8(name) {
+                Ok(name) if length <= MAX_FILE && is_plain(&name) => Ok(Piece::File { name, length }),
+                _ => Err(from.damaged("a file beside the log has a name or a length that none has")),
+            }
+        }
         [END] => {
             let [rows, segments] = numbers(from)?;
             Ok(Piece::End { rows, segments })
         }
         _ => Err(from.damaged("it has a piece of a kind that there is not")),
     }
+}
+
+/// Whether a name stays in the directory that it is restored into.
+pub(super) fn is_plain(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part != "." && part != "..";
+    name.len() <= MAX_NAME && !name.contains(['\\', '\0']) && name.split('/').all(part)
 }
 
 fn read_row(from: &mut SealedReader<'_>) -> Result<Piece, BackupError> {

@@ -109,3 +109,14 @@ proptest! {
         prop_assert!(WrappedKey::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
 }
+
+#[test]
+fn a_tag_finds_a_name_for_its_owner_and_for_nobody_else() {
+    let key = |owner: u8, secret: u8| {
+        DataKey::new(PlanetId([1; 16]), OwnerId([owner; 32]), trust::Secret::take(&mut [secret; 32]))
+    };
+    assert_eq!(key(1, 1).tag(b"name"), key(1, 1).tag(b"name"));
+    for other in [key(1, 1).tag(b"names"), key(2, 1).tag(b"name"), key(1, 2).tag(b"name")] {
+        assert_ne!(key(1, 1).tag(b"name"), other);
+    }
+}

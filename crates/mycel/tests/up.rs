@@ -1,0 +1,150 @@
+//! A planet from the command line, as a person uses it.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const MYCEL: &str = env!("CARGO_BIN_EXE_mycel");
+
+/// A planet that runs, until it is dropped.
+struct Up {
+    child: Child,
+    url: String,
+    said: Value,
+}
+
+impl Up {
+    fn start(home: &Path) -> Self {
+        let mut child = Command::new(MYCEL)
+            .args(["up", "--json", "--no-kernel-bans", "--listen", "127.0.0.1:0"])
+            .current_dir(home)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut text = String::new();
+        while serde_json::from_str::<Value>(&text).is_err() {
+            assert_ne!(out.read_line(&mut text).unwrap(), 0, "it ended and had said: {text}");
+        }
+        let said: Value = serde_json::from_str(&text).unwrap();
+        Self { child, url: said["at"][0].as_str().unwrap().to_owned(), said }
+    }
+
+    fn stop(mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::SIGINT).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    fn run(&self, home: &Path, args: &[&str]) -> Output {
+        Command::new(MYCEL).args(args).env("MYCEL_URL", &self.url).current_dir(home).output().unwrap()
+    }
+
+    fn json(&self, home: &Path, args: &[&str]) -> Value {
+        let output = self.run(home, &[args, &["--json"]].concat());
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It may have been stopped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_commands_end_with_a_chained_and_verified_op() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    assert_eq!((&up.said["planet"], &up.said["new"]), (&"garden".into(), &true.into()));
+    assert_eq!(up.json(home, &["attach"])["attached"]["slot"], 0);
+    let put = up.json(home, &["op", "put", "greeting", "hello"]);
+    assert_eq!((&put["sequence"], &put["outcome"]), (&2.into(), &"done".into()));
+    assert_eq!(up.json(home, &["op", "get", "greeting"])["value"], "hello");
+    let chain = up.json(home, &["chain"]);
+    assert_eq!((&chain["verified"], &chain["sequence"]), (&true.into(), &3.into()));
+    assert_eq!(chain["entries"][1]["link"], put["link"]);
+    // What is not there is a 1, and not the end of anything.
+    let nothing = up.run(home, &["op", "get", "nothing"]);
+    assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(1), 0));
+    up.stop();
+
+    let up = Up::start(home);
+    assert_eq!((&up.said["new"], &up.said["entries"], &up.said["agents"]), (&false.into(), &4.into(), &1.into()));
+    assert_eq!(up.json(home, &["op", "get", "greeting"])["value"], "hello");
+    up.stop();
+}
+
+#[test]
+fn an_operator_seals_a_block_and_others_may_not() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    up.json(home, &["attach"]);
+    let refused = up.run(home, &["block", "seal", "na/0", "--reason", "to see"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not give the right"), "{refused:?}");
+    up.json(home, &["attach", "--as", "operator", "--region", "eu"]);
+    let sealed = up.json(home, &["block", "seal", "na/0", "--reason", "to see", "--as", "operator"]);
+    assert_eq!(sealed["block"]["sealed"], "to see");
+    let put = up.run(home, &["op", "put", "a", "b"]);
+    assert!(String::from_utf8_lossy(&put.stderr).contains("the block is sealed: to see"), "{put:?}");
+    up.json(home, &["block", "open", "na/0", "--as", "operator"]);
+    assert_eq!(up.json(home, &["op", "put", "a", "b"])["outcome"], "done");
+    up.stop();
+}
+
+#[test]
+fn messages_come_once_they_were_sent_and_until_they_are_acknowledged() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    up.json(home, &["attach"]);
+    up.json(home, &["attach", "--as", "bob", "--region", "eu"]);
+    up.json(home, &["op", "send", "bob", "see you"]);
+    for _ in 0..2 {
+        let messages = up.json(home, &["inbox", "--as", "bob"]);
+        assert_eq!(messages["messages"][0]["message"], "see you");
+    }
+    up.json(home, &["inbox", "--as", "bob", "--ack"]);
+    assert_eq!(up.json(home, &["inbox", "--as", "bob"])["messages"], serde_json::json!([]));
+    let nobody = up.run(home, &["op", "send", &"00".repeat(32), "anyone"]);
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody by that name"), "{nobody:?}");
+    up.stop();
+}
+
+#[test]
+fn a_directory_in_use_and_a_planet_that_is_not_there_are_said() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    let second = up.run(home, &["up", "--listen", "127.0.0.1:0", "--no-kernel-bans"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another process"), "{second:?}");
+    let unreachable = up.run(home, &["regions", "--url", "http://127.0.0.1:1"]);
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("there is no agent `me` here"), "{unreachable:?}");
+    up.json(home, &["attach"]);
+    let unreachable = up.run(home, &["regions", "--url", "http://127.0.0.1:1"]);
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot reach"), "{unreachable:?}");
+    up.stop();
+}
+
+#[test]
+fn a_planet_that_is_told_to_end_as_soon_as_it_is_up_ends_cleanly() {
+    let home = tempfile::tempdir().unwrap();
+    let mut up = Up::start(home.path());
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(up.child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::SIGTERM).unwrap();
+    let mut rest = String::new();
+    if let Some(out) = &mut up.child.stdout {
+        out.read_to_string(&mut rest).unwrap();
+    }
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+}
