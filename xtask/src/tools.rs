@@ -25,6 +25,13 @@ impl Tools {
             "MYCEL_CHECK_JSONSCHEMA",
             python_tool("check-jsonschema", "0.39.0"),
         )?;
+        tools.keep(
+            allow_missing,
+            "schemathesis",
+            "the server against its own document",
+            "MYCEL_SCHEMATHESIS",
+            python_tool("schemathesis", "4.32.5"),
+        )?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
         tools.keep(allow_missing, "nft in network namespaces", "bans in the kernel", "MYCEL_NFT", packet_filter())?;
         Ok(tools)

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     began: (Moment, Instant),
     lines: Mutex<Vec<Line>>,
     room: Semaphore,
+    /// The newest name of an op: its moment, and which of that moment it was.
+    named: Mutex<(Moment, u16)>,
     /// The newest lease, for whoever has to prove it again.
     pub(crate) lease: watch::Sender<Option<Arc<str>>>,
 }
@@ -97,6 +99,7 @@ impl Client {
             began: (Moment(told.now), Instant::now()),
             lines: Mutex::new(vec![line]),
             room: Semaphore::new(LINES),
+            named: Mutex::new((Moment(0), 0)),
             lease: watch::Sender::new(None),
         })))
     }
@@ -128,6 +131,14 @@ impl Client {
     /// Gets a slot and the lease to it, and from then on renews the lease at
     /// half its time for as long as the client is there.
     pub async fn attach(&self, place: Place, invitation: Option<Invitation>) -> Result<tell::Attached, Error> {
+        let body = self.application(place, invitation)?;
+        let attached: tell::Attached = self.post("/v1/attach", &body, false).await?;
+        self.resume(&attached.lease)?;
+        Ok(attached)
+    }
+
+    /// What an agent asks for a slot with.
+    pub(crate) fn application(&self, place: Place, invitation: Option<Invitation>) -> Result<ask::Attach, Error> {
         let application = Application::make(&self.0.key, self.0.planet, invitation, self.now());
         let mut body =
             ask::Attach { application: application.text().as_str().to_owned(), region: None, cell: None, near: None };
@@ -142,9 +153,7 @@ impl Client {
                 body.near = Some([number(site.latitude)?, number(site.longitude)?]);
             }
         }
-        let attached: tell::Attached = self.post("/v1/attach", &body, false).await?;
-        self.resume(&attached.lease)?;
-        Ok(attached)
+        Ok(body)
     }
 
     /// Goes on with a lease that was got before.
@@ -181,11 +190,13 @@ impl Client {
         Ok(())
     }
 
-    /// A new name for an op.
+    /// A new name for an op, behind every earlier one: a block takes a name
+    /// that is newer than all of its agent's for new, and has to look for any other.
     pub fn op_id(&self) -> Result<OpId, Error> {
-        let mut entropy = [0; 16];
+        let mut entropy = [0; 8];
         getrandom::fill(&mut entropy).map_err(|error| Error::Entropy(error.to_string()))?;
-        Ok(OpId::new(self.now(), u128::from_be_bytes(entropy)))
+        let (made, count) = self.0.next_name();
+        Ok(OpId::counted(made, count, u64::from_be_bytes(entropy)))
     }
 
     /// Runs an op to its end. A connection that breaks is tried again with the
@@ -358,6 +369,19 @@ impl Inner {
     pub(crate) fn now(&self) -> Moment {
         let (then, at) = self.began;
         then.after(vocab::Millis(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The moment of a new name, and which of that moment it is.
+    fn next_name(&self) -> (Moment, u16) {
+        let now = self.now();
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let (moment, count) = *named;
+        *named = match count.checked_add(1) {
+            _ if now > moment => (now, 0),
+            Some(count) => (moment, count),
+            None => (moment.after(vocab::Millis(1)), 0),
+        };
+        *named
     }
 
     fn free(&self) -> Option<Line> {

@@ -1,8 +1,10 @@
 //! Every command and flag, declared once: help, completions and man pages all
 //! come from here.
 
+mod load;
 mod store;
 
+pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     /// Send an op, and wait until its entry is durable.
     #[command(subcommand)]
     Op(OpCommand),
+    /// Send ops at a rate, and measure each from the moment that it was due.
+    Load(LoadArgs),
     /// Show a block's chain, every link of it checked.
     Chain(ChainArgs),
     /// Show the messages that wait for an agent.

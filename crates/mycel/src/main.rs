@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod failure;
 mod files;
+mod load;
 mod look;
 mod manual;
 mod new;
@@ -58,6 +59,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Attach(args) => agent::attach(&args, screen),
         Command::Detach { who } => agent::detach(&who, screen),
         Command::Op(command) => op::run(command, screen),
+        Command::Load(args) => load::run(&args, screen),
         Command::Chain(args) => chain::run(&args, screen),
         Command::Inbox(args) => look::inbox(&args, screen),
         Command::Regions { who } => look::regions(&who, screen),

@@ -1,6 +1,6 @@
 //! How an agent comes to a slot, stays there, and leaves.
 
-use super::{Attached, BlockAt, Code, Engine, Refusal, Where, locked};
+use super::{Attached, BlockAt, Code, Connection, Engine, Refusal, Where, locked};
 use crate::directory::{Found, Place, Wish};
 use crate::lane::Ask;
 use block::house::{Deed, Left};
@@ -23,9 +23,37 @@ impl Engine {
     pub async fn attach(&self, application: &Application, place: Where, source: IpAddr) -> Result<Attached, Refusal> {
         let wishes = self.wishes(&place)?;
         let now = self.now();
-        let invitation = self.enrol(application, source, now)?;
-        let agent = application.agent;
-        let found = locked(&self.0.directory).find(agent, &wishes);
+        let invitation = self.enrol(application, Some(source), now)?;
+        self.seat(application.agent, &wishes, invitation, now).await
+    }
+
+    /// The same for an agent that an administrator brings: the limits of its
+    /// source are not asked, and all else is.
+    ///
+    /// # Errors
+    /// When the session does not administer, the planet's policy does not
+    /// admit the agent, or no slot is free there.
+    pub async fn attach_vouched(
+        &self,
+        (connection, administrator): (&Connection, &Session),
+        application: &Application,
+        place: Where,
+    ) -> Result<Attached, Refusal> {
+        self.allow(connection, administrator, Rights::ADMINISTER)?;
+        let wishes = self.wishes(&place)?;
+        let now = self.now();
+        let invitation = self.enrol(application, None, now)?;
+        self.seat(application.agent, &wishes, invitation, now).await
+    }
+
+    async fn seat(
+        &self,
+        agent: AgentId,
+        wishes: &[Wish],
+        invitation: Option<block::house::Invitation>,
+        now: Moment,
+    ) -> Result<Attached, Refusal> {
+        let found = locked(&self.0.directory).find(agent, wishes);
         match found {
             Found::Known(known) if known.fencing == 0 => {
                 let what = "this agent is being given a slot already: try again";
@@ -49,14 +77,18 @@ impl Engine {
     fn enrol(
         &self,
         application: &Application,
-        source: IpAddr,
+        source: Option<IpAddr>,
         now: Moment,
     ) -> Result<Option<block::house::Invitation>, Refusal> {
         let nobody = || Refusal::new(Code::Forbidden, "nobody may enrol: the planet file has no [enrol]");
         let policy = self.0.policy.as_ref().ok_or_else(nobody)?;
-        let source = (Source::from(source), source);
-        let enrolled = locked(&self.0.book).enrol(policy, self.0.planet, application, source.0, now);
-        let record = enrolled.map_err(|why| not_enrolled(why, self, source.1))?.record();
+        let (mut book, planet) = (locked(&self.0.book), self.0.planet);
+        let enrolled = match source {
+            Some(source) => book.enrol(policy, planet, application, Source::from(source), now),
+            None => book.enrol_vouched(policy, planet, application, now),
+        };
+        drop(book);
+        let record = enrolled.map_err(|why| not_enrolled(why, self, source))?.record();
         Ok(record.invitation.map(|(inviter, serial)| block::house::Invitation {
             inviter: inviter.0,
             serial: serial.0,
@@ -191,13 +223,17 @@ fn whole_second(moment: Moment) -> Moment {
     Moment(moment.0.div_ceil(1_000) * 1_000)
 }
 
-fn not_enrolled(why: trust::enrol::Refused, engine: &Engine, source: IpAddr) -> Refusal {
+fn not_enrolled(why: trust::enrol::Refused, engine: &Engine, source: Option<IpAddr>) -> Refusal {
     use trust::enrol::Refused;
     let what = why.to_string();
     match why {
-        Refused::Quota { retry } | Refused::Busy { retry } => Refusal::new(Code::TooMany, what).after(retry),
+        Refused::Checks { retry } | Refused::Quota { retry } | Refused::Busy { retry } => {
+            Refusal::new(Code::TooMany, what).after(retry)
+        }
         Refused::Signature => {
-            engine.failed(source);
+            if let Some(source) = source {
+                engine.failed(source);
+            }
             Refusal::new(Code::Unknown, what)
         }
         Refused::Stale => Refusal::new(Code::Bad, what).field("application"),

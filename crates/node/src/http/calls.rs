@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trust::attach::Session;
 use trust::enrol::Application;
+use trust::lease::Rights;
 use vocab::Millis;
 use wire::{Code, Hex, ask, tell};
 
@@ -142,7 +143,16 @@ async fn attach(peer: &Peer, asked: &Asked) -> Result<Answer, No> {
     let place = decode::place(&body)?;
     let application = Application::read(&body.application)
         .map_err(|error| No::new(Code::Bad, format!("this is not an application: {error}")).field("application"))?;
-    Ok(ok(&shown::attached(peer.shared.engine.attach(&application, place, peer.source).await?)))
+    let engine = &peer.shared.engine;
+    let connection = peer.connection().await;
+    // Whoever brings it need not administer: then its source's limits count.
+    let session = decode::lease(&asked.head.headers).ok().and_then(|lease| engine.session(&connection, lease).ok());
+    let vouches = session.filter(|session| engine.allow(&connection, session, Rights::ADMINISTER).is_ok());
+    let attached = match vouches {
+        Some(session) => engine.attach_vouched((&connection, &session), &application, place).await?,
+        None => engine.attach(&application, place, peer.source).await?,
+    };
+    Ok(ok(&shown::attached(attached)))
 }
 
 async fn op(peer: &Peer, asked: Asked) -> Result<Answer, No> {

@@ -132,7 +132,8 @@ endpoints! {
     Planet "planet" GET "/v1/planet" Needs::Nothing, "Which planet this is, and who signs for it.",
         json tell::Planet, [];
     Attach "attach" POST "/v1/attach" Needs::Nothing,
-        "A slot and the lease to it, for the agent that signed the application.",
+        "A slot and the lease to it, for the agent that signed the application. On a connection and with the lease of \
+         somebody who administers, the limits of the source are not asked.",
         body ask::Attach, json tell::Attached, [Unknown Forbidden NotFound Conflict TooLarge Type Residency];
     Challenge "challenge" GET "/v1/challenge" Needs::Lease,
         "What the lease's agent has to sign, on this connection, to be taken for it.",

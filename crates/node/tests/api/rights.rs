@@ -163,3 +163,46 @@ async fn every_endpoint_refuses_without_the_right_that_it_names() {
     assert_eq!(status, 401, "who has left is nobody");
     drop(client);
 }
+
+/// The key of whoever may administer.
+fn operator(planet: &Planet) -> trust::sign::SigningKey {
+    let secret = std::fs::read_to_string(planet.folder.path().join("keys/operator.key")).unwrap();
+    let mut secret = secret.trim().parse::<Hex<32>>().unwrap().0;
+    trust::sign::SigningKey::new(&Secret::take(&mut secret))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_brings_as_many_as_it_likes() {
+    let planet = planet().await;
+    let url = format!("http://{}", planet.at);
+    let connect = |key| client::Client::connect(&url, key, client::Options::default());
+    let host = connect(operator(&planet)).await.unwrap();
+    let lease = host.attach(client::Place::Anywhere, None).await.unwrap().lease;
+    for seed in 1..=60 {
+        let agent = connect(key(seed)).await.unwrap();
+        let held = host.attach_for(&agent, client::Place::Anywhere).await.unwrap();
+        assert!(!held.administers);
+        agent.op(client::Body::Echo(b"here".to_vec())).await.unwrap();
+    }
+    // Whoever may not administer brings nobody, and its source has its limits still.
+    let (other, _) = planet.attached(61, "one").await;
+    let mut refused = 0;
+    for seed in 62..=120 {
+        let agent = connect(key(seed)).await.unwrap();
+        let attached = other.attach_for(&agent, client::Place::Anywhere).await;
+        refused += usize::from(attached.is_err_and(|error| error.code() == Some(client::Code::TooMany)));
+    }
+    assert!(refused >= 25, "{refused}");
+    // An application that its agent did not sign is nobody's, whoever brings it.
+    let now = planet.engine.now();
+    let mut forged = trust::enrol::Application::make(&key(200), planet.engine.planet(), None, now);
+    forged.asked = trust::Moment(now.0 + 1);
+    let body = json!({ "application": forged.text().as_str() }).to_string();
+    let mut raw = Raw::open(planet.at).await;
+    assert_eq!(raw.prove(&operator(&planet), &lease).await.0, 200);
+    for _ in 0..10 {
+        let (status, fault) = raw.ask("POST", "/v1/attach", Some(&lease), Some(&body)).await;
+        assert_eq!(status, 401, "{fault}");
+    }
+    assert!(planet.engine.bans().is_empty(), "an administrator is not locked out for what it brings");
+}

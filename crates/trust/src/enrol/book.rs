@@ -137,6 +137,33 @@ impl Book {
         source: Source,
         now: Moment,
     ) -> Result<Enrolled, Refused> {
+        self.enrol_from(policy, planet, application, Some(source), now)
+    }
+
+    /// Enrols an agent that an administrator brings: no source pays for its
+    /// signatures or its place. Without an invitation nothing is remembered of
+    /// it, so a million of them do not fill the book.
+    ///
+    /// # Errors
+    /// When the policy does not admit it.
+    pub fn enrol_vouched(
+        &mut self,
+        policy: &Policy,
+        planet: PlanetId,
+        application: &Application,
+        now: Moment,
+    ) -> Result<Enrolled, Refused> {
+        self.enrol_from(policy, planet, application, None, now)
+    }
+
+    fn enrol_from(
+        &mut self,
+        policy: &Policy,
+        planet: PlanetId,
+        application: &Application,
+        source: Option<Source>,
+        now: Moment,
+    ) -> Result<Enrolled, Refused> {
         let Application { agent, asked, .. } = *application;
         if application.planet != planet {
             return Err(Refused::OtherPlanet);
@@ -148,7 +175,9 @@ impl Book {
             return Err(Refused::Signature);
         }
         let invitation = self.admitted(policy, application, now)?;
-        self.checks.count(source, checks, now).map_err(|retry| Refused::Checks { retry })?;
+        if let Some(source) = source {
+            self.checks.count(source, checks, now).map_err(|retry| Refused::Checks { retry })?;
+        }
         application.verify().map_err(|_| Refused::Signature)?;
         if let Some(invitation) = invitation {
             invitation.verify().map_err(|_| Refused::Inviter)?;
@@ -160,14 +189,17 @@ impl Book {
             self.records.put(known);
             return Ok(Enrolled::Again(known));
         }
-        self.records.has_room(now).map_err(|retry| Refused::Busy { retry })?;
-        if let Policy::Open(quota) = policy {
-            self.charge(*quota, source, now)?;
-        }
-        // Last, so that nothing that is refused uses anything up.
         let used = invitation.map(|Invitation { inviter, serial, .. }| (*inviter, *serial));
         let until = invitation.map_or(stale, |invitation| invitation.expires.max(stale));
         let record = Record { agent, invitation: used, until };
+        if source.is_none() && used.is_none() {
+            return Ok(Enrolled::New(record));
+        }
+        self.records.has_room(now).map_err(|retry| Refused::Busy { retry })?;
+        if let (Policy::Open(quota), Some(source)) = (policy, source) {
+            self.charge(*quota, source, now)?;
+        }
+        // Last, so that nothing that is refused uses anything up.
         self.records.put(record);
         Ok(Enrolled::New(record))
     }

@@ -60,7 +60,8 @@ pub enum Answer<'f> {
     Refused(u32, Refused<'f>),
     /// The answer to a ping.
     Pong(u32),
-    /// The server closes, for this reason; what was not answered was perhaps done.
+    /// The server closes, for this reason. It is the last frame, behind the
+    /// answers to all that was taken in.
     Closed(&'f str),
 }
 

@@ -1,0 +1,134 @@
+//! `mycel up` as a process of its own, which can be killed.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code)]
+
+use client::{Client, Options};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use trust::Secret;
+use trust::sign::SigningKey;
+
+/// A planet that runs.
+pub(crate) struct Up {
+    child: Child,
+    pub(crate) url: String,
+    /// What it says of itself.
+    pub(crate) told: serde_json::Value,
+    /// From its first instruction to its first answer.
+    pub(crate) ready: Duration,
+}
+
+fn begin(file: &Path, data: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_mycel"))
+        .arg("up")
+        .arg(file)
+        .arg("--data")
+        .arg(data)
+        .args(["--listen", "127.0.0.1:0", "--no-kernel-bans", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Up {
+    /// Starts it, and waits until it says where it is.
+    pub(crate) fn start(file: &Path, data: &Path) -> Self {
+        let begun = Instant::now();
+        let mut child = begin(file, data);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let ready = begun.elapsed();
+        let told: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("it did not start: {error}: {text}"));
+        let url = told["at"][0].as_str().unwrap_or_else(|| panic!("it did not start: {text}")).to_owned();
+        Self { child, url, told, ready }
+    }
+
+    /// Kills it while it starts, after so long.
+    pub(crate) fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
+        let mut child = begin(file, data);
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: nothing of it runs any more when this returns.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and until it has ended.
+    pub(crate) fn stop(mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+
+    pub(crate) async fn client(&self, key: SigningKey) -> Client {
+        Client::connect(&self.url, key, Options::default()).await.unwrap()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It has perhaps ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn key(seed: u8) -> SigningKey {
+    SigningKey::new(&Secret::take(&mut [seed; 32]))
+}
+
+/// The key of whoever may administer a planet.
+pub(crate) fn operator(data: &Path) -> SigningKey {
+    let text = std::fs::read_to_string(data.join("keys/operator.key")).unwrap();
+    let text = text.trim();
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap();
+    }
+    SigningKey::new(&Secret::take(&mut bytes))
+}
+
+/// A folder that goes when it is no longer used.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        // It may be there, from a process of the same number.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Writes a planet file.
+    pub(crate) fn planet(&self, text: &str) -> PathBuf {
+        let file = self.0.join("planet.toml");
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
