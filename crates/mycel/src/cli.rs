@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Send an op, and wait until its entry is durable.
     #[command(subcommand)]
     Op(OpCommand),
-    /// Send ops at a rate, and measure each from the moment that it was due.
+    /// Send ops at a rate, and measure each from when it was due.
     Load(LoadArgs),
     /// Show a block's chain, every link of it checked.
     Chain(ChainArgs),
