@@ -10,7 +10,6 @@ mod life;
 mod ops;
 mod raw;
 mod rights;
-#[allow(unreachable_pub)] // it is shared with tests in which it is reachable
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,5 +1,5 @@
 //! A planet in a folder of its own, and agents that attach to it.
-#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, unreachable_pub)]
 
 use block::chain::OpId;
 use node::{Attached, Body, Connection, Engine, OpAsk, OpDone, Options, Refusal, Started, Where};
