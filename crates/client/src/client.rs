@@ -5,6 +5,7 @@ use crate::dial::{Dial, Url};
 use crate::error::Error;
 use crate::frames::Wire;
 use crate::http::{Line, PATIENCE, Sent};
+use crate::names::Names;
 use crate::op::{Ask, Done};
 use crate::retry::Tries;
 use block::chain::OpId;
@@ -69,8 +70,7 @@ pub(crate) struct Inner {
     began: (Moment, Instant),
     lines: Mutex<Vec<Line>>,
     room: Semaphore,
-    /// The newest name of an op: its moment, and which of that moment it was.
-    named: Mutex<(Moment, u16)>,
+    names: Names,
     /// The newest lease, for whoever has to prove it again.
     pub(crate) lease: watch::Sender<Option<Arc<str>>>,
 }
@@ -99,7 +99,7 @@ impl Client {
             began: (Moment(told.now), Instant::now()),
             lines: Mutex::new(vec![line]),
             room: Semaphore::new(LINES),
-            named: Mutex::new((Moment(0), 0)),
+            names: Names::default(),
             lease: watch::Sender::new(None),
         })))
     }
@@ -190,13 +190,11 @@ impl Client {
         Ok(())
     }
 
-    /// A new name for an op, behind every earlier one: a block takes a name
-    /// that is newer than all of its agent's for new, and has to look for any other.
+    /// A new name for an op.
     pub fn op_id(&self) -> Result<OpId, Error> {
         let mut entropy = [0; 8];
         getrandom::fill(&mut entropy).map_err(|error| Error::Entropy(error.to_string()))?;
-        let (made, count) = self.0.next_name();
-        Ok(OpId::counted(made, count, u64::from_be_bytes(entropy)))
+        Ok(self.0.names.next(self.now(), u64::from_be_bytes(entropy)))
     }
 
     /// Runs an op to its end. A connection that breaks is tried again with the
@@ -369,19 +367,6 @@ impl Inner {
     pub(crate) fn now(&self) -> Moment {
         let (then, at) = self.began;
         then.after(vocab::Millis(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)))
-    }
-
-    /// The moment of a new name, and which of that moment it is.
-    fn next_name(&self) -> (Moment, u16) {
-        let now = self.now();
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let (moment, count) = *named;
-        *named = match count.checked_add(1) {
-            _ if now > moment => (now, 0),
-            Some(count) => (moment, count),
-            None => (moment.after(vocab::Millis(1)), 0),
-        };
-        *named
     }
 
     fn free(&self) -> Option<Line> {

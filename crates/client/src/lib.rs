@@ -12,6 +12,7 @@ mod dial;
 mod error;
 mod frames;
 mod http;
+mod names;
 mod op;
 mod retry;
 

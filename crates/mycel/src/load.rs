@@ -80,9 +80,9 @@ async fn load(
     let took = begun.elapsed();
     let result = Outcome { args, counts: &work.tally.counts(), took, interrupted };
     if screen.is_json() {
-        screen.json(&result.json())?
+        screen.json(&result.json())?;
     } else {
-        screen.data(result.text())?
+        screen.data(result.text())?;
     }
     let good = result.counts.failed() == 0 && result.never_sent() == 0 && result.counts.in_flight() == 0;
     Ok(if good || interrupted { Verdict::Good } else { Verdict::Bad })

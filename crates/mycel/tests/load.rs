@@ -1,7 +1,7 @@
 //! `mycel load` against a planet that runs: every op that was due is somewhere
 //! in what it says, and its agents are gone when it ends.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "support/process.rs"]
 mod process;

@@ -1,5 +1,5 @@
 //! `mycel up` as a process of its own, which can be killed.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, dead_code)]
 
 use client::{Client, Options};
 use std::io::{BufRead as _, BufReader};
