@@ -69,7 +69,7 @@ fn number(told: &Value, name: &str) -> u64 {
 #[test]
 fn what_was_due_is_done_refused_or_told() {
     let planet = Planet::start("load-due");
-    let told = planet.load(&["--rate", "300/s", "--agents", "40", "--for", "1s", "--kind", "mix"]);
+    let told = planet.load(&["--rate", "300", "--agents", "40", "--for", "1s", "--kind", "mix"]);
     assert_eq!((number(&told, "due"), told["interrupted"].as_bool()), (300, Some(false)), "{told}");
     assert_eq!(number(&told, "done") + number(&told, "never_sent") + number(&told, "unanswered"), 300, "{told}");
     // More than one op at a time of one agent can do: what waits for its turn here is late, or never goes.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
     /// How many ops are due, of all agents together. A planet lets each slot do as many as its `op_rate` says.
-    #[arg(long, value_name = "RATE", default_value = "10/s")]
+    #[arg(long, value_name = "RATE", default_value = "10/s", value_parser = rate)]
     pub(crate) rate: vocab::Rate,
     /// How many agents send them: they attach for this, and detach at the end.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4_096))]
@@ -60,4 +60,9 @@ pub(crate) enum LoadKind {
     Get,
     /// In turn the one and the other.
     Mix,
+}
+
+/// A rate; a number alone is so many a second.
+fn rate(text: &str) -> Result<vocab::Rate, vocab::BadQuantity> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}/s").parse() } else { text.parse() }
 }

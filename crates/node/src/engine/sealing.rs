@@ -78,7 +78,8 @@ impl Engine {
         let known = self.0.classes.iter().find(|(known, _)| known == name);
         known.map(|(_, tag)| *tag).ok_or_else(|| {
             let names: Vec<&str> = self.0.classes.iter().map(|(name, _)| name.as_str()).collect();
-            let what = format!("the planet has no residency class \"{name}\"; it has: {}", names.join(", "));
+            let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let what = format!("the planet has no residency class \"{name}\"; it has: {has}");
             Refusal::new(Code::Bad, what).field("class")
         })
     }
