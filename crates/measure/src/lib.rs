@@ -4,7 +4,15 @@
 //! figure stands beside a named peer that ran in the same minute. Nothing but
 //! benches may use it.
 
-#![allow(clippy::print_stdout, clippy::float_arithmetic, clippy::cast_precision_loss, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::unwrap_used,
+    clippy::disallowed_methods
+)]
+
+pub mod appends;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;

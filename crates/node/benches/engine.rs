@@ -18,18 +18,16 @@
 mod support;
 
 use block::chain::OpId;
+use measure::appends::{Asked, BYTES, Figures, bare, beside, figures};
 use node::{Body, Engine, OpAsk, Where};
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::{Agent, key, start};
 use vocab::Millis;
 
 const WRITERS: u8 = 64;
-const BYTES: [u8; 128] = [0x5a; 128];
 const ROUND: Duration = Duration::from_millis(1_000);
 const ROUNDS: usize = 5;
 
@@ -49,95 +47,6 @@ jurisdictions = ["US"]
 how = "open"
 quota = "1000000/s"
 "#;
-
-/// Group commit with nothing to it: a buffer, a file and one committer.
-#[derive(Default)]
-struct Bare {
-    state: Mutex<BareState>,
-    work: Condvar,
-    done: Condvar,
-}
-
-#[derive(Default)]
-struct BareState {
-    buffer: Vec<u8>,
-    filling: u64,
-    durable: u64,
-    closed: bool,
-}
-
-impl Bare {
-    fn submit(&self) -> u64 {
-        let mut state = self.state.lock().unwrap();
-        let first = state.buffer.is_empty();
-        state.buffer.extend_from_slice(&BYTES);
-        let group = state.filling;
-        drop(state);
-        if first {
-            self.work.notify_one();
-        }
-        group
-    }
-
-    fn wait(&self, group: u64) {
-        let mut state = self.state.lock().unwrap();
-        while state.durable <= group {
-            state = self.done.wait(state).unwrap();
-        }
-    }
-
-    fn commit(&self, mut file: &File) {
-        let mut taken = Vec::new();
-        loop {
-            let mut state = self.state.lock().unwrap();
-            while state.buffer.is_empty() && !state.closed {
-                state = self.work.wait(state).unwrap();
-            }
-            if state.buffer.is_empty() {
-                return;
-            }
-            std::mem::swap(&mut state.buffer, &mut taken);
-            state.filling += 1;
-            let filling = state.filling;
-            drop(state);
-            file.write_all(&taken).unwrap();
-            file.sync_data().unwrap();
-            taken.clear();
-            self.state.lock().unwrap().durable = filling;
-            self.done.notify_all();
-        }
-    }
-}
-
-fn bare(folder: &Path, in_flight: usize) -> (f64, f64) {
-    let file = File::create(folder.join("bare")).unwrap();
-    let bare = Bare::default();
-    let (stop, total) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (began, cpu) = (Instant::now(), measure::process_ns());
-    std::thread::scope(|scope| {
-        let committer = scope.spawn(|| bare.commit(&file));
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        if let Some(group) = (0..in_flight).map(|_| bare.submit()).last() {
-                            bare.wait(group);
-                        }
-                        total.fetch_add(in_flight as u64, Ordering::Relaxed);
-                    }
-                })
-            })
-            .collect();
-        std::thread::sleep(ROUND);
-        stop.store(true, Ordering::Relaxed);
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
-        bare.state.lock().unwrap().closed = true;
-        bare.work.notify_one();
-        committer.join().unwrap();
-    });
-    let total = total.into_inner() as f64;
-    (total / began.elapsed().as_secs_f64(), (measure::process_ns() - cpu) / 1e3 / total)
-}
 
 async fn writer(engine: Engine, agent: Arc<Agent>, kind: &'static str, in_flight: usize, stop: Arc<AtomicBool>) -> u64 {
     let mut count = 0_u64;
@@ -183,7 +92,7 @@ impl Ours {
         Self { runtime, engine, agents }
     }
 
-    fn round(&self, kind: &'static str, in_flight: usize) -> (f64, f64) {
+    fn round(&self, kind: &'static str, in_flight: usize) -> Figures {
         let stop = Arc::new(AtomicBool::new(false));
         let (began, cpu) = (Instant::now(), measure::process_ns());
         let total: u64 = self.runtime.block_on(async {
@@ -203,14 +112,8 @@ impl Ours {
             }
             total
         });
-        let total = total as f64;
-        (total / began.elapsed().as_secs_f64(), (measure::process_ns() - cpu) / 1e3 / total)
+        figures(total, began.elapsed(), measure::process_ns() - cpu)
     }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {
@@ -221,32 +124,9 @@ fn main() {
     println!("durable ops of 128 B, 64 writers, beside bare append + fdatasync (median of {ROUNDS} pairs)");
     let ours = Ours::new(&folder.join("planet"));
     for (kind, in_flight) in [("echo", 1), ("echo", 16), ("put", 1), ("put", 16)] {
-        let (mut ratios, mut engine, mut raw) = (Vec::new(), Vec::new(), Vec::new());
-        for pair in 0..ROUNDS {
-            let (mine, theirs) = if pair % 2 == 0 {
-                let mine = ours.round(kind, in_flight);
-                (mine, bare(&folder, in_flight))
-            } else {
-                let theirs = bare(&folder, in_flight);
-                (ours.round(kind, in_flight), theirs)
-            };
-            ratios.push(mine.0 / theirs.0);
-            engine.push(mine);
-            raw.push(theirs);
-        }
-        let of = |figures: &[(f64, f64)], which: fn(&(f64, f64)) -> f64| {
-            median(&mut figures.iter().map(which).collect::<Vec<_>>())
-        };
-        let ratio = median(&mut ratios);
-        println!(
-            "{:36} {ratio:>5.2} × bare  {} 0.50  {:>9.0}/s beside {:>9.0}/s  {:>5.2} µs CPU beside {:>5.2}",
-            format!("{kind}, {in_flight} in flight"),
-            if ratio >= 0.5 { "within" } else { "MISSED" },
-            of(&engine, |figures| figures.0),
-            of(&raw, |figures| figures.0),
-            of(&engine, |figures| figures.1),
-            of(&raw, |figures| figures.1),
-        );
+        let name = format!("{kind}, {in_flight} in flight");
+        let bare = || bare(&folder, u32::from(WRITERS), ROUND, Asked::Single(in_flight));
+        beside(&name, ROUNDS, || ours.round(kind, in_flight), bare);
     }
     ours.engine.stop();
     std::fs::remove_dir_all(&folder).unwrap();
