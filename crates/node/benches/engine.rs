@@ -49,24 +49,21 @@ quota = "1000000/s"
 "#;
 
 async fn writer(engine: Engine, agent: Arc<Agent>, kind: &'static str, in_flight: usize, stop: Arc<AtomicBool>) -> u64 {
-    let mut count = 0_u64;
+    let (mut count, mut mailbox) = (0_u64, engine.mailbox());
     while !stop.load(Ordering::Relaxed) {
         let now = engine.now();
-        let pending: Vec<_> = (0..in_flight)
-            .map(|_| {
-                count += 1;
-                let id = OpId::counted(now, u16::try_from(count % 65_536).unwrap(), count);
-                let body = match kind {
-                    "put" => Body::Value { key: b"k".to_vec(), value: BYTES.to_vec(), class: None },
-                    _ => Body::Bytes(BYTES.to_vec()),
-                };
-                engine
-                    .submit(&agent.connection, &agent.session, &OpAsk { id, kind, body, patience: Millis(0) })
-                    .unwrap()
-            })
-            .collect();
-        for pending in pending {
-            pending.ended().await.unwrap();
+        for _ in 0..in_flight {
+            count += 1;
+            let id = OpId::counted(now, u16::try_from(count % 65_536).unwrap(), count);
+            let body = match kind {
+                "put" => Body::Value { key: b"k".to_vec(), value: BYTES.to_vec(), class: None },
+                _ => Body::Bytes(BYTES.to_vec()),
+            };
+            let ask = OpAsk { id, kind, body, patience: Millis(0) };
+            assert!(mailbox.take(&agent.connection, &agent.session, (), &ask).is_ok());
+        }
+        for _ in 0..in_flight {
+            mailbox.ended().await.1.unwrap();
         }
     }
     count

@@ -24,9 +24,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of entries that are folded into one batch.
 const MOST_BYTES: usize = 8 << 20;
 
-/// How long entries are gathered before they are folded: what a message or a
-/// follower of a chain waits at most, and nobody who waits for the index does.
+/// How long entries are gathered before they are folded, while somebody waits
+/// for a message or for a chain to grow.
 const GATHER: Duration = Duration::from_millis(5);
+/// The same while nobody does: the longer, the fewer rows for as many entries.
+/// Whoever waits for the index itself never waits for this.
+const GATHER_ALONE: Duration = Duration::from_millis(25);
 
 const FOLLOWED: &[u8] = b"followed";
 
@@ -125,7 +128,7 @@ impl Follower {
     /// opened again, however often that takes.
     pub(crate) fn run(mut self) {
         while self.progress.wait_for_work() {
-            self.progress.gather(GATHER);
+            self.progress.gather(if self.bells.anybody() { GATHER } else { GATHER_ALONE });
             if let Err(trouble) = self.catch_up()
                 && !self.mend(trouble)
             {

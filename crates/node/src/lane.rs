@@ -8,6 +8,7 @@
 use crate::below::Index;
 use crate::clock::Clock;
 use crate::directory::Directory;
+use crate::reply::{Reply, Token, send, send_all};
 use crate::wake::Progress;
 use block::chain::OpId;
 use block::house::{Deed, Left};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{AppendError, EntryRef, Log, RealDisk, Ticket};
 use tokio::sync::oneshot;
-use trust::attach::{Channel, NotOn, Session};
+use trust::attach::{Channel, Session};
 use trust::lease::{Door, Revoked, Rights};
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
 use vocab::{BlockId, Slot};
@@ -43,41 +44,70 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a lane looks at the clock when nobody asks.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// What is sent back.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    /// The shard's answer.
-    Answer(Answer),
-    /// The session does not hold.
-    NotOn(NotOn),
-    /// It could not be made durable.
-    Lost(AppendError),
+/// An op on its way to a lane.
+pub(crate) struct Sent {
+    pub(crate) needs: Rights,
+    pub(crate) op: Op,
+    pub(crate) reply: Token,
 }
-
-/// Where an answer goes; nowhere when it was the house that asked.
-pub(crate) type Token = Option<oneshot::Sender<Reply>>;
 
 /// What a lane is asked.
 pub(crate) enum Ask {
-    Op { at: (u32, u64), session: Arc<Session>, channel: Channel, needs: Rights, op: Op, reply: Token },
-    State { at: (u32, u64), agent: AgentId, id: OpId, reply: Token },
-    Cancel { at: (u32, u64), agent: AgentId, id: OpId, reply: Token },
-    Assign { at: (u32, u64), agent: AgentId, deed: Deed, until: Moment, reply: Token },
-    Release { at: (u32, u64), slot: Slot, why: Left, fencing: Option<u64>, reply: Token },
-    Seal { at: (u32, u64), reason: Option<String>, reply: Token },
-    Standing { at: (u32, u64), reply: oneshot::Sender<Result<Standing, Why>> },
-    Waiting { at: (u32, u64), reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>> },
+    /// Ops of one session, in their order.
+    Ops {
+        at: (u32, u64),
+        session: Arc<Session>,
+        channel: Channel,
+        ops: Vec<Sent>,
+    },
+    State {
+        at: (u32, u64),
+        agent: AgentId,
+        id: OpId,
+        reply: Token,
+    },
+    Cancel {
+        at: (u32, u64),
+        agent: AgentId,
+        id: OpId,
+        reply: Token,
+    },
+    Assign {
+        at: (u32, u64),
+        agent: AgentId,
+        deed: Deed,
+        until: Moment,
+        reply: Token,
+    },
+    Release {
+        at: (u32, u64),
+        slot: Slot,
+        why: Left,
+        fencing: Option<u64>,
+        reply: Token,
+    },
+    Seal {
+        at: (u32, u64),
+        reason: Option<String>,
+        reply: Token,
+    },
+    Standing {
+        at: (u32, u64),
+        reply: oneshot::Sender<Result<Standing, Why>>,
+    },
+    Waiting {
+        at: (u32, u64),
+        reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>>,
+    },
 }
 
 impl Ask {
-    /// Where its answer goes, when it changes what the index follows; itself,
+    /// Where its answers go, when it changes what the index follows; itself,
     /// when it only looks.
-    fn changes(self) -> Result<Token, Box<Self>> {
+    fn changes(self) -> Result<Vec<Token>, Box<Self>> {
         match self {
-            Self::Op { reply, .. }
-            | Self::Cancel { reply, .. }
-            | Self::Assign { reply, .. }
-            | Self::Release { reply, .. } => Ok(reply),
+            Self::Ops { ops, .. } => Ok(ops.into_iter().map(|sent| sent.reply).collect()),
+            Self::Cancel { reply, .. } | Self::Assign { reply, .. } | Self::Release { reply, .. } => Ok(vec![reply]),
             looks => Err(Box::new(looks)),
         }
     }
@@ -130,13 +160,6 @@ pub(crate) struct Lane {
     pub(crate) wheel: Wheel<(u32, u64, Slot)>,
 }
 
-fn send(token: Token, reply: Reply) {
-    if let Some(token) = token {
-        // Whoever asked may be gone.
-        let _ = token.send(reply);
-    }
-}
-
 impl Lane {
     /// Serves until nobody can ask any more.
     pub(crate) fn run(mut self) {
@@ -184,15 +207,16 @@ impl Lane {
         let ask = match stuck {
             None => ask,
             Some(why) => match ask.changes() {
-                Ok(reply) => {
+                Ok(replies) => {
                     let why = format!("the index cannot go on, so nothing is taken in; nothing is lost: {why}");
-                    return send(reply, Reply::Answer(Answer::Refused(Why::Trouble(why))));
+                    let refused = || Reply::Answer(Answer::Refused(Why::Trouble(why.clone())));
+                    return send_all(replies.into_iter().map(|reply| (reply, refused())));
                 }
                 Err(ask) => *ask,
             },
         };
         let (number, block) = match &ask {
-            Ask::Op { at, .. }
+            Ask::Ops { at, .. }
             | Ask::State { at, .. }
             | Ask::Cancel { at, .. }
             | Ask::Assign { at, .. }
@@ -206,11 +230,13 @@ impl Lane {
         touched.insert(number);
         let (shard, below) = (&mut served.shard, &*self.shared.index);
         match ask {
-            Ask::Op { session, channel, needs, op, reply, .. } => {
+            Ask::Ops { session, channel, ops, .. } => {
                 let lease = *session.lease();
-                match admit(&self.shared, served, (block, &session, &channel, needs), now) {
-                    Ok(()) => served.shard.op((block, lease.slot, lease.fencing), op, reply, now, below),
-                    Err(refused) => send(reply, refused),
+                for Sent { needs, op, reply } in ops {
+                    match admit(&self.shared, served, (block, &session, &channel, needs), now) {
+                        Ok(()) => served.shard.op((block, lease.slot, lease.fencing), op, reply, now, below),
+                        Err(refused) => send(reply, refused),
+                    }
                 }
             }
             Ask::State { agent, id, reply, .. } => shard.state(block, (agent, id), reply, now, below),
@@ -287,9 +313,7 @@ impl Lane {
     /// Sends answers, and what is to be made durable on its way.
     fn flush(&mut self, number: u32, now: Moment) {
         let Some(served) = self.shards.get_mut(&number) else { return };
-        for (token, answer) in served.shard.answers() {
-            send(token, Reply::Answer(answer));
-        }
+        send_all(served.shard.answers().into_iter().map(|(token, answer)| (token, Reply::Answer(answer))));
         for (block, reason) in served.shard.sealed() {
             // It stays sealed here even if that cannot be written down.
             let _ = self.shared.index.seal(block, Some(&reason));
@@ -373,9 +397,7 @@ fn admit(
 }
 
 fn lost(batch: Batch<Token>, error: &AppendError) {
-    for (token, _) in batch.answers {
-        send(token, Reply::Lost(error.clone()));
-    }
+    send_all(batch.answers.into_iter().map(|(token, _)| (token, Reply::Lost(error.clone()))));
 }
 
 /// Waits for what is on its way, in its order, and answers.
@@ -392,9 +414,7 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
                     let mut directory = shared.directory.lock().unwrap_or_else(PoisonError::into_inner);
                     directory.release(agent, place, slot);
                 }
-                for (token, answer) in batch.answers {
-                    send(token, Reply::Answer(answer));
-                }
+                send_all(batch.answers.into_iter().map(|(token, answer)| (token, Reply::Answer(answer))));
                 if position.is_some() {
                     shared.progress.work();
                 }

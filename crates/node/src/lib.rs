@@ -15,14 +15,15 @@ pub mod http;
 mod keyring;
 mod lane;
 mod reopen;
+mod reply;
 mod rest;
 mod retention;
 mod wake;
 
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
-    MOST_PATIENCE, MOST_SESSIONS, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated, StartError,
-    Started, Where,
+    MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
+    StartError, Started, Where,
 };
 pub use home::HomeError;
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};

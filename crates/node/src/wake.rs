@@ -163,6 +163,17 @@ fn ring<'k, K: Ord + 'k>(bells: &Mutex<BTreeMap<K, Arc<Notify>>>, keys: impl Ite
 }
 
 impl Bells {
+    /// Whether anybody waits.
+    pub(crate) fn anybody(&self) -> bool {
+        let waits = |bell: &Arc<Notify>| Arc::strong_count(bell) > 1;
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if agents.values().any(waits) {
+            return true;
+        }
+        drop(agents);
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).values().any(waits)
+    }
+
     /// What rings when a message comes for an agent.
     pub(crate) fn of_agent(&self, agent: AgentId) -> Arc<Notify> {
         bell(&self.agents, agent)

@@ -47,7 +47,7 @@ struct Over<'a, T> {
 
 impl<T> View for Over<'_, T> {
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
-        match self.desk.overlay.find(&(block.index, owner, tag)) {
+        match self.desk.overlay.find(&(tag, block.index, owner)) {
             Some(stored) if !self.desk.rules.planted.forgets_the_overlay() => Ok(stored.cloned()),
             _ => self.below.record(block, owner, tag),
         }
@@ -217,7 +217,7 @@ impl<T> Block<T> {
     }
 
     fn earlier(&self, desk: &Desk<T>, (agent, id): (AgentId, OpId), below: &dyn Below) -> Result<Option<Earlier>, Why> {
-        if let Some(earlier) = desk.overlay.ended(&(self.head.block.index, agent, id)) {
+        if let Some(earlier) = desk.overlay.ended(&(id, self.head.block.index, agent)) {
             return Ok(Some(earlier));
         }
         below.known(self.head.block, agent, id).map_err(|trouble| Why::Trouble(trouble.to_string()))
@@ -336,9 +336,9 @@ impl<T> Block<T> {
             match (kind.effect)(&op.payload) {
                 Ok(Effect::Put(tag, class, envelope)) => {
                     let stored = Stored { sequence, time, id: op.id, class, envelope: envelope.to_vec() };
-                    desk.overlay.record(at, (index, op.agent, tag), Some(stored));
+                    desk.overlay.record(at, (tag, index, op.agent), Some(stored));
                 }
-                Ok(Effect::Delete(tag)) => desk.overlay.record(at, (index, op.agent, tag), None),
+                Ok(Effect::Delete(tag)) => desk.overlay.record(at, (tag, index, op.agent), None),
                 _ => {}
             }
         }
@@ -349,7 +349,7 @@ impl<T> Block<T> {
     /// has left meanwhile is in nobody's seat, should it come back.
     fn remember(&self, desk: &mut Desk<T>, at: u64, (agent, id): (AgentId, OpId), outcome: Outcome) {
         let (index, sequence) = (self.head.block.index, self.head.sequence);
-        desk.overlay.name(at, (index, agent, id), Earlier { sequence, outcome, newer: 0 });
+        desk.overlay.name(at, (id, index, agent), Earlier { sequence, outcome, newer: 0 });
         if !self.seats.iter().any(|seat| seat.agent == agent) {
             let due = desk.rules.limit.after_op_at(self.head.time.0);
             desk.overlay.left(at, (index, agent), (newest(id), due));

@@ -21,8 +21,9 @@ pub struct Earlier {
     pub newer: u32,
 }
 
-type RecordAt = (u64, AgentId, Tag);
-type NameAt = (u64, AgentId, OpId);
+// What differs most is compared first: agents of one block are the same few.
+type RecordAt = (Tag, u64, AgentId);
+type NameAt = (OpId, u64, AgentId);
 type LeftAt = (u64, AgentId);
 
 /// What an entry of the overlay takes beside its envelope, in three maps'

@@ -31,9 +31,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The same for a task that outlives the request.
-    pub(super) fn for_op(of: &Self) -> Self {
-        Self { channel: of.channel, source: of.source, challenge: None, sessions: BTreeMap::new() }
+    /// The same for ops, which need not what it has proved, and may outlive it.
+    pub(crate) fn for_ops(&self) -> Self {
+        Self { channel: self.channel, source: self.source, challenge: None, sessions: BTreeMap::new() }
     }
 }
 
@@ -43,6 +43,44 @@ struct Kept {
     sources: Monitor<IpAddr>,
     agents: Monitor<AgentId>,
     banned_agents: BTreeMap<AgentId, u64>,
+}
+
+impl Kept {
+    /// Takes note of a request; a ban that begins with it is the next one's.
+    fn saw(
+        &mut self,
+        source: IpAddr,
+        agent: Option<AgentId>,
+        (bytes, destination): (u64, u64),
+        now: Moment,
+        begun: &mut Option<(Net, Millis)>,
+    ) -> Result<(), Refusal> {
+        if let Some((net, ban)) = self.bans.turned_away(source, now.0) {
+            return Err(turned_away(net, ban, now));
+        }
+        let source = source.to_canonical();
+        if self.sources.see(Event { source, bytes, destination }, now.0) == Standing::Banned {
+            let net = Net::of_source(source);
+            let reason = Reason::Traffic(self.sources.score(source, now.0));
+            let until = self.bans.ban(net, reason, now.0);
+            *begun = Some((net, Moment(until).since(now)));
+        }
+        let Some(agent) = agent else { return Ok(()) };
+        if let Some(until) = self.banned_agents.get(&agent).copied().filter(|until| *until > now.0) {
+            let wait = Moment(until).since(now);
+            return Err(Refusal::new(Code::Forbidden, format!("this agent is turned away for {wait}")).after(wait));
+        }
+        if self.agents.see(Event { source: agent, bytes, destination }, now.0) == Standing::Banned {
+            if self.banned_agents.len() >= MOST_AGENTS {
+                self.banned_agents.retain(|_, until| *until > now.0);
+                if self.banned_agents.len() >= MOST_AGENTS {
+                    self.banned_agents.pop_first();
+                }
+            }
+            self.banned_agents.insert(agent, now.after(block::bans::FIRST).0);
+        }
+        Ok(())
+    }
 }
 
 /// Told of every ban that begins, with its end, and of every one that is lifted.
@@ -204,40 +242,32 @@ impl Engine {
         bytes: u64,
         destination: u64,
     ) -> Result<(), Refusal> {
-        let now = self.now();
+        self.saw_all(connection, agent, std::iter::once((bytes, destination))).1
+    }
+
+    /// The same for requests that came together, each with its bytes and what
+    /// it reaches: how many of them are let through, and why not the next one.
+    pub fn saw_all(
+        &self,
+        connection: &Connection,
+        agent: Option<AgentId>,
+        requests: impl Iterator<Item = (u64, u64)>,
+    ) -> (usize, Result<(), Refusal>) {
+        let (now, mut let_through, mut begun) = (self.now(), 0, None);
         let mut kept = locked(&self.0.gate.kept);
-        if let Some((net, ban)) = kept.bans.turned_away(connection.source, now.0) {
-            return Err(turned_away(net, ban, now));
-        }
-        let source = connection.source.to_canonical();
-        let mut ban = None;
-        if kept.sources.see(Event { source, bytes, destination }, now.0) == Standing::Banned {
-            let net = Net::of_source(source);
-            let reason = Reason::Traffic(kept.sources.score(source, now.0));
-            let until = kept.bans.ban(net, reason, now.0);
-            ban = Some((net, Moment(until).since(now)));
-        }
-        if let Some(agent) = agent {
-            let until = kept.banned_agents.get(&agent).copied().filter(|until| *until > now.0);
-            if let Some(until) = until {
-                let wait = Moment(until).since(now);
-                return Err(Refusal::new(Code::Forbidden, format!("this agent is turned away for {wait}")).after(wait));
+        let mut all = Ok(());
+        for request in requests {
+            all = kept.saw(connection.source, agent, request, now, &mut begun);
+            if all.is_err() {
+                break;
             }
-            if kept.agents.see(Event { source: agent, bytes, destination }, now.0) == Standing::Banned {
-                if kept.banned_agents.len() >= MOST_AGENTS {
-                    kept.banned_agents.retain(|_, until| *until > now.0);
-                    if kept.banned_agents.len() >= MOST_AGENTS {
-                        kept.banned_agents.pop_first();
-                    }
-                }
-                kept.banned_agents.insert(agent, now.after(block::bans::FIRST).0);
-            }
+            let_through += 1;
         }
         drop(kept);
-        if let Some((net, lasts)) = ban {
+        if let Some((net, lasts)) = begun {
             self.0.gate.tell(net, Some(lasts));
         }
-        Ok(())
+        (let_through, all)
     }
 
     /// Somebody failed to prove who it is: its source is locked out when that

@@ -5,6 +5,7 @@
 mod api;
 mod backup;
 mod gate;
+mod mailbox;
 mod ops;
 mod read;
 mod sealing;
@@ -16,6 +17,7 @@ pub use api::{
     RegionStanding, Seated, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
+pub use mailbox::Mailbox;
 pub use ops::{MOST_PATIENCE, Pending};
 pub use sealing::MOST_KEY;
 pub use slots::LEASE;
@@ -26,7 +28,8 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::home::SHARD_BLOCKS;
 use crate::keyring::Keyring;
-use crate::lane::{Ask, Reply, Shared, Token};
+use crate::lane::{Ask, Shared};
+use crate::reply::{Reply, To, Token};
 use crate::wake::{Bells, Progress};
 use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
@@ -38,7 +41,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
 use tokio::sync::oneshot;
-use tokio::sync::oneshot::error::RecvError;
 use trust::enrol::{Book, Policy};
 use trust::sign::SigningKey;
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
@@ -212,30 +214,39 @@ impl Engine {
 
     /// Hands something to the lane of a shard.
     fn ask(&self, shard: u32, ask: Ask) -> Result<(), Refusal> {
-        let lanes = locked(&self.0.lanes);
+        self.hand(shard, ask).map_err(|back| back.1)
+    }
+
+    /// The same; what could not be handed over comes back.
+    fn hand(&self, shard: u32, ask: Ask) -> Result<(), Box<(Ask, Refusal)>> {
         let stopping = || Refusal::new(Code::Unavailable, "the planet is stopping").after(FULL);
-        let which = usize::try_from(shard).unwrap_or(0).checked_rem(lanes.len()).ok_or_else(stopping)?;
-        lanes[which].try_send(ask).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::new(Code::Unavailable, "too many requests wait: try again").after(BUSY),
-            TrySendError::Disconnected(_) => stopping(),
+        let lanes = locked(&self.0.lanes);
+        let lane = usize::try_from(shard).ok().and_then(|shard| lanes.get(shard.checked_rem(lanes.len())?));
+        let Some(lane) = lane else { return Err(Box::new((ask, stopping()))) };
+        lane.try_send(ask).map_err(|error| match error {
+            TrySendError::Full(ask) => {
+                Box::new((ask, Refusal::new(Code::Unavailable, "too many requests wait: try again").after(BUSY)))
+            }
+            TrySendError::Disconnected(ask) => Box::new((ask, stopping())),
         })
     }
 
     /// Asks and waits for the answer.
     async fn answer(&self, shard: u32, ask: impl FnOnce(Token) -> Ask) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.ask(shard, ask(Some(reply)))?;
-        self.read_reply(answer.await)
+        self.ask(shard, ask(Some(To::One(reply))))?;
+        self.read_reply(answer.await.unwrap_or(Reply::Gone))
     }
 
     /// What a lane's reply is to whoever asked.
-    fn read_reply(&self, reply: Result<Reply, RecvError>) -> Result<Answer, Refusal> {
+    fn read_reply(&self, reply: Reply) -> Result<Answer, Refusal> {
         match reply {
-            Ok(Reply::Answer(Answer::Refused(why))) => Err(refused(&why)),
-            Ok(Reply::Answer(answer)) => Ok(answer),
-            Ok(Reply::NotOn(why)) => Err(self.not_on(why)),
-            Ok(Reply::Lost(error)) => Err(lost(&error)),
-            Err(_) => {
+            Reply::Answer(Answer::Refused(why)) => Err(refused(&why)),
+            Reply::Answer(answer) => Ok(answer),
+            Reply::NotOn(why) => Err(self.not_on(why)),
+            Reply::Lost(error) => Err(lost(&error)),
+            Reply::Refused(refusal) => Err(refusal),
+            Reply::Done(_) | Reply::Gone => {
                 let what = "the block stopped while it ran this; look whether it is sealed";
                 Err(Refusal::new(Code::Unavailable, what).after(FULL))
             }

@@ -1,7 +1,8 @@
 //! Ops: from what an agent asks to an entry that is durable, and back.
 
 use super::{Body, Code, Connection, Engine, OpAsk, OpDone, OpSeen, Refusal};
-use crate::lane::{Ask, Reply};
+use crate::lane::{Ask, Sent};
+use crate::reply::{Reply, To};
 use block::chain::{Entry, OpId, Outcome, link};
 use block::kinds::{self, Effect, Kind};
 use block::queue::{Cancelled, Op, State};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use trust::attach::Session;
+use trust::lease::Lease;
 use trust::{AgentId, BlockRef, Moment};
 use vocab::Millis;
 
@@ -57,18 +59,25 @@ impl Engine {
     /// # Errors
     /// Why it was not taken in.
     pub fn submit(&self, connection: &Connection, session: &Arc<Session>, ask: &OpAsk) -> Result<Pending, Refusal> {
-        let lease = session.lease();
-        let at = self.at(lease.block)?;
+        let (at, asked, op) = self.prepare(session, ask)?;
+        let (reply, answer) = oneshot::channel();
+        let sent = Sent { needs: asked.kind.right, op, reply: Some(To::One(reply)) };
+        let (session, channel) = (Arc::clone(session), connection.channel);
+        self.ask(at.0, Ask::Ops { at, session, channel, ops: vec![sent] })?;
+        Ok(Pending { engine: self.clone(), asked, answer })
+    }
+
+    /// An op as its block takes it in, where that is, and what to remember of
+    /// it until it has ended.
+    pub(super) fn prepare(&self, session: &Session, ask: &OpAsk) -> Result<((u32, u64), Asked, Op), Refusal> {
+        let Lease { block, agent, .. } = *session.lease();
+        let at = self.at(block)?;
         let kind = kinds::by_name(ask.kind)
             .ok_or_else(|| Refusal::new(Code::Bad, format!("there is no op \"{}\"", ask.kind)).field("kind"))?;
         fits(kind, &ask.body)?;
-        let payload = self.seal_payload(lease.block, lease.agent, (ask.id, kind.name, &ask.body))?;
-        let op = Op { agent: lease.agent, id: ask.id, kind: kind.code, payload };
-        let (reply, answer) = oneshot::channel();
-        let (session, channel) = (Arc::clone(session), connection.channel);
-        let (block, agent) = (lease.block, lease.agent);
-        self.ask(at.0, Ask::Op { at, session, channel, needs: kind.right, op, reply: Some(reply) })?;
-        Ok(Pending { engine: self.clone(), block, agent, id: ask.id, kind, answer })
+        let payload = self.seal_payload(block, agent, (ask.id, kind.name, &ask.body))?;
+        let op = Op { agent, id: ask.id, kind: kind.code, payload };
+        Ok((at, Asked { block, agent, id: ask.id, kind }, op))
     }
 
     /// Takes an op in, and says where it is then. That it was taken in is no
@@ -83,7 +92,7 @@ impl Engine {
         ask: OpAsk,
     ) -> Result<OpSeen, Refusal> {
         let engine = self.clone();
-        let connection = Connection::for_op(connection);
+        let connection = connection.for_ops();
         let session = Arc::clone(session);
         let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
         // What is refused is refused at once; what has to wait is not waited for.
@@ -95,16 +104,9 @@ impl Engine {
     }
 
     /// What became of an op, in a protocol's words.
-    async fn done(
-        &self,
-        block: BlockRef,
-        agent: AgentId,
-        (id, kind): (OpId, &'static Kind),
-        answer: Answer,
-    ) -> Result<OpDone, Refusal> {
+    pub(super) fn done(&self, asked: &Asked, answer: Answer) -> Result<OpDone, Refusal> {
         match answer {
-            Answer::Ended(ended) => Ok(self.ended(block, agent, (id, kind), &ended)),
-            Answer::Before(_, sequence) => self.again(block, sequence).await,
+            Answer::Ended(ended) => Ok(self.ended(asked.block, asked.agent, (asked.id, asked.kind), &ended)),
             Answer::Here(State::Cancelled) => {
                 Err(Refusal::new(Code::Conflict, "the op was cancelled, and never runs").field("id"))
             }
@@ -217,13 +219,18 @@ impl Engine {
     }
 }
 
+/// What is remembered of an op until it has ended.
+pub(super) struct Asked {
+    pub(super) block: BlockRef,
+    pub(super) agent: AgentId,
+    pub(super) id: OpId,
+    pub(super) kind: &'static Kind,
+}
+
 /// An op that is on its way.
 pub struct Pending {
     engine: Engine,
-    block: BlockRef,
-    agent: AgentId,
-    id: OpId,
-    kind: &'static Kind,
+    asked: Asked,
     answer: oneshot::Receiver<Reply>,
 }
 
@@ -233,8 +240,10 @@ impl Pending {
     /// # Errors
     /// Why it did not run.
     pub async fn ended(self) -> Result<OpDone, Refusal> {
-        let answer = self.engine.read_reply(self.answer.await)?;
-        self.engine.done(self.block, self.agent, (self.id, self.kind), answer).await
+        match self.engine.read_reply(self.answer.await.unwrap_or(Reply::Gone))? {
+            Answer::Before(_, sequence) => self.engine.again(self.asked.block, sequence).await,
+            answer => self.engine.done(&self.asked, answer),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Frames on an upgraded connection: what is there is read, decoded and
 //! submitted together; what has ended is written together.
 //!
-//! One task a connection, and no task an op. Reading stops while as many ops
+//! One task a connection, and none an op; ops go into one mailbox. Reading stops while as many ops
 //! wait as may, or while answers are not taken, so that a client that does not
 //! read cannot fill the memory.
 
@@ -10,7 +10,7 @@ use super::calls::Asked;
 use super::limits::{IDLE_PATIENCE, IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
 use super::no::No;
 use super::peer::Peer;
-use crate::engine::{Body, Connection, OpAsk, OpDone, Refusal};
+use crate::engine::{Body, Connection, Mailbox, OpAsk, OpDone, Refusal};
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::StatusCode;
@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
 use trust::AgentId;
 use trust::attach::Session;
 use trust::sign::Signature;
@@ -97,9 +98,20 @@ fn saw(
 /// A request's number, the bytes of its frame, and its answer.
 type Waits = FuturesUnordered<Pin<Box<dyn Future<Output = (u32, usize, Came)> + Send>>>;
 
+/// An op that was read and not taken in, with its number and the bytes of its
+/// frame.
+type Read = (u32, usize, OpAsk);
+
 struct Speaks {
     peer: Arc<Peer>,
     session: Option<Arc<Session>>,
+    /// The connection, as ops need it.
+    connection: Connection,
+    /// Ops on their way, by the number and the bytes of their frames.
+    ops: Mailbox<(u32, usize)>,
+    /// Ops that were read since something was last taken in.
+    gathered: Vec<Read>,
+    /// What else is on its way: proofs, and ops that are patient.
     waits: Waits,
     /// Bytes of the frames that wait for their answers.
     held: usize,
@@ -117,9 +129,14 @@ struct Speaks {
 pub(super) async fn speak(peer: Arc<Peer>, upgrade: OnUpgrade) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     peer.shared.metrics.upgraded.fetch_add(1, Relaxed);
+    let connection = peer.connection().await.for_ops();
+    let ops = peer.shared.engine.mailbox();
     let mut speaks = Speaks {
         peer,
         session: None,
+        connection,
+        ops,
+        gathered: Vec::new(),
         waits: FuturesUnordered::new(),
         held: 0,
         read: vec![0; READ_BYTES],
@@ -139,6 +156,9 @@ impl Speaks {
         let (mut from, mut to) = tokio::io::split(io);
         let peer = Arc::clone(&self.peer);
         let mut stopped = std::pin::pin!(peer.shared.stopped());
+        // One alarm for all, set again only when it rings: setting one for each
+        // op would cost more than reading it.
+        let (mut heard, mut alarm) = (Instant::now(), std::pin::pin!(tokio::time::sleep(IDLE_PATIENCE)));
         loop {
             if !self.closing {
                 self.take_in();
@@ -151,22 +171,33 @@ impl Speaks {
                 self.write.shrink_to(READ_BYTES);
                 continue;
             }
-            if self.closing && self.waits.is_empty() {
+            if self.closing && self.is_idle() {
                 let Some(why) = self.why.take() else { return to.shutdown().await };
                 // A short text fits.
                 let _ = Answer::Closed(&why).encode(&mut self.write);
                 continue;
             }
             let reads = !self.closing && self.has_room();
-            let idle = self.waits.is_empty();
+            let (idle, waits) = (self.is_idle(), !self.waits.is_empty());
             tokio::select! {
-                Some(ended) = self.waits.next(), if !idle => self.ended(ended),
+                (called, ended) = self.ops.ended(), if !self.ops.is_empty() => {
+                    self.ended((called.0, called.1, Came::of(ended)));
+                }
+                Some(ended) = self.waits.next(), if waits => self.ended(ended),
                 read = from.read(room(&mut self.read, &mut self.unread)), if reads => match read? {
                     0 => self.closing = true,
-                    more => self.unread.end += more,
+                    more => {
+                        self.unread.end += more;
+                        heard = Instant::now();
+                    }
                 },
                 () = &mut stopped, if !self.closing => self.close("the server stops"),
-                () = tokio::time::sleep(IDLE_PATIENCE), if idle => self.close("nothing was asked for too long"),
+                () = &mut alarm, if idle => {
+                    if heard.elapsed() >= IDLE_PATIENCE {
+                        self.close("nothing was asked for too long");
+                    }
+                    alarm.as_mut().reset(heard + IDLE_PATIENCE);
+                }
             }
         }
     }
@@ -177,24 +208,35 @@ impl Speaks {
             let buffer = &self.read[self.unread.clone()];
             let (frame, length) = match frame::next(buffer) {
                 Ok(Some(next)) => next,
-                Ok(None) => return,
-                Err(error) => return self.broken(error),
+                Ok(None) => break,
+                Err(error) => {
+                    self.broken(error);
+                    break;
+                }
             };
             self.peer.shared.metrics.frames.fetch_add(1, Relaxed);
             let asked = match Request::decode(frame) {
                 Ok(request) => owned(&request),
-                Err(error) => return self.broken(error),
+                Err(error) => {
+                    self.broken(error);
+                    break;
+                }
             };
             self.unread.start += length;
             self.asked(asked, length);
             if self.closing {
-                return;
+                break;
             }
         }
+        self.submit();
     }
 
     fn has_room(&self) -> bool {
-        self.waits.len() < IN_FLIGHT && self.held < IN_FLIGHT_BYTES
+        self.waits.len() + self.ops.len() + self.gathered.len() < IN_FLIGHT && self.held < IN_FLIGHT_BYTES
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waits.is_empty() && self.ops.is_empty()
     }
 
     fn broken(&mut self, error: NoFrame) {
@@ -212,6 +254,9 @@ impl Speaks {
             return self.came(number, &Came::No(no));
         };
         self.held += length;
+        if ask.patience == Millis(0) {
+            return self.gathered.push((number, length, ask));
+        }
         let peer = Arc::clone(&self.peer);
         self.waits.push(Box::pin(async move {
             let connection = peer.connection().await;
@@ -223,8 +268,32 @@ impl Speaks {
         }));
     }
 
+    /// Submits the ops that were gathered.
+    fn submit(&mut self) {
+        let Some(session) = self.session.clone().filter(|_| !self.gathered.is_empty()) else { return };
+        let gathered = std::mem::take(&mut self.gathered);
+        let bytes = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let requests = gathered.iter().map(|(_, length, ask)| (bytes(*length), destination(Some(&session), &ask.body)));
+        let engine = &self.peer.shared.engine;
+        let (let_through, seen) = engine.saw_all(&self.connection, Some(session.lease().agent), requests);
+        for (at, (number, length, ask)) in gathered.into_iter().enumerate() {
+            let taken = match &seen {
+                Err(refusal) if at >= let_through => Err(No::from(refusal.clone()).closing()),
+                _ => self.ops.take(&self.connection, &session, (number, length), &ask).map_err(|(_, why)| why.into()),
+            };
+            if let Err(no) = taken {
+                self.ended((number, length, Came::No(no)));
+            }
+        }
+        self.ops.post();
+    }
+
     fn asked(&mut self, asked: Owned, length: usize) {
         let peer = Arc::clone(&self.peer);
+        if !matches!(asked, Owned::Op(..)) {
+            // Nothing passes what was asked before.
+            self.submit();
+        }
         let agent = self.session.as_ref().map(|session| session.lease().agent);
         let (number, doing) = match asked {
             Owned::Op(number, ask) => return self.op(number, ask, length),
@@ -253,6 +322,12 @@ impl Speaks {
 
     /// Takes all answers that are there.
     fn gather(&mut self) {
+        while let Some((called, ended)) = self.ops.now() {
+            self.ended((called.0, called.1, Came::of(ended)));
+            if self.write.len() >= WRITE_BYTES {
+                return;
+            }
+        }
         while let Some(Some(ended)) = futures_util::FutureExt::now_or_never(self.waits.next()) {
             self.ended(ended);
             if self.write.len() >= WRITE_BYTES {
