@@ -7,8 +7,9 @@ use block::chain::Outcome;
 use block::house::{FIRST, Left};
 use block::kinds::ClassTag;
 use block::queue::Op;
+use block::rate::{Limit, Limits};
 use block::shard::{Answer, Notice, PAUSE, Rules, Why};
-use support::{NOW, World, agent, block, echo, message, of, op_at, put, rules};
+use support::{NOW, World, agent, block, echo, get, message, of, op_at, put, rules};
 use trust::Moment;
 use vocab::{Millis, Rate, Slot};
 
@@ -141,12 +142,34 @@ fn the_rate_is_exact_at_the_boundary_and_restored() {
         assert_eq!(world.refused(early), &Why::Rate(Millis(1)));
         assert_eq!(world.answer(again), &Answer::Before(Outcome::Done, world.ended(exact).sequence));
     }
-    let none = Rules { limit: block::rate::Limit::new(Rate::per_second(0), 1), ..rules(1) };
+    let none = Rules { limits: Limits::all(Limit::new(Rate::per_second(0), 1)), ..rules(1) };
     let mut world = World::with(none);
     let seat = (0, 0, world.seat(0, 0, 1));
     let never = world.op(seat, echo(1, 1));
     world.flush();
     assert_eq!(world.refused(never), &Why::NoRate);
+}
+
+#[test]
+fn ops_that_only_read_have_a_rate_of_their_own_and_count_with_the_others() {
+    let [write, read] = Limit::sharing([(Rate::per_second(1), 1), (Rate::per_second(10), 1)]);
+    let mut world = World::with(Rules { limits: Limits::new(write, read), ..rules(1) });
+    let seat = (0, 0, world.seat(0, 0, 1));
+    let mut told = Vec::new();
+    // A write, reads as soon as they may come, and a write as soon as it may.
+    for (next, after) in (1..).zip([0, 999, 1, 99, 1, 99, 1]) {
+        world.now = world.now.after(Millis(after));
+        told.push(world.op(seat, if next == 1 || next >= 6 { echo(next, 1) } else { get(next, 1, 1) }));
+    }
+    world.flush();
+    let waits: Vec<_> = told.into_iter().map(|token| matches!(world.answer(token), Answer::Refused(_))).collect();
+    assert_eq!(waits, [false, true, false, true, false, true, false]);
+    // After a restart the stricter one holds: the chain does not say more.
+    world.restart();
+    world.now = world.now.after(Millis(999));
+    let early = world.op(seat, get(20, 1, 1));
+    world.flush();
+    assert_eq!(world.refused(early), &Why::Rate(Millis(1)));
 }
 
 /// Who left and came back had its limit anew, each time.

@@ -17,13 +17,14 @@
     clippy::disallowed_methods
 )]
 
+#[path = "process/mod.rs"]
+mod process;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use node::{Engine, Where};
-use std::io::{BufRead as _, BufReader, Lines};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use process::{Process, folder};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{Agent, start};
@@ -101,39 +102,6 @@ fn child(data: &Path, attach: bool) {
     std::thread::sleep(Duration::from_secs(3_600));
 }
 
-struct Process {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Process {
-    fn start(data: &Path, what: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let mut child = command.arg(what).arg(data).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    fn said(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
-    }
-
-    /// GiB that are resident, now and at most.
-    fn memory(&self) -> (f64, f64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let of = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().strip_suffix(" kB").unwrap().trim().parse::<f64>().unwrap() / f64::from(1 << 20)
-        };
-        (of("VmRSS:"), of("VmHWM:"))
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
 fn verdict(good: bool) -> &'static str {
     if good { "within" } else { "MISSED" }
 }
@@ -145,10 +113,7 @@ fn main() {
     {
         return child(Path::new(data), what == "attach");
     }
-    let folder =
-        PathBuf::from(std::env::var_os("CARGO_TARGET_TMPDIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into()));
-    let folder = folder.join(format!("memory-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("memory");
     println!("{} agents that hold slots of one process", agents());
     let mut process = Process::start(&folder, "attach");
     process.said();

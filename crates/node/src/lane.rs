@@ -170,16 +170,15 @@ impl Lane {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut now = self.shared.clock.now();
             let stuck = self.shared.progress.why_stuck();
             if let Some(ask) = first {
-                self.one(ask, stuck.as_deref(), now, &mut touched);
+                self.one(ask, stuck.as_deref(), &mut touched);
                 for _ in 1..MOST_TOGETHER {
                     let Ok(ask) = self.asked.try_recv() else { break };
-                    self.one(ask, stuck.as_deref(), now, &mut touched);
+                    self.one(ask, stuck.as_deref(), &mut touched);
                 }
             }
-            now = self.shared.clock.now();
+            let now = self.shared.clock.now();
             if stuck.is_none() {
                 self.end_leases(now, &mut touched);
                 self.tick(now, &mut touched);
@@ -203,7 +202,9 @@ impl Lane {
 
     /// Does what is asked. While the index cannot follow nothing is taken in
     /// that it would have to follow: what lags behind is kept in memory.
-    fn one(&mut self, ask: Ask, stuck: Option<&str>, now: Moment, touched: &mut BTreeSet<u32>) {
+    fn one(&mut self, ask: Ask, stuck: Option<&str>, touched: &mut BTreeSet<u32>) {
+        // Looked at for each: a lease may have been made since the one before.
+        let now = self.shared.clock.now();
         let ask = match stuck {
             None => ask,
             Some(why) => match ask.changes() {

@@ -60,7 +60,7 @@ async fn what_is_refused_is_refused_alone() {
     let old = block::chain::OpId::new(trust::Moment(1), 7);
     mailbox.take(&agent.connection, &agent.session, 'b', &echo(old)).unwrap();
     mailbox.take(&agent.connection, &agent.session, 'c', &echo(name(&engine))).unwrap();
-    let mut told = vec![mailbox.ended().await, mailbox.ended().await];
+    let mut told = [mailbox.ended().await, mailbox.ended().await];
     told.sort_by_key(|(called, _)| *called);
     assert_eq!(told[0].1.as_ref().unwrap_err().code, Code::Conflict);
     assert_eq!(told[1].1.as_ref().unwrap().sequence, 2);

@@ -60,6 +60,24 @@ impl Limit {
         Self { ticks, apart, ahead: apart.saturating_mul(u64::from(burst.max(1) - 1)) }
     }
 
+    /// Limits that share one [`Due`]: what is done under one counts under all,
+    /// each thing by its own rate. Done alone, each is what [`Limit::new`] makes
+    /// of it; rates that have no common tick are rounded to the stricter side.
+    #[must_use]
+    pub fn sharing<const N: usize>(rates: [(Rate, u32); N]) -> [Self; N] {
+        let events = rates.iter().map(|(rate, _)| rate.events.min(MOST_TICKS)).filter(|events| *events > 0);
+        let ticks = events.fold(1, |ticks: u64, events| common(ticks, events)).min(MOST_TICKS);
+        rates.map(|(rate, burst)| {
+            let coarse = Self::new(rate, burst);
+            if rate.events == 0 || ticks == coarse.ticks {
+                return coarse;
+            }
+            let exact = (u128::from(rate.per.0.max(1)) * u128::from(ticks)).div_ceil(u128::from(rate.events));
+            let apart = u64::try_from(exact).unwrap_or(u64::MAX);
+            Self { ticks, apart, ahead: apart.saturating_mul(u64::from(burst.max(1) - 1)) }
+        })
+    }
+
     /// At most `rate.events` in any window of `rate.per`, however it is laid:
     /// half of them at once, rounded up, and the others spread evenly.
     ///
@@ -105,6 +123,15 @@ impl Limit {
         let full = self.ahead.saturating_add(self.apart);
         Due(then_ms.saturating_mul(self.ticks).saturating_add(full))
     }
+}
+
+/// The least that both go into, or more than any tick.
+fn common(a: u64, b: u64) -> u64 {
+    let (mut greatest, mut rest) = (a, b);
+    while rest > 0 {
+        (greatest, rest) = (rest, greatest % rest);
+    }
+    (a / greatest).saturating_mul(b)
 }
 
 #[cfg(test)]
@@ -233,6 +260,53 @@ mod tests {
                     // count ops after the first need (count + 1 - burst) gaps.
                     let needed = (count as u64 + 1).saturating_sub(u64::from(burst));
                     prop_assert!(u128::from(last - first) * u128::from(events) + u128::from(events) > u128::from(needed) * u128::from(per));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn limits_that_share_are_each_what_they_are_alone() {
+        let rates = [(Rate::per_second(3), 1), (Rate::per_second(10), 2), (Rate { events: 1, per: Millis(60_000) }, 1)];
+        for (limit, (rate, burst)) in Limit::sharing(rates).into_iter().zip(rates) {
+            let (mut due, mut alone) = (Due::default(), Due::default());
+            for now in DAY..DAY + 3_000 {
+                assert_eq!(limit.ask(&mut due, now), Limit::new(rate, burst).ask(&mut alone, now), "{rate:?} at {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_done_under_one_limit_counts_under_all() {
+        let [slow, fast, never] =
+            Limit::sharing([(Rate::per_second(1), 1), (Rate::per_second(10), 1), (Rate::per_second(0), 1)]);
+        let mut due = Due::default();
+        assert_eq!(slow.ask(&mut due, DAY), Answer::Now);
+        assert_eq!(fast.ask(&mut due, DAY + 999), Answer::After(Millis(1)));
+        assert_eq!(fast.ask(&mut due, DAY + 1_000), Answer::Now);
+        assert_eq!(slow.ask(&mut due, DAY + 1_099), Answer::After(Millis(1)));
+        assert_eq!(slow.ask(&mut due, DAY + 1_100), Answer::Now);
+        assert_eq!(never.ask(&mut due, DAY + 9_000), Answer::Never);
+    }
+
+    proptest! {
+        /// However they are mixed, no more is done than the rates add up to.
+        #[test]
+        fn shared_limits_are_never_exceeded(
+            events in prop::array::uniform3(1_u64..2_000_000),
+            asks in prop::collection::vec((0_usize..3, 0_u64..40), 1..200),
+        ) {
+            let rates = events.map(|events| (Rate::per_second(events), 1));
+            let limits = Limit::sharing(rates);
+            let (mut due, mut now, mut spent) = (Due::default(), DAY, 0_u128);
+            for (which, pause) in asks {
+                now += pause;
+                // Each takes its share of a second, counted in parts that all of them divide.
+                let share = 1_000_000_000_000_000 / u128::from(events[which]);
+                if limits[which].ask(&mut due, now) == Answer::Now {
+                    let passed = u128::from(now - DAY) * 1_000_000_000_000;
+                    prop_assert!(spent <= passed + 1_000, "{} of {}", spent, passed);
+                    spent = spent.max(passed) + share;
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::chain::{Head, MOST_BYTES, OpId, Outcome};
 use crate::index::newest;
 use crate::kinds::{self, Effect, Kind, Ran, Request, Room, Stored, Tag, Trouble, View};
 use crate::queue::{AHEAD, Cancelled, Known, Op, Queue, REMEMBERED, Submitted, Tried};
-use crate::rate::{self, Limit};
+use crate::rate::{self, Limits};
 use trust::{AgentId, BlockRef, Moment};
 use vocab::{Millis, Slot};
 
@@ -59,10 +59,10 @@ impl<T> View for Over<'_, T> {
 }
 
 impl<T> Block<T> {
-    pub(super) fn new(loaded: Loaded, limit: Limit) -> Self {
+    pub(super) fn new(loaded: Loaded, limits: Limits) -> Self {
         let mut seats = Vec::with_capacity(loaded.seats.len());
         seats.extend(loaded.seats.iter().map(|(row, newest, last)| {
-            let due = if *last == Moment(0) { rate::Due::default() } else { limit.after_op_at(last.0) };
+            let due = if *last == Moment(0) { rate::Due::default() } else { limits.after_op_at(last.0) };
             Seat::new(row, *newest, due)
         }));
         let sealed = loaded.sealed.map(String::into_boxed_str);
@@ -182,7 +182,7 @@ impl<T> Block<T> {
         if waiting >= desk.rules.waiting {
             return Err(Why::Full);
         }
-        match desk.rules.limit.ask(&mut self.seats[at].due, now.0) {
+        match desk.rules.limits.of(kind.right).ask(&mut self.seats[at].due, now.0) {
             rate::Answer::Now => {}
             rate::Answer::After(wait) => return Err(Why::Rate(wait)),
             rate::Answer::Never => return Err(Why::NoRate),
@@ -351,7 +351,7 @@ impl<T> Block<T> {
         let (index, sequence) = (self.head.block.index, self.head.sequence);
         desk.overlay.name(at, (id, index, agent), Earlier { sequence, outcome, newer: 0 });
         if !self.seats.iter().any(|seat| seat.agent == agent) {
-            let due = desk.rules.limit.after_op_at(self.head.time.0);
+            let due = desk.rules.limits.after_op_at(self.head.time.0);
             desk.overlay.left(at, (index, agent), (newest(id), due));
         }
     }

@@ -88,9 +88,9 @@ impl<T> Block<T> {
         now: Moment,
         below: &dyn Below,
     ) -> Result<(u64, Due), Why> {
-        let limit = desk.rules.limit;
+        let limits = desk.rules.limits;
         let last = below.last(self.head.block, agent).map_err(|trouble| Why::Trouble(trouble.to_string()))?;
-        let (mut name, mut due) = last.map_or((0, Due::default()), |(name, time)| (name, limit.after_op_at(time.0)));
+        let (mut name, mut due) = last.map_or((0, Due::default()), |(name, time)| (name, limits.after_op_at(time.0)));
         // The exact limit, where it is still known: the index's is stricter.
         if let Some((newer, exact)) = desk.overlay.who_left(&(self.head.block.index, agent)) {
             (name, due) = (name.max(newer), exact);
@@ -98,7 +98,7 @@ impl<T> Block<T> {
         // What it sent under its earlier lease may wait here still.
         for op in self.queue.iter().flat_map(|pending| pending.queue.ops()).filter(|op| op.agent == agent) {
             name = name.max(newest(op.id));
-            due = due.max(limit.after_op_at(now.0));
+            due = due.max(limits.after_op_at(now.0));
         }
         Ok((name, due))
     }

@@ -30,7 +30,7 @@ use crate::house::{Deed, Left};
 use crate::index::SeatRow;
 use crate::kinds::{ClassTag, Effect, Trouble, View};
 use crate::queue::{MOST_TRIES, Op};
-use crate::rate::Limit;
+use crate::rate::Limits;
 use block::Block;
 use desk::Desk;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ const SWEEP: Millis = Millis::seconds(1);
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// How often the holder of a slot may send an op.
-    pub limit: Limit,
+    pub limits: Limits,
     /// How many ops may wait in a block.
     pub waiting: usize,
     /// The residency classes whose records may be here.
@@ -311,7 +311,7 @@ impl<T> Shard<T> {
             }
             let block = BlockRef { region: self.desk.region, index };
             let loaded = below.load(block).map_err(|trouble| Why::Trouble(trouble.to_string()))?;
-            self.blocks.insert(index, Box::new(Block::new(loaded, self.desk.rules.limit)));
+            self.blocks.insert(index, Box::new(Block::new(loaded, self.desk.rules.limits)));
         }
         let block = self.blocks.get_mut(&index).ok_or(Why::Crowded)?;
         block.touch(now);

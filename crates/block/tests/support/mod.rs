@@ -8,7 +8,7 @@ use block::house::Deed;
 use block::index::{self, Fold, Rows as Lookup, SeatRow, Space};
 use block::kinds::{ClassTag, Cursor, Room, Stored, Tag, Trouble, View, by_name};
 use block::queue::Op;
-use block::rate::Limit;
+use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Below, Earlier, Ended, Loaded, Notice, Rules, Shard, Why};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -141,7 +141,7 @@ pub struct World {
 
 pub fn rules(rate: u64) -> Rules {
     Rules {
-        limit: Limit::new(Rate::per_second(rate), 1),
+        limits: Limits::all(Limit::new(Rate::per_second(rate), 1)),
         waiting: 10,
         classes: vec![ClassTag::of("here")],
         planted: block::Planted::Nothing,
@@ -153,7 +153,7 @@ impl World {
     pub fn new() -> Self {
         // A million in a millisecond.
         let limit = Limit::new(Rate { events: 1_000_000, per: Millis(1) }, u32::MAX);
-        Self::with(Rules { limit, ..rules(1) })
+        Self::with(Rules { limits: Limits::all(limit), ..rules(1) })
     }
 
     pub fn with(rules: Rules) -> Self {

@@ -18,7 +18,7 @@ use crate::wake::{Bells, Progress};
 use block::index::{Space, invited};
 use block::kinds::{ClassTag, Trouble};
 use block::monitor::Rules as MonitorRules;
-use block::rate::Limit;
+use block::rate::{Limit, Limits};
 use block::shard::{Rules, Shard};
 use block::wheel::Wheel;
 use planet::plan::layout::Layout;
@@ -239,9 +239,13 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
 fn rules(planet: &Planet, region: &str) -> Rules {
     // The clock counts milliseconds: what a faster rate lets through in one of
     // them may come at once.
+    let with_burst = |rate: vocab::Rate| {
+        let at_once = u32::try_from(rate.events / rate.per.0.max(1)).unwrap_or(u32::MAX).max(1);
+        (rate, at_once)
+    };
     let rate = planet.block.op_rate.value;
-    let at_once = u32::try_from(rate.events / rate.per.0.max(1)).unwrap_or(u32::MAX).max(1);
-    let limit = Limit::new(rate, at_once);
+    let reads = planet.block.read_rate.as_ref().map_or(rate, |reads| reads.value);
+    let [other, read] = Limit::sharing([with_burst(rate), with_burst(reads)]);
     let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let here = classes.filter(|class| {
@@ -253,7 +257,7 @@ fn rules(planet: &Planet, region: &str) -> Rules {
         (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
     });
     Rules {
-        limit,
+        limits: Limits::new(other, read),
         waiting,
         classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect(),
         planted: block::Planted::Nothing,

@@ -192,6 +192,9 @@ static STANDSTILL: Lint = Lint {
         if rate.events == 0 {
             report.add(&STANDSTILL, "the holder of a slot may send no ops at all").at(rate.span, "");
         }
+        if let Some(reads) = facts.planet.block.read_rate.as_ref().filter(|reads| reads.events == 0) {
+            report.add(&STANDSTILL, "the holder of a slot may read nothing").at(reads.span, "");
+        }
         if queue.value == 0 {
             report.add(&STANDSTILL, "no op may wait in a block, so none can run").at(queue.span, "");
         }

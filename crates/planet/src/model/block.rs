@@ -26,6 +26,9 @@ section! {
         cell: At<Net4> = crate::plan::CELL,
         /// How often the holder of a slot may send an op.
         op_rate: At<Rate> = Rate::per_second(1),
+        /// How often it may send an op that only reads; as `op_rate` when it is
+        /// left out. Both count together.
+        read_rate: Option<At<Rate>>,
         /// How many ops may wait in a block.
         queue: At<u32> = 1_000,
         /// How long the entries of a chain are kept; for ever when it is left out.

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::truth::Truth;
 use block::chain::OpId;
 use block::house::Deed;
-use block::rate::Limit;
+use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Notice, Rules, Shard, Why};
 use sim::{Dice, Schedule, VirtualDisk};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -75,7 +75,7 @@ pub(crate) struct Planet {
 fn rules(mistake: Mistake) -> Rules {
     let limit = Limit::new(Rate { events: 1, per: Millis(APART) }, BURST);
     let planted = if let Mistake::Core(planted) = mistake { planted } else { block::Planted::Nothing };
-    Rules { limit, waiting: 6, classes: Vec::new(), planted }
+    Rules { limits: Limits::all(limit), waiting: 6, classes: Vec::new(), planted }
 }
 
 fn options() -> Options {
