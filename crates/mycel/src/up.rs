@@ -98,7 +98,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let listen = Listen { addresses: args.listen.clone(), tls };
+    let listen = Listen { addresses: args.listen.clone(), tls, ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| {
         let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
         Failure::told(format!("cannot listen: {error}"), hint)

@@ -7,7 +7,7 @@
 
 use super::answer::{Answer as Response, bytes};
 use super::calls::Asked;
-use super::limits::{IDLE_PATIENCE, IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
+use super::limits::{IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
 use super::no::No;
 use super::peer::Peer;
 use crate::engine::{Body, Connection, OpAsk, OpDone, Refusal};
@@ -30,9 +30,7 @@ use wire::Code;
 use wire::frame::{self, Answer, Ended, NoFrame, Refused, Request};
 
 /// Answers a request to upgrade.
-pub(super) fn upgrade(peer: &Peer, asked: Asked) -> Result<Response, No> {
-    let wanted = asked.head.headers.get(UPGRADE).and_then(|value| value.to_str().ok());
-    let known = wanted.is_some_and(|wanted| wanted.split(',').any(|one| one.trim() == wire::PROTOCOL));
+pub(super) fn upgrade(peer: &Peer, known: bool, asked: Asked) -> Result<Response, No> {
     let Some(upgrade) = asked.upgrade.filter(|_| known) else {
         let what = format!("frames need `Connection: Upgrade` and `Upgrade: {}`", wire::PROTOCOL);
         return Err(No::new(Code::Upgrade, what));
@@ -138,6 +136,7 @@ impl Speaks {
     {
         let (mut from, mut to) = tokio::io::split(io);
         let peer = Arc::clone(&self.peer);
+        let patience = peer.shared.bounds.idle;
         let mut stopped = std::pin::pin!(peer.shared.stopped());
         loop {
             if !self.closing {
@@ -145,7 +144,7 @@ impl Speaks {
             }
             self.gather();
             if !self.write.is_empty() {
-                let wrote = tokio::time::timeout(IDLE_PATIENCE, to.write_all(&self.write)).await;
+                let wrote = tokio::time::timeout(patience, to.write_all(&self.write)).await;
                 wrote.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 self.write.clear();
                 self.write.shrink_to(READ_BYTES);
@@ -166,7 +165,7 @@ impl Speaks {
                     more => self.unread.end += more,
                 },
                 () = &mut stopped, if !self.closing => self.close("the server stops"),
-                () = tokio::time::sleep(IDLE_PATIENCE), if idle => self.close("nothing was asked for too long"),
+                () = tokio::time::sleep(patience), if idle => self.close("nothing was asked for too long"),
             }
         }
     }

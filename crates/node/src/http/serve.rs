@@ -8,7 +8,8 @@ use super::no::No;
 use super::pace::Pace;
 use super::peer::Peer;
 use super::route::{Route, route};
-use super::table::{Call, ENDPOINTS, Endpoint, Needs};
+use super::table::{ENDPOINTS, Endpoint, Needs};
+use super::want::{Came, Want};
 use super::{decode, frames};
 use crate::engine::{BlockAt, Connection};
 use block::chain::OpId;
@@ -47,7 +48,9 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     let (head, body) = request.into_parts();
     let (endpoint, answer) = match route(&head.method, head.uri.path()) {
         Route::Found(at, parts) => (Some(at), found(&peer, &ENDPOINTS[at], parts, head, body, serving).await),
-        nowhere => (None, Err(lost(&peer, nowhere, &head).await)),
+        nowhere => {
+            (None, Err(saw(&peer, None, weight(&head, 0), 0).await.err().unwrap_or_else(|| lost(nowhere, &head))))
+        }
     };
     let answer = answer.unwrap_or_else(No::answer);
     let (status, took) = (answer.status().as_u16(), begun.elapsed());
@@ -62,11 +65,8 @@ fn micros(took: std::time::Duration) -> u64 {
 }
 
 /// What is said to a request that means no endpoint.
-async fn lost(peer: &Peer, route: Route, head: &Parts) -> No {
+pub(super) fn lost(route: Route, head: &Parts) -> No {
     let path = head.uri.path();
-    if let Err(no) = saw(peer, None, weight(head, 0), 0).await {
-        return no;
-    }
     match route {
         Route::Malformed => No::new(Code::Bad, "the path is not percent-encoded UTF-8").field("path"),
         Route::Method(methods) => {
@@ -99,10 +99,13 @@ async fn found(
     let agent = session.as_deref();
     if length(&head).is_some_and(|length| length > BODY_BYTES) {
         saw(peer, agent, weight(&head, 0), 0).await?;
-        let what = format!("the body is larger than {BODY_BYTES} bytes, the most that is read");
-        return Err(No::new(Code::TooLarge, what).closing());
+        return Err(decode::too_large());
     }
-    let body = if endpoint.body.is_some() { decode::body(&head.headers, body).await } else { Ok(Bytes::new()) };
+    let body = if endpoint.body.is_some() {
+        decode::body(&head.headers, body, peer.shared.bounds.body).await
+    } else {
+        Ok(Bytes::new())
+    };
     let body = match body {
         Ok(body) => body,
         Err(no) => {
@@ -110,15 +113,15 @@ async fn found(
             return Err(no);
         }
     };
-    let op = (endpoint.call == Call::Op).then(|| decode::op(&body, || new_id(peer)));
-    let destination = match &op {
-        Some(Ok((ask, _))) => frames::destination(session.as_deref(), &ask.body),
+    let came = Came { parts: &parts, query: head.uri.query(), headers: &head.headers, body: &body };
+    let want = Want::read(endpoint.call, &came, || new_id(peer));
+    let destination = match &want {
+        Ok(Want::Op(ask, _)) => frames::destination(session.as_deref(), &ask.body),
         _ => 0,
     };
     saw(peer, agent, weight(&head, body.len()), destination).await?;
-    let op = op.transpose()?;
     let upgrade = head.extensions.remove();
-    calls::call(peer, endpoint.call, Asked { parts, head, body, session, op, upgrade, serving }).await
+    calls::call(peer, want?, Asked { session, upgrade, serving }).await
 }
 
 /// A name for an op whose agent did not choose one.
@@ -145,6 +148,11 @@ async fn saw(peer: &Peer, session: Option<&Session>, bytes: u64, destination: u6
     let agent = session.map(|session| session.lease().agent);
     let connection = peer.connection().await;
     peer.shared.engine.saw(&connection, agent, bytes, destination).map_err(|refusal| No::from(refusal).closing())
+}
+
+/// What was no request counts as one to the monitor; its answer is on its way.
+pub(super) async fn saw_nonsense(peer: &Peer) {
+    let _ = saw(peer, None, 0, 0).await;
 }
 
 /// Asks for what an endpoint needs. Nothing else stands between a request and
