@@ -17,6 +17,7 @@ mod lane;
 mod reopen;
 mod rest;
 mod retention;
+mod served;
 mod wake;
 
 pub use engine::{
