@@ -85,7 +85,8 @@ impl Engine {
         let engine = self.clone();
         let connection = Connection::for_op(connection);
         let session = Arc::clone(session);
-        let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
+        let mut running =
+            tokio::spawn(crate::trace::in_task(async move { engine.op(&connection, &session, ask).await }));
         // What is refused is refused at once; what has to wait is not waited for.
         match tokio::time::timeout(Duration::from_millis(20), &mut running).await {
             Ok(Ok(done)) => done.map(OpSeen::Ended),
@@ -233,7 +234,7 @@ impl Pending {
     /// # Errors
     /// Why it did not run.
     pub async fn ended(self) -> Result<OpDone, Refusal> {
-        let answer = self.engine.read_reply(self.answer.await)?;
+        let answer = self.engine.read_reply(crate::trace::in_lane(self.answer).await)?;
         self.engine.done(self.block, self.agent, (self.id, self.kind), answer).await
     }
 }

@@ -11,6 +11,7 @@ use super::limits::{IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
 use super::no::No;
 use super::peer::Peer;
 use crate::engine::{Body, Connection, OpAsk, OpDone, Refusal};
+use crate::trace;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::StatusCode;
@@ -218,7 +219,8 @@ impl Speaks {
             if let Err(no) = saw(&peer, &connection, Some(agent), (length, to)) {
                 return (number, length, Came::No(no));
             }
-            (number, length, Came::of(peer.shared.engine.op(&connection, &session, ask).await))
+            let op = trace::in_engine(peer.shared.engine.op(&connection, &session, ask));
+            (number, length, Came::of(trace::in_frame(op).await))
         }));
     }
 

@@ -12,6 +12,7 @@ use super::table::{ENDPOINTS, Endpoint, Needs};
 use super::want::{Came, Want};
 use super::{decode, frames};
 use crate::engine::{BlockAt, Connection};
+use crate::trace;
 use block::chain::OpId;
 use bytes::Bytes;
 use hyper::Request;
@@ -21,6 +22,7 @@ use hyper::http::request::Parts;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use trust::attach::Session;
 use trust::lease::Rights;
 use trust::{BlockRef, RegionTag};
@@ -47,7 +49,7 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     let (begun, serving) = (Instant::now(), Serving::new(&peer.pace));
     let (head, body) = request.into_parts();
     let (endpoint, answer) = match route(&head.method, head.uri.path()) {
-        Route::Found(at, parts) => (Some(at), found(&peer, &ENDPOINTS[at], parts, head, body, serving).await),
+        Route::Found(at, parts) => (Some(at), traced(&peer, &ENDPOINTS[at], parts, (head, body, serving)).await),
         nowhere => {
             (None, Err(saw(&peer, None, weight(&head, 0), 0).await.err().unwrap_or_else(|| lost(nowhere, &head))))
         }
@@ -58,6 +60,19 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     let name = endpoint.map_or("nowhere", |at| ENDPOINTS[at].name);
     tracing::debug!(endpoint = name, status, source = %peer.source, micros = micros(took), "answered");
     Ok(answer)
+}
+
+async fn traced(
+    peer: &Arc<Peer>,
+    endpoint: &'static Endpoint,
+    parts: Vec<String>,
+    (head, body, serving): (Parts, Incoming, Serving),
+) -> Result<Answer, No> {
+    let span = trace::request(endpoint.name, &head);
+    let found = found(peer, endpoint, parts, head, body, serving);
+    let answer = found.instrument(span.clone()).await;
+    trace::answered(&span, answer.as_ref().map_or_else(|no| no.code.status(), |answer| answer.status().as_u16()));
+    answer
 }
 
 fn micros(took: std::time::Duration) -> u64 {
@@ -121,7 +136,7 @@ async fn found(
     };
     saw(peer, agent, weight(&head, body.len()), destination).await?;
     let upgrade = head.extensions.remove();
-    calls::call(peer, want?, Asked { session, upgrade, serving }).await
+    trace::in_engine(calls::call(peer, want?, Asked { session, upgrade, serving })).await
 }
 
 /// A name for an op whose agent did not choose one.
