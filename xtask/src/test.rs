@@ -13,6 +13,10 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
     let tools = Tools::gather(allow_missing)?;
     show(cargo().args(["fmt", "--all", "--check"]))?;
     show(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    // What is off by default is checked with its feature, and the rest without.
+    let traces = ["--package", "node", "--package", "mycel", "--features", "mycel/otel-test"];
+    let clippy = ["clippy", "--quiet", "--all-targets"];
+    show(cargo().args([&clippy[..], &traces, &["--", "--deny", "warnings"]].concat()))?;
     tidy::run()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace"]);
@@ -23,6 +27,7 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
         tests.env("MYCEL_ALLOW_MISSING", "1");
     }
     show(&mut tests)?;
+    show(cargo().args(["test", "--workspace", "--features", "mycel/otel-test", "--test", "otel"]))?;
     if tools.has("CXX") {
         fuzz::run(None, FUZZ_SECONDS)?;
     }

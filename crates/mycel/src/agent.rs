@@ -109,6 +109,11 @@ fn key(who: &Who, make: bool) -> Result<SigningKey, Failure> {
     Ok(SigningKey::new(&Secret::take(&mut bytes)))
 }
 
+/// Whether an agent's key is here, or why not.
+pub(crate) fn is_here(who: &Who) -> Result<(), Failure> {
+    key(who, false).map(drop)
+}
+
 /// The name of one of this machine's agents.
 pub(crate) fn id_of(who: &Who, name: &str) -> Option<trust::AgentId> {
     let who = Who { name: name.to_owned(), url: String::new(), home: who.home.clone(), authority: None };

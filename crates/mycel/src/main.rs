@@ -12,6 +12,7 @@ mod cli;
 mod failure;
 mod files;
 mod load;
+mod log;
 mod look;
 mod manual;
 mod new;
@@ -20,6 +21,8 @@ mod plan;
 mod price;
 mod screen;
 mod store;
+#[cfg(feature = "otel")]
+mod traces;
 mod trust;
 mod up;
 mod word;

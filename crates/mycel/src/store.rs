@@ -1,7 +1,7 @@
 //! `mycel store`: what a planet keeps, looked at, backed up and restored.
 
 use crate::Verdict;
-use crate::agent::{attached, block_on};
+use crate::agent::{attached, block_on, is_here};
 use crate::cli::{BackupArgs, RestoreArgs, StoreCommand, Who};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -34,7 +34,8 @@ fn told(error: &RestError) -> Failure {
     let hint = match error {
         RestError::InUse { .. } => {
             "stop it first, or take a copy of it while it runs, and look at that: \
-             `mycel store backup --url http://127.0.0.1:7117 --out FILE`, then `mycel store restore`"
+             `mycel store backup --url http://127.0.0.1:7117 --as operator --home DIR --out FILE`, where DIR is that \
+             directory, then `mycel store restore`"
         }
         RestError::Nothing { .. } => "name its directory with --data; `mycel up` makes one",
         RestError::Exists { .. } => "name a directory that is not there yet, or move that one away",
@@ -203,6 +204,7 @@ fn backup(args: &BackupArgs, screen: &Screen) -> Result<Verdict, Failure> {
     }
     if let Some(url) = &args.url {
         not_in_the_clear(url)?;
+        is_here(&who(args))?;
     }
     // Before a key is made, so that a mistake leaves none.
     let rest = if args.url.is_none() { Some(open(&args.data)?) } else { None };
@@ -241,13 +243,18 @@ fn from_rest(rest: &AtRest, to: &mut dyn Write, key: &[u8; 32], owners: bool) ->
     done.map(|_| ()).map_err(|error| told(&error))
 }
 
-fn from_running(args: &BackupArgs, to: &mut dyn Write, key: &[u8; 32]) -> Result<(), Failure> {
-    let who = Who {
+/// As whom a planet that runs is asked.
+fn who(args: &BackupArgs) -> Who {
+    Who {
         url: args.url.clone().unwrap_or_default(),
         name: args.name.clone(),
         home: args.home.clone(),
         authority: args.authority.clone(),
-    };
+    }
+}
+
+fn from_running(args: &BackupArgs, to: &mut dyn Write, key: &[u8; 32]) -> Result<(), Failure> {
+    let who = who(args);
     let spinner = bar(0, "{spinner} {bytes}, {bytes_per_sec}")?;
     let mut failed = None;
     let sent = block_on(async {

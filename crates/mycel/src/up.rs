@@ -1,9 +1,10 @@
 //! `mycel up`: a planet that runs in this process until Ctrl-C.
 
 use crate::Verdict;
-use crate::cli::{LogLevel, TableArgs, UpArgs};
+use crate::cli::{TableArgs, UpArgs};
 use crate::failure::Failure;
 use crate::files;
+use crate::log;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
 use kernel::{Change, Enforcer};
@@ -25,7 +26,7 @@ const GARDEN_FILE: &str = "planets/garden.toml";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
-    log(args.log, args.log_json);
+    let watched = log::start(args.log, args.log_json, screen)?;
     let planet = planet(args, screen)?;
     let absent = absent(&planet);
     let options = Options {
@@ -39,6 +40,9 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let runtime = runtime.map_err(|error| Failure::told(format!("cannot start: {error}"), "try again"))?;
     let served = runtime.block_on(serve(args, &planet, &engine, &started, &absent, screen));
     engine.stop();
+    if let Err(why) = watched.stop() {
+        screen.say(format_args!("the last traces were not sent: {why}"));
+    }
     served.map(|()| Verdict::Good)
 }
 
@@ -69,18 +73,6 @@ fn absent(planet: &Planet) -> Vec<&'static str> {
     asked.into_iter().filter(|(asked, _)| *asked).map(|(_, what)| what).collect()
 }
 
-fn log(level: LogLevel, json: bool) {
-    use tracing_subscriber::filter::LevelFilter;
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    if json { log.json().init() } else { log.init() }
-}
-
 async fn serve(
     args: &UpArgs,
     planet: &Planet,
@@ -98,7 +90,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let listen = Listen { addresses: args.listen.clone(), tls };
+    let listen = Listen { addresses: args.listen.clone(), tls, ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| {
         let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
         Failure::told(format!("cannot listen: {error}"), hint)

@@ -84,9 +84,15 @@ fn a_backup_of_a_planet_that_runs_restores_to_one_that_serves_the_same() {
 
     let busy = mycel(&folder, &["store", "verify", "--data", "data"]);
     assert_eq!(busy.status.code(), Some(1));
-    assert!(said(&busy).contains("in use") && said(&busy).contains("store backup --url"), "{}", said(&busy));
+    assert!(said(&busy).contains("in use") && said(&busy).contains("--as operator --home DIR"), "{}", said(&busy));
     let remote = mycel(&folder, &["store", "backup", "--url", "http://192.0.2.1", "--out", "no"]);
     assert!(said(&remote).contains("in the clear"), "{}", said(&remote));
+    let nobody = mycel(&folder, &["store", "backup", "--url", &url, "--home", "home", "--out", "no"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(said(&nobody).contains("operator") && said(&nobody).contains("--home"), "{}", said(&nobody));
+    let nowhere = mycel(&folder, &["store", "backup", "--as", "operator", "--out", "no"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(said(&nowhere).contains("required") && said(&nowhere).contains("--url"), "{}", said(&nowhere));
     assert!(!folder.0.join("no.key").exists(), "a mistake makes no key");
 
     let online = ["store", "backup", "--url", &url, "--home", "data", "--out", "online.backup", "--with-owners"];

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+const PLANET: &str = include_str!("../../../planets/garden.toml");
 const MYCEL: &str = env!("CARGO_BIN_EXE_mycel");
 
 /// A planet that runs, until it is dropped.
@@ -134,6 +135,35 @@ fn a_directory_in_use_and_a_planet_that_is_not_there_are_said() {
     let unreachable = up.run(home, &["regions", "--url", "http://127.0.0.1:1"]);
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot reach"), "{unreachable:?}");
     up.stop();
+}
+
+#[test]
+fn a_planet_that_asks_for_an_engine_that_is_not_served_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("planet.toml");
+    let up = |engine: &str| {
+        std::fs::write(&file, format!("{PLANET}\n[store]\nengine = \"{engine}\"\n")).unwrap();
+        let up = ["up", "planet.toml", "--listen", "127.0.0.1:0", "--no-kernel-bans"];
+        Command::new(MYCEL).args(up).current_dir(home.path()).output().unwrap()
+    };
+    let refused = up("postgres");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    for part in ["the engine \"postgres\"", "serves \"embedded\" alone", "write that"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(refused.stdout.is_empty() && !home.path().join(".mycel").exists(), "nothing was begun");
+    // What it asks for is understood, and what nobody knows is not.
+    let check = Command::new(MYCEL).args(["check", "planet.toml"]).current_dir(home.path()).output().unwrap();
+    assert_eq!(check.status.code(), Some(0), "{check:?}");
+    let unknown = up("sqlite");
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("embedded"), "{unknown:?}");
+    // With the engine that is served it goes on to the directory, which is not one here.
+    std::fs::write(home.path().join(".mycel"), "").unwrap();
+    let served = up("embedded");
+    let said = String::from_utf8_lossy(&served.stderr);
+    assert!(served.status.code() == Some(1) && !said.contains("engine"), "{said}");
 }
 
 #[test]

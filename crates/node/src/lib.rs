@@ -18,6 +18,8 @@ mod reopen;
 mod reply;
 mod rest;
 mod retention;
+mod served;
+mod trace;
 mod wake;
 
 pub use engine::{
@@ -27,3 +29,5 @@ pub use engine::{
 };
 pub use home::HomeError;
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};
+#[cfg(feature = "otel")]
+pub use trace::TARGET as TRACE_TARGET;

@@ -67,6 +67,8 @@ codes! {
     Unavailable = 15, 503, "unavailable";
     /// The request came too slowly.
     Slow = 16, 408, "too_slow";
+    /// The request's head is too large.
+    HeadTooLarge = 17, 431, "head_too_large";
 }
 
 impl Code {

@@ -89,7 +89,8 @@ tells! {
         id: Hex<16>,
         /// `queued`, `running`, `done`, `failed` or `cancelled`.
         state: OpState,
-        /// While it is queued: so many are before it.
+        /// While it is in its block's queue: so many are before it. An op that is queued without this waits for
+        /// the rate, before the queue.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before_it: Option<u64>,
         /// Its place in the chain.

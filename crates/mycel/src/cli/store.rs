@@ -33,13 +33,15 @@ pub(crate) struct BackupArgs {
     /// The data directory of a planet that does not run.
     #[arg(long, value_name = "DIR", default_value = ".mycel", conflicts_with = "url", value_hint = ValueHint::DirPath)]
     pub(crate) data: PathBuf,
-    /// The address of a planet that runs.
+    /// The address of a planet that runs; --as and --home then say as whom.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// As whom, at a planet that runs: it takes the right to administer.
+    /// As whom, at a planet that runs: somebody who may administer, such as its
+    /// operator. It takes --url.
     #[arg(long = "as", value_name = "NAME", default_value = "operator", requires = "url")]
     pub(crate) name: String,
-    /// Where keys and leases are kept.
+    /// Where the key of whom --as names is kept: for the operator, the planet's
+    /// data directory.
     #[arg(long, value_name = "DIR", env = "MYCEL_HOME", default_value = ".mycel", value_hint = ValueHint::DirPath)]
     pub(crate) home: PathBuf,
     /// For https: the PEM file of whoever signed the planet's certificate.

@@ -9,8 +9,10 @@ use super::ops::Asked;
 use super::{Connection, Engine, OpAsk, OpDone, Refusal};
 use crate::lane::{Ask, Sent};
 use crate::reply::{Inbox, Reply, send, send_all};
+use crate::trace;
 use block::shard::Answer;
 use std::sync::Arc;
+use tracing::Span;
 use trust::attach::{Channel, Session};
 
 /// Ops on their way, and what came of those that have ended. Each is known by
@@ -19,12 +21,18 @@ pub struct Mailbox<T> {
     engine: Engine,
     inbox: Arc<Inbox>,
     /// What is on its way, by the number that its answer comes with.
-    waits: Vec<Option<(T, Asked)>>,
+    waits: Vec<Option<Waits<T>>>,
     free: Vec<usize>,
     /// Answers that were taken from the inbox, the next one last.
     came: Vec<(usize, Reply)>,
     /// What was taken in and not handed over.
     gathered: Option<Gathered>,
+}
+
+struct Waits<T> {
+    called: T,
+    asked: Asked,
+    _spans: (Span, Span),
 }
 
 struct Gathered {
@@ -76,7 +84,7 @@ impl<T> Mailbox<T> {
             self.waits.push(None);
             self.waits.len() - 1
         });
-        self.waits[number] = Some((called, asked));
+        self.waits[number] = Some(Waits { called, asked, _spans: trace::of_frame() });
         let sent = Sent { needs, op, reply: self.inbox.token(number) };
         if let Some(gathered) = &mut self.gathered
             && Arc::ptr_eq(&gathered.session, session)
@@ -129,7 +137,7 @@ impl<T> Mailbox<T> {
     }
 
     fn came_of(&mut self, number: usize, reply: Reply) -> Option<(T, Result<OpDone, Refusal>)> {
-        let (_, asked) = self.waits.get(number)?.as_ref()?;
+        let Waits { asked, .. } = self.waits.get(number)?.as_ref()?;
         let result = match reply {
             Reply::Done(done) => *done,
             Reply::Answer(Answer::Before(_, sequence)) => {
@@ -138,7 +146,7 @@ impl<T> Mailbox<T> {
             }
             reply => self.engine.read_reply(reply).and_then(|answer| self.engine.done(asked, answer)),
         };
-        let (called, _) = self.waits.get_mut(number)?.take()?;
+        let Waits { called, .. } = self.waits.get_mut(number)?.take()?;
         self.free.push(number);
         Some((called, result))
     }

@@ -94,7 +94,8 @@ impl Engine {
         let engine = self.clone();
         let connection = connection.for_ops();
         let session = Arc::clone(session);
-        let mut running = tokio::spawn(async move { engine.op(&connection, &session, ask).await });
+        let mut running =
+            tokio::spawn(crate::trace::in_task(async move { engine.op(&connection, &session, ask).await }));
         // What is refused is refused at once; what has to wait is not waited for.
         match tokio::time::timeout(Duration::from_millis(20), &mut running).await {
             Ok(Ok(done)) => done.map(OpSeen::Ended),
@@ -240,7 +241,8 @@ impl Pending {
     /// # Errors
     /// Why it did not run.
     pub async fn ended(self) -> Result<OpDone, Refusal> {
-        match self.engine.read_reply(self.answer.await.unwrap_or(Reply::Gone))? {
+        let reply = crate::trace::in_lane(self.answer).await.unwrap_or(Reply::Gone);
+        match self.engine.read_reply(reply)? {
             Answer::Before(_, sequence) => self.engine.again(self.asked.block, sequence).await,
             answer => self.engine.done(&self.asked, answer),
         }

@@ -118,6 +118,7 @@ impl Engine {
     /// # Errors
     /// When its file asks for what is not served, or the directory cannot be used.
     pub fn start(planet: &Planet, data: &Path, options: Options) -> Result<(Self, Started), StartError> {
+        crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
         let (parts, recovered) = open(planet, data, options)?;

@@ -1,6 +1,6 @@
 //! What was sent, as what it means, or why it means nothing.
 
-use super::limits::{BODY_BYTES, BODY_PATIENCE};
+use super::limits::BODY_BYTES;
 use super::no::No;
 use crate::engine::{BlockAt, Body, OpAsk, Where};
 use block::bans::Net;
@@ -12,6 +12,7 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use std::net::IpAddr;
+use std::time::Duration;
 use trust::AgentId;
 use vocab::{MicroDegrees, Millis, Net4, Net6, Site};
 use wire::{Code, Hex, ask};
@@ -29,38 +30,53 @@ pub(crate) fn lease(headers: &HeaderMap) -> Result<&str, No> {
 }
 
 /// The body of a request, within its bound and in its time.
-pub(crate) async fn body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, No>
+pub(crate) async fn body<B>(headers: &HeaderMap, body: B, patience: Duration) -> Result<Bytes, No>
 where
     B: hyper::body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let collected = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, BODY_BYTES).collect()).await;
+    let collected = tokio::time::timeout(patience, Limited::new(body, BODY_BYTES).collect()).await;
     let bytes = match collected {
         Err(_) => {
-            let what = format!("the body did not come within {} s", BODY_PATIENCE.as_secs());
+            let what = format!("the body did not come within {} s", patience.as_secs_f32());
             return Err(No::new(Code::Slow, what).closing());
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let what = format!("the body is larger than {BODY_BYTES} bytes, the most that is read");
-            return Err(No::new(Code::TooLarge, what).closing());
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
         Ok(Err(error)) => return Err(No::new(Code::Bad, format!("the body broke off: {error}")).closing()),
         Ok(Ok(body)) => body.to_bytes(),
     };
+    media(headers, &bytes)?;
+    Ok(bytes)
+}
+
+/// What is said of a body beyond its bound.
+pub(crate) fn too_large() -> No {
+    No::new(Code::TooLarge, format!("the body is larger than {BODY_BYTES} bytes, the most that is read")).closing()
+}
+
+/// A body is JSON, and says so.
+pub(crate) fn media(headers: &HeaderMap, body: &[u8]) -> Result<(), No> {
     let media = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = media.map(|media| media.split(';').next().unwrap_or_default().trim());
     match essence {
-        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(bytes),
-        None if bytes.is_empty() => Ok(bytes),
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        None if body.is_empty() => Ok(()),
         _ => Err(No::new(Code::Type, "the body is read as JSON alone: send `Content-Type: application/json`")),
     }
 }
 
-/// Reads JSON as a type; nothing at all is an empty object.
+/// Reads JSON as a type.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, No> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    read(bytes, |from| serde_path_to_error::deserialize(from))
+    read(or_empty(bytes), |from| serde_path_to_error::deserialize(from))
 }
+
+/// Nothing at all is an empty object.
+const fn or_empty(bytes: &[u8]) -> &[u8] {
+    if bytes.is_empty() { b"{}" } else { bytes }
+}
+
+/// What a body is to be, for a message.
+const OBJECT: &str = "the body is not a JSON object: write {\"name\": value}";
 
 fn read<'d, T>(
     bytes: &'d [u8],
@@ -68,6 +84,10 @@ fn read<'d, T>(
         &mut serde_json::Deserializer<serde_json::de::SliceRead<'d>>,
     ) -> Result<T, serde_path_to_error::Error<serde_json::Error>>,
 ) -> Result<T, No> {
+    // The types would also be read from a list of their values, whose order nobody has promised.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(No::new(Code::Bad, OBJECT));
+    }
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let value = read(&mut from).map_err(|error| {
         let path = error.path().to_string();
@@ -88,14 +108,23 @@ fn leads(path: String) -> Option<String> {
     Some(path).filter(|path| path != "." && path != "?")
 }
 
-/// A mistake in a field: which one is in the path, or in the message's first
-/// name where a field is missing or too many.
+/// The field that a message is about, when it is missing or too many.
+fn named(what: &str) -> Option<&str> {
+    if let Some(unknown) = what.strip_prefix("unknown field `") {
+        // Whoever sent it chose the name, and it may hold anything.
+        let end = unknown.rfind("`, expected").or_else(|| unknown.rfind("`, there are no"));
+        return end.and_then(|end| unknown.get(..end));
+    }
+    let known = what.strip_prefix("missing field `").or_else(|| what.strip_prefix("duplicate field `"))?;
+    known.split('`').next()
+}
+
+/// A mistake in a field: which one is in the path, or in the message.
 fn wrong(what: String, path: Option<String>) -> No {
-    let named = what.starts_with("missing field") || what.starts_with("unknown field") || what.starts_with("duplicate");
-    let name = what.split('`').nth(1).filter(|_| named).map(str::to_owned);
+    let name = named(&what);
     let field = match (path, name) {
         (Some(path), Some(name)) if path != name => Some(format!("{path}.{name}")),
-        (path, name) => path.or(name),
+        (path, name) => path.or_else(|| name.map(str::to_owned)),
     };
     let no = No::new(Code::Bad, what);
     match field {
@@ -106,23 +135,18 @@ fn wrong(what: String, path: Option<String>) -> No {
 
 /// Reads a query as a type.
 pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, No> {
-    let query = query.unwrap_or_default();
-    serde_urlencoded::from_str(query).map_err(|error| wrong(format!("in the query: {error}"), field_of(query, &error)))
-}
-
-/// Which parameter an error is about: the message names it, or it is the one
-/// whose value the message repeats.
-fn field_of(query: &str, error: &serde_urlencoded::de::Error) -> Option<String> {
-    let text = error.to_string();
-    if let Some(name) = text.split('`').nth(1).filter(|_| text.contains(" field `")) {
-        return Some(name.to_owned());
-    }
-    let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    names.next().filter(|name| !name.is_empty() && names.next().is_none()).map(str::to_owned)
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+    read.map_err(|error| {
+        let path = error.path().to_string();
+        let no = wrong(error.into_inner().to_string(), leads(path));
+        No { what: format!("in the query: {}", no.what), ..no }
+    })
 }
 
 /// An op as its body asks for it, and until when to wait.
 pub(crate) fn op(bytes: &[u8], new_id: impl FnOnce() -> OpId) -> Result<(OpAsk, ask::Wait), No> {
+    let bytes = or_empty(bytes);
     let kind: ask::KindOf<'_> = read(bytes, |from| serde_path_to_error::deserialize(from))?;
     let known = kinds::by_name(&kind.kind);
     let unknown = || {
@@ -150,14 +174,15 @@ fn body_of(op: ask::Op) -> Result<Body, No> {
         ask::Op::Get(get) => Body::Record { key: get.key.0 },
         ask::Op::Delete(delete) => Body::Record { key: delete.key.0 },
         ask::Op::Send(send) => Body::Message { to: AgentId(send.to.0), message: send.message.0 },
-        ask::Op::Ack(ack) => Body::Place(cursor(ack.cursor)?),
+        ask::Op::Ack(ack) => Body::Place(cursor(ack.cursor, "cursor")?),
         ask::Op::Echo(echo) => Body::Bytes(echo.bytes.0),
     })
 }
 
-/// A cursor from its text.
-pub(crate) fn cursor(hex: Hex<24>) -> Result<Cursor, No> {
-    Cursor::from_bytes(&hex.0).ok_or_else(|| No::new(Code::Bad, "this is no cursor").field("cursor"))
+/// A cursor from the text of a field.
+pub(crate) fn cursor(hex: Hex<24>, field: &'static str) -> Result<Cursor, No> {
+    let what = "this is no cursor: send one as it came with a message";
+    Cursor::from_bytes(&hex.0).ok_or_else(|| No::new(Code::Bad, what).field(field))
 }
 
 /// The op that a path names.

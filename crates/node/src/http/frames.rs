@@ -7,10 +7,11 @@
 
 use super::answer::{Answer as Response, bytes};
 use super::calls::Asked;
-use super::limits::{IDLE_PATIENCE, IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
+use super::limits::{IN_FLIGHT, IN_FLIGHT_BYTES, READ_BYTES, WRITE_BYTES};
 use super::no::No;
 use super::peer::Peer;
 use crate::engine::{Body, Connection, Mailbox, OpAsk, OpDone, Refusal};
+use crate::trace;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::StatusCode;
@@ -31,9 +32,7 @@ use wire::Code;
 use wire::frame::{self, Answer, Ended, NoFrame, Refused, Request};
 
 /// Answers a request to upgrade.
-pub(super) fn upgrade(peer: &Peer, asked: Asked) -> Result<Response, No> {
-    let wanted = asked.head.headers.get(UPGRADE).and_then(|value| value.to_str().ok());
-    let known = wanted.is_some_and(|wanted| wanted.split(',').any(|one| one.trim() == wire::PROTOCOL));
+pub(super) fn upgrade(peer: &Peer, known: bool, asked: Asked) -> Result<Response, No> {
     let Some(upgrade) = asked.upgrade.filter(|_| known) else {
         let what = format!("frames need `Connection: Upgrade` and `Upgrade: {}`", wire::PROTOCOL);
         return Err(No::new(Code::Upgrade, what));
@@ -155,17 +154,18 @@ impl Speaks {
     {
         let (mut from, mut to) = tokio::io::split(io);
         let peer = Arc::clone(&self.peer);
+        let patience = peer.shared.bounds.idle;
         let mut stopped = std::pin::pin!(peer.shared.stopped());
         // One alarm for all, set again only when it rings: setting one for each
         // op would cost more than reading it.
-        let (mut heard, mut alarm) = (Instant::now(), std::pin::pin!(tokio::time::sleep(IDLE_PATIENCE)));
+        let (mut heard, mut alarm) = (Instant::now(), std::pin::pin!(tokio::time::sleep(patience)));
         loop {
             if !self.closing {
                 self.take_in();
             }
             self.gather();
             if !self.write.is_empty() {
-                let wrote = tokio::time::timeout(IDLE_PATIENCE, to.write_all(&self.write)).await;
+                let wrote = tokio::time::timeout(patience, to.write_all(&self.write)).await;
                 wrote.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 self.write.clear();
                 self.write.shrink_to(READ_BYTES);
@@ -193,10 +193,10 @@ impl Speaks {
                 },
                 () = &mut stopped, if !self.closing => self.close("the server stops"),
                 () = &mut alarm, if idle => {
-                    if heard.elapsed() >= IDLE_PATIENCE {
+                    if heard.elapsed() >= patience {
                         self.close("nothing was asked for too long");
                     }
-                    alarm.as_mut().reset(heard + IDLE_PATIENCE);
+                    alarm.as_mut().reset(heard + patience);
                 }
             }
         }
@@ -264,7 +264,8 @@ impl Speaks {
             if let Err(no) = saw(&peer, &connection, Some(agent), (length, to)) {
                 return (number, length, Came::No(no));
             }
-            (number, length, Came::of(peer.shared.engine.op(&connection, &session, ask).await))
+            let op = trace::in_engine(peer.shared.engine.op(&connection, &session, ask));
+            (number, length, Came::of(trace::in_frame(op).await))
         }));
     }
 

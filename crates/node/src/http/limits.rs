@@ -13,37 +13,55 @@ pub(crate) const HEADERS: usize = 64;
 /// Of a request's body: as much payload as an entry carries, in base64, beside its name.
 pub(crate) const BODY_BYTES: usize = MOST_BYTES / 3 * 4 + (64 << 10);
 
-/// For a head to come, from its first byte. A round trip around the Earth and three lost segments.
-pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what is too slow, or too many, is put up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// For a head to come, from its first byte.
+    pub head: Duration,
+    /// For a body to come.
+    pub body: Duration,
+    /// For a connection on which nothing is asked, and for an answer that is
+    /// not taken.
+    pub idle: Duration,
+    /// How often a connection's patience is looked at: what is too slow ends
+    /// so much later at most.
+    pub look: Duration,
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one source: an address, or an IPv6 /64.
+    pub of_a_source: usize,
+    /// Long polls and streams in all; the rest of the connections are for
+    /// those who ask.
+    pub waiting: usize,
+}
 
-/// For a body to come. 1.4 MiB at 400 kbit/s.
-pub(crate) const BODY_PATIENCE: Duration = Duration::from_secs(30);
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            // A round trip around the Earth and three lost segments.
+            head: Duration::from_secs(10),
+            // 1.4 MiB at 400 kbit/s.
+            body: Duration::from_secs(30),
+            // Longer than the minute that load balancers keep a connection.
+            idle: Duration::from_secs(75),
+            look: Duration::from_secs(2),
+            // At some 20 KiB each, 320 MiB.
+            connections: 16_384,
+            // A block's sixty agents behind one address, with sixteen connections each.
+            of_a_source: 1_024,
+            waiting: 8_192,
+        }
+    }
+}
 
-/// For a connection on which nothing is asked, and for an answer that is not taken. Longer than the minute
-/// that load balancers keep a connection.
-pub(crate) const IDLE_PATIENCE: Duration = Duration::from_secs(75);
-
-/// How often a connection's patience is looked at: what is too slow ends so much later at most.
-pub(crate) const LOOK: Duration = Duration::from_secs(2);
-
-/// For a TLS handshake.
-pub(crate) const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// For a long poll. Shorter than [`IDLE_PATIENCE`], so that no proxy in between gives up first.
+/// For a long poll. Shorter than [`Bounds::idle`], so that no proxy in between gives up first.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Between two signs of life on a stream of events.
 pub(crate) const STREAM_BEAT: Duration = Duration::from_secs(15);
-
-/// Connections in all: at some 20 KiB each, 320 MiB.
-pub(crate) const CONNECTIONS: usize = 16_384;
-
-/// Connections of one source (an address, or an IPv6 /64): a block's sixty agents behind one address, with
-/// sixteen connections each.
-pub(crate) const CONNECTIONS_OF_A_SOURCE: usize = 1_024;
-
-/// Long polls and streams in all; the rest of the connections are for those who ask.
-pub(crate) const WAITING: usize = 8_192;
 
 /// Messages, ops, blocks or agents of one answer.
 pub(crate) const PAGE: usize = 256;

@@ -1,6 +1,7 @@
 //! Who may connect, and a connection from its first byte to its last.
 
-use super::limits::{CONNECTIONS, CONNECTIONS_OF_A_SOURCE, HANDSHAKE_PATIENCE, HEAD_BYTES, HEADERS};
+use super::bare::{Reasoned, status_of};
+use super::limits::{HEAD_BYTES, HEADERS};
 use super::pace::{Pace, Paced};
 use super::peer::{Peer, Shared};
 use super::{frames, serve, tls};
@@ -47,7 +48,7 @@ impl Door {
         let source = Net::of_source(source);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
-        if taken.all >= CONNECTIONS || of_source >= CONNECTIONS_OF_A_SOURCE {
+        if taken.all >= shared.bounds.connections || of_source >= shared.bounds.of_a_source {
             shared.metrics.turned_away.fetch_add(1, Relaxed);
             return None;
         }
@@ -106,7 +107,9 @@ async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAccep
             Ok(channel) => speak(stream, source, channel, false, seat, shared).await,
             Err(error) => Err(error),
         },
-        Some(acceptor) => match tokio::time::timeout(HANDSHAKE_PATIENCE, acceptor.accept(stream)).await {
+        // A source that is turned away has no key exchanged for it.
+        Some(_) if turned_away(&shared, source) => return,
+        Some(acceptor) => match tokio::time::timeout(shared.bounds.handshake, acceptor.accept(stream)).await {
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
             Ok(Err(error)) => Err(error),
             Ok(Ok(stream)) => match tls::channel(stream.get_ref().1) {
@@ -118,6 +121,15 @@ async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAccep
     if let Err(error) = ended {
         tracing::debug!(%source, %error, "a connection broke");
     }
+}
+
+/// Whether a source is turned away before anything is done for it.
+fn turned_away(shared: &Shared, source: IpAddr) -> bool {
+    // The channel has no name yet, and this asks for none.
+    let Err(refusal) = shared.engine.connect(source, Channel([0; 32])) else { return false };
+    shared.metrics.turned_away.fetch_add(1, Relaxed);
+    tracing::info!(%source, why = refusal.what, "a source is turned away");
+    true
 }
 
 /// A name for a connection that has none: whoever is between its two ends can
@@ -147,13 +159,14 @@ where
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal.what));
         }
     };
-    let pace = Arc::new(Pace::new());
+    let begun = tokio::time::Instant::now();
+    let pace = Arc::new(Pace::new(shared.bounds));
     let peer = Arc::new(Peer::new(Arc::clone(&shared), connection, secure, Arc::clone(&pace), seat));
     let service = {
         let peer = Arc::clone(&peer);
         service_fn(move |request| serve::serve(Arc::clone(&peer), request))
     };
-    let io = TokioIo::new(Paced { io, pace: Arc::clone(&pace) });
+    let io = TokioIo::new(Paced { io: Reasoned::new(io), pace: Arc::clone(&pace) });
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(false);
     let mut http = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
@@ -169,6 +182,10 @@ where
             http.as_mut().await
         }
     };
+    if let Some(status) = ended.as_ref().err().and_then(status_of) {
+        shared.metrics.answered(None, status, begun.elapsed());
+        serve::saw_nonsense(&peer).await;
+    }
     ended.map_err(io::Error::other)?;
     match peer.upgraded() {
         Some(upgraded) => frames::speak(peer, upgraded).await,

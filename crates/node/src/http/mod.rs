@@ -6,6 +6,7 @@
 //! Hyper without a framework, because what was proved belongs to a connection.
 
 mod answer;
+mod bare;
 mod calls;
 mod decode;
 mod frames;
@@ -22,6 +23,8 @@ mod shown;
 mod stream;
 mod table;
 mod tls;
+mod understood;
+mod want;
 
 use crate::engine::Engine;
 use peer::Shared;
@@ -33,7 +36,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use limits::Bounds;
 pub use openapi::document;
+pub use understood::{Meaningless, understood};
 
 /// Where a server listens, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +48,8 @@ pub struct Listen {
     /// The certificate and its key, for TLS 1.3; without them there is none,
     /// and whoever stands between the two ends can be either.
     pub tls: Option<Tls>,
+    /// How long what is too slow, or too many, is put up with.
+    pub bounds: Bounds,
 }
 
 /// A certificate and its key, as PEM files.
@@ -75,7 +82,7 @@ impl Server {
             bound.push(listen::bind(address).await?);
         }
         let (stopping, stops) = watch::channel(false);
-        let shared = Arc::new(Shared::new(engine, stops));
+        let shared = Arc::new(Shared::new(engine, listen.bounds, stops));
         let door = Arc::new(listen::Door::default());
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::with_capacity(bound.len());

@@ -65,15 +65,20 @@ impl No {
         Self { close: true, ..self }
     }
 
-    /// The answer, in the one shape that all refusals have.
-    pub(crate) fn answer(self) -> Answer {
-        let fault = tell::Fault {
+    /// What it says, in the one shape that all refusals have.
+    pub(crate) fn fault(&self) -> tell::Fault {
+        tell::Fault {
             error: self.code.name().to_owned(),
-            what: self.what,
-            field: self.field,
+            what: self.what.clone(),
+            field: self.field.clone(),
             retry_after_ms: self.retry_after.map(|wait| wait.0),
-            right: self.right.map(|right| shown::block(*right)),
-        };
+            right: self.right.as_deref().cloned().map(shown::block),
+        }
+    }
+
+    /// The answer.
+    pub(crate) fn answer(self) -> Answer {
+        let fault = self.fault();
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = json_of(status, &fault);
         let headers = answer.headers_mut();

@@ -5,7 +5,7 @@
 //! beside them looks at it now and then. One clock for all of it, and no timer
 //! that has to be set again with each byte.
 
-use super::limits::{HEAD_PATIENCE, IDLE_PATIENCE, LOOK};
+use super::limits::Bounds;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,15 +33,18 @@ struct State {
 
 /// How a connection goes.
 #[derive(Debug)]
-pub(crate) struct Pace(Mutex<State>);
+pub(crate) struct Pace {
+    state: Mutex<State>,
+    bounds: Bounds,
+}
 
 impl Pace {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { doing: Doing::Idle(Instant::now()), stuck: None }))
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { state: Mutex::new(State { doing: Doing::Idle(Instant::now()), stuck: None }), bounds }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes came.
@@ -71,17 +74,17 @@ impl Pace {
     fn too_slow(&self, now: Instant) -> bool {
         let state = self.state();
         let slow = match state.doing {
-            Doing::Idle(since) => now - since > IDLE_PATIENCE,
-            Doing::Head(since) => now - since > HEAD_PATIENCE,
+            Doing::Idle(since) => now - since > self.bounds.idle,
+            Doing::Head(since) => now - since > self.bounds.head,
             Doing::Serving => false,
         };
-        slow || state.stuck.is_some_and(|since| now - since > IDLE_PATIENCE)
+        slow || state.stuck.is_some_and(|since| now - since > self.bounds.idle)
     }
 
     /// Ends when the connection is too slow.
     pub(crate) async fn watch(&self) {
         while !self.too_slow(Instant::now()) {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.bounds.look).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What all connections share, and what one of them is.
 
-use super::limits::WAITING;
+use super::limits::Bounds;
 use super::listen::Seat;
 use super::metrics::Metrics;
 use super::no::No;
@@ -40,26 +40,26 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) document: Bytes,
     pub(crate) metrics: Metrics,
+    pub(crate) bounds: Bounds,
     /// Whether the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     waiting: Arc<Semaphore>,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(engine: Engine, bounds: Bounds, stopping: watch::Receiver<bool>) -> Self {
         let places = Places::of(&engine);
         let document = openapi::document().into();
-        let waiting = Arc::new(Semaphore::new(WAITING));
-        Self { engine, places, document, metrics: Metrics::default(), stopping, waiting }
+        let waiting = Arc::new(Semaphore::new(bounds.waiting));
+        Self { engine, places, document, metrics: Metrics::default(), bounds, stopping, waiting }
     }
 
     /// A place among those who wait for something to happen.
     pub(crate) fn wait(&self) -> Result<OwnedSemaphorePermit, No> {
         Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| {
-            No::new(
-                Code::Unavailable,
-                format!("{WAITING} requests wait for something to happen already: ask without waiting"),
-            )
+            let most = self.bounds.waiting;
+            let what = format!("{most} requests wait for something to happen already: ask without waiting");
+            No::new(Code::Unavailable, what)
         })
     }
 

@@ -8,9 +8,11 @@ use super::no::No;
 use super::pace::Pace;
 use super::peer::Peer;
 use super::route::{Route, route};
-use super::table::{Call, ENDPOINTS, Endpoint, Needs};
+use super::table::{ENDPOINTS, Endpoint, Needs};
+use super::want::{Came, Want};
 use super::{decode, frames};
 use crate::engine::{BlockAt, Connection};
+use crate::trace;
 use block::chain::OpId;
 use bytes::Bytes;
 use hyper::Request;
@@ -20,6 +22,7 @@ use hyper::http::request::Parts;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use trust::attach::Session;
 use trust::lease::Rights;
 use trust::{BlockRef, RegionTag};
@@ -46,8 +49,10 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     let (begun, serving) = (Instant::now(), Serving::new(&peer.pace));
     let (head, body) = request.into_parts();
     let (endpoint, answer) = match route(&head.method, head.uri.path()) {
-        Route::Found(at, parts) => (Some(at), found(&peer, &ENDPOINTS[at], parts, head, body, serving).await),
-        nowhere => (None, Err(lost(&peer, nowhere, &head).await)),
+        Route::Found(at, parts) => (Some(at), traced(&peer, &ENDPOINTS[at], parts, (head, body, serving)).await),
+        nowhere => {
+            (None, Err(saw(&peer, None, weight(&head, 0), 0).await.err().unwrap_or_else(|| lost(nowhere, &head))))
+        }
     };
     let answer = answer.unwrap_or_else(No::answer);
     let (status, took) = (answer.status().as_u16(), begun.elapsed());
@@ -57,16 +62,26 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     Ok(answer)
 }
 
+async fn traced(
+    peer: &Arc<Peer>,
+    endpoint: &'static Endpoint,
+    parts: Vec<String>,
+    (head, body, serving): (Parts, Incoming, Serving),
+) -> Result<Answer, No> {
+    let span = trace::request(endpoint.name, &head);
+    let found = found(peer, endpoint, parts, head, body, serving);
+    let answer = found.instrument(span.clone()).await;
+    trace::answered(&span, answer.as_ref().map_or_else(|no| no.code.status(), |answer| answer.status().as_u16()));
+    answer
+}
+
 fn micros(took: std::time::Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What is said to a request that means no endpoint.
-async fn lost(peer: &Peer, route: Route, head: &Parts) -> No {
+pub(super) fn lost(route: Route, head: &Parts) -> No {
     let path = head.uri.path();
-    if let Err(no) = saw(peer, None, weight(head, 0), 0).await {
-        return no;
-    }
     match route {
         Route::Malformed => No::new(Code::Bad, "the path is not percent-encoded UTF-8").field("path"),
         Route::Method(methods) => {
@@ -99,10 +114,13 @@ async fn found(
     let agent = session.as_deref();
     if length(&head).is_some_and(|length| length > BODY_BYTES) {
         saw(peer, agent, weight(&head, 0), 0).await?;
-        let what = format!("the body is larger than {BODY_BYTES} bytes, the most that is read");
-        return Err(No::new(Code::TooLarge, what).closing());
+        return Err(decode::too_large());
     }
-    let body = if endpoint.body.is_some() { decode::body(&head.headers, body).await } else { Ok(Bytes::new()) };
+    let body = if endpoint.body.is_some() {
+        decode::body(&head.headers, body, peer.shared.bounds.body).await
+    } else {
+        Ok(Bytes::new())
+    };
     let body = match body {
         Ok(body) => body,
         Err(no) => {
@@ -110,15 +128,15 @@ async fn found(
             return Err(no);
         }
     };
-    let op = (endpoint.call == Call::Op).then(|| decode::op(&body, || new_id(peer)));
-    let destination = match &op {
-        Some(Ok((ask, _))) => frames::destination(session.as_deref(), &ask.body),
+    let came = Came { parts: &parts, query: head.uri.query(), headers: &head.headers, body: &body };
+    let want = Want::read(endpoint.call, &came, || new_id(peer));
+    let destination = match &want {
+        Ok(Want::Op(ask, _)) => frames::destination(session.as_deref(), &ask.body),
         _ => 0,
     };
     saw(peer, agent, weight(&head, body.len()), destination).await?;
-    let op = op.transpose()?;
     let upgrade = head.extensions.remove();
-    calls::call(peer, endpoint.call, Asked { parts, head, body, session, op, upgrade, serving }).await
+    trace::in_engine(calls::call(peer, want?, Asked { session, upgrade, serving })).await
 }
 
 /// A name for an op whose agent did not choose one.
@@ -145,6 +163,11 @@ async fn saw(peer: &Peer, session: Option<&Session>, bytes: u64, destination: u6
     let agent = session.map(|session| session.lease().agent);
     let connection = peer.connection().await;
     peer.shared.engine.saw(&connection, agent, bytes, destination).map_err(|refusal| No::from(refusal).closing())
+}
+
+/// What was no request counts as one to the monitor; its answer is on its way.
+pub(super) async fn saw_nonsense(peer: &Peer) {
+    let _ = saw(peer, None, 0, 0).await;
 }
 
 /// Asks for what an endpoint needs. Nothing else stands between a request and

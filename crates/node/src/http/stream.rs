@@ -2,7 +2,6 @@
 
 use super::answer::{Answer, stream};
 use super::calls::Asked;
-use super::decode::{self, json, query};
 use super::limits::{BACKUP_BYTES, BACKUP_PIECES, PAGE, STREAM_BEAT};
 use super::no::No;
 use super::peer::Peer;
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use trust::attach::Session;
 use trust::lease::Rights;
-use wire::{Code, Hex, ask};
+use wire::{Code, ask};
 
 struct Follows {
     peer: Arc<Peer>,
@@ -30,13 +29,7 @@ struct Follows {
 }
 
 /// Follows an inbox.
-pub(super) fn inbox(peer: &Arc<Peer>, asked: Asked) -> Result<Answer, No> {
-    let from: ask::InboxStream = query(asked.head.uri.query())?;
-    let last = asked.head.headers.get("last-event-id").map(|id| {
-        let id = id.to_str().unwrap_or_default().parse::<Hex<24>>();
-        id.map_err(|error| No::new(Code::Bad, format!("Last-Event-ID: {error}")).field("Last-Event-ID"))
-    });
-    let after = last.transpose()?.or(from.after).map(decode::cursor).transpose()?;
+pub(super) fn inbox(peer: &Arc<Peer>, after: Option<Cursor>, asked: Asked) -> Result<Answer, No> {
     let follows = Follows {
         peer: Arc::clone(peer),
         session: Arc::clone(asked.session()?),
@@ -96,8 +89,7 @@ impl Write for Sends {
 
 /// Sends a backup while it is written. One that fails in the middle ends
 /// early, and does not open: only its last piece says that it is whole.
-pub(super) async fn backup(peer: &Arc<Peer>, asked: Asked) -> Result<Answer, No> {
-    let ask: ask::Backup = json(&asked.body)?;
+pub(super) async fn backup(peer: &Arc<Peer>, ask: ask::Backup, asked: Asked) -> Result<Answer, No> {
     let engine = peer.shared.engine.clone();
     let (pieces, mut taken) = mpsc::channel(BACKUP_PIECES);
     tokio::task::spawn_blocking(move || {

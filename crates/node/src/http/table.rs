@@ -95,7 +95,8 @@ fn query<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What any endpoint may answer, beside its own codes.
-pub(crate) const ANYWHERE: &[Code] = &[Code::Bad, Code::Slow, Code::TooMany, Code::Internal, Code::Unavailable];
+pub(crate) const ANYWHERE: &[Code] =
+    &[Code::Bad, Code::Slow, Code::HeadTooLarge, Code::TooMany, Code::Internal, Code::Unavailable];
 
 /// What any endpoint that wants a lease may answer.
 pub(crate) const WITH_LEASE: &[Code] = &[Code::Unknown, Code::Forbidden, Code::WrongBlock];

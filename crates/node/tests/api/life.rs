@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A certificate for 127.0.0.1, its key, and the authority that signed it.
-fn certificate(folder: &Path) -> node::http::Tls {
+pub(crate) fn certificate(folder: &Path) -> node::http::Tls {
     let signed = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     std::fs::write(&certificate, signed.cert.pem()).unwrap();
@@ -70,7 +70,9 @@ async fn under_tls_both_ends_derive_the_channel() {
     let folder = tempfile::tempdir().unwrap();
     let tls = certificate(folder.path());
     let authority = Some(tls.certificate.clone());
-    let planet = listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls: Some(tls) }).await;
+    let planet =
+        listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls: Some(tls), ..Listen::default() })
+            .await;
     let url = format!("https://{}", planet.at);
     let options = client::Options { authority, node: Some(planet.engine.node()) };
     let client = Client::connect(&url, key(1), options).await.unwrap();
@@ -89,7 +91,7 @@ async fn a_client_goes_on_when_the_server_comes_back() {
     let first = wire.op(put("k", "v")).await.unwrap();
     client.op(put("k", "v")).await.unwrap();
     planet.server.stop(Duration::from_secs(5)).await;
-    let listen = Listen { addresses: vec![planet.at], tls: None };
+    let listen = Listen { addresses: vec![planet.at], ..Listen::default() };
     let (server, over_wire, over_http) = tokio::join!(
         async {
             tokio::time::sleep(Duration::from_millis(300)).await;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bounds;
+mod crowds;
+mod floods;
 mod hostile;
 mod keep;
 mod life;
@@ -15,7 +17,7 @@ mod support;
 
 use client::{Ask, Body, Client, Code, Error, Place};
 use node::Engine;
-use node::http::{Listen, Server};
+use node::http::{Bounds, Listen, Server};
 use std::net::SocketAddr;
 use support::{PLANET, key, start};
 use tempfile::TempDir;
@@ -28,12 +30,22 @@ pub(crate) struct Planet {
 }
 
 pub(crate) async fn planet() -> Planet {
-    listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls: None }).await
+    bounded(Bounds::default()).await
+}
+
+/// A planet that puts up with less.
+pub(crate) async fn bounded(bounds: Bounds) -> Planet {
+    listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], bounds, ..Listen::default() }).await
 }
 
 pub(crate) async fn listening(listen: Listen) -> Planet {
+    serving(PLANET, listen).await
+}
+
+/// A planet of a file.
+pub(crate) async fn serving(file: &str, listen: Listen) -> Planet {
     let folder = tempfile::tempdir().unwrap();
-    let (engine, _) = start(PLANET, folder.path());
+    let (engine, _) = start(file, folder.path());
     let server = Server::start(engine.clone(), listen).await.unwrap();
     let at = server.addresses()[0];
     Planet { engine, server, at, folder }

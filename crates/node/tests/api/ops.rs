@@ -1,9 +1,10 @@
 //! Ops, chains and messages, as a client gets them.
 
 use super::raw::Raw;
-use super::support::key;
-use super::{code, patient, planet, put};
+use super::support::{PLANET, key};
+use super::{code, patient, planet, put, serving};
 use client::{Body, Code, Error, Follow};
+use node::http::Listen;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use wire::Hex;
@@ -62,6 +63,24 @@ async fn an_op_may_be_left_to_itself() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it never ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_op_that_waits_for_the_rate_has_no_place_in_the_queue_yet() {
+    let file = PLANET.replace("op_rate = \"1000000/s\"", "op_rate = \"1/s\"");
+    let planet = serving(&file, Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() }).await;
+    let (client, _) = planet.attached(1, "one").await;
+    client.op(put("k", "v")).await.unwrap();
+    let id = client.op_id().unwrap();
+    let told = client.op_later(client::Ask { id: Some(id), ..put("k", "w") }).await.unwrap();
+    assert_eq!((told.state, told.before_it), (client::tell::OpState::Queued, None), "{told:?}");
+    for _ in 0..100 {
+        if client.status(id).await.is_ok_and(|told| told.state == client::tell::OpState::Done) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("it never ended");
 }

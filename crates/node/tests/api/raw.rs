@@ -17,6 +17,14 @@ impl Raw {
         Self(TcpStream::connect(at).await.unwrap())
     }
 
+    /// From one of the loopback's many addresses: another source.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn open_from(source: [u8; 4], at: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((source, 0).into()).unwrap();
+        Self(socket.connect(at).await.unwrap())
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }

@@ -206,3 +206,15 @@ async fn an_administrator_brings_as_many_as_it_likes() {
     }
     assert!(planet.engine.bans().is_empty(), "an administrator is not locked out for what it brings");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_that_would_have_ended_names_the_field_that_was_sent() {
+    let planet = planet().await;
+    let (_client, attached) = planet.attached(1, "one").await;
+    let lease = with_rights(&planet, &attached.lease, ADMINISTER);
+    let mut raw = Raw::open(planet.at).await;
+    assert_eq!(raw.prove(&key(1), &lease).await.0, 200);
+    let ban = json!({ "net": "192.0.2.0/24", "for_ms": 0 }).to_string();
+    let (status, fault) = raw.ask("POST", "/v1/bans", Some(&lease), Some(&ban)).await;
+    assert_eq!((status, fault["field"].as_str()), (400, Some("for_ms")), "{fault}");
+}

@@ -9,6 +9,7 @@ mod keys;
 mod network;
 mod region;
 mod service;
+mod store;
 mod watch;
 
 pub use block::{Activity, Block, Compute, External, Monitor};
@@ -22,6 +23,7 @@ pub use network::{
 };
 pub use region::{Region, Replicas};
 pub use service::{Fallback, LoadTest, Rollout, Route, Scale, Sla, Strategy, Weights};
+pub use store::{Store, StoreEngine};
 pub use watch::{Escalation, Reputation, Staleness, Watch, WatchTargets};
 
 use crate::file::section::{Named, section};
@@ -60,6 +62,8 @@ section! {
         planet: Head,
         /// What a block is.
         block: Block,
+        /// What acknowledges and keeps their entries.
+        store: Store,
         /// How busy the planet is taken to be.
         activity: Activity,
         /// What it runs on.
