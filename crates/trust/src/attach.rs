@@ -70,6 +70,21 @@ fn message(nonce: &Nonce, lease: &Digest32, channel: &Channel) -> [u8; 96] {
     message
 }
 
+/// Whether an answer is the proof of a lease's agent, in time.
+pub(crate) fn answered(
+    lease: &Lease,
+    (nonce, channel, sent): (&Nonce, &Channel, Moment),
+    answer: &Signature,
+    now: Moment,
+) -> Result<(), NotAttached> {
+    if now < sent || now.since(sent) > PATIENCE {
+        return Err(NotAttached::TooLate);
+    }
+    let refused = |_: BadSignature| NotAttached::Proof;
+    let key = PublicKey::new(lease.agent).map_err(refused)?;
+    key.verify(Domain::ATTACH, &message(nonce, &lease.digest(), channel), answer).map_err(refused)
+}
+
 /// The agent's side: answers the host's nonce.
 ///
 /// # Errors
@@ -111,14 +126,7 @@ impl Challenge {
     /// # Errors
     /// When it is late, or no proof.
     pub fn check(self, answer: &Signature, now: Moment) -> Result<Session, NotAttached> {
-        if now < self.sent || now.since(self.sent) > PATIENCE {
-            return Err(NotAttached::TooLate);
-        }
-        let refused = |_: BadSignature| NotAttached::Proof;
-        let lease = self.admitted.lease();
-        let key = PublicKey::new(lease.agent).map_err(refused)?;
-        let message = message(&self.nonce, &lease.digest(), &self.channel);
-        key.verify(Domain::ATTACH, &message, answer).map_err(refused)?;
+        answered(self.admitted.lease(), (&self.nonce, &self.channel, self.sent), answer, now)?;
         Ok(Session { admitted: self.admitted, channel: self.channel })
     }
 }
@@ -142,6 +150,11 @@ pub enum NotOn {
 }
 
 impl Session {
+    /// One that a gateway answers for, on its own channel.
+    pub(crate) const fn vouched(admitted: Admitted, channel: Channel) -> Self {
+        Self { admitted, channel }
+    }
+
     /// The lease that it stands on.
     #[must_use]
     pub const fn lease(&self) -> &Lease {

@@ -25,6 +25,7 @@ pub mod merkle;
 pub mod rotation;
 pub mod sign;
 mod sorted;
+pub mod vouch;
 
 pub use ids::{AgentId, BlockRef, KeyId, Moment, OwnerId, PlanetId, RegionTag};
 pub use keys::{CellKey, RegionalKey};

@@ -10,4 +10,5 @@ mod lease;
 mod merkle;
 mod rotation;
 mod secrets;
+mod vouch;
 mod world;
