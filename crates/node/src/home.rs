@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
+//! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, and `gateway-*` whose word is taken |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
 //! | `index/` | what follows from it |
@@ -96,6 +97,8 @@ pub(crate) struct Home {
     pub(crate) node: SigningKey,
     /// Who may administer.
     pub(crate) operator: AgentId,
+    /// Gateways whose word is taken.
+    pub(crate) gateways: Vec<AgentId>,
 }
 
 impl Home {
@@ -105,9 +108,10 @@ impl Home {
         let keys = place.join("keys");
         private_folder(place)?;
         private_folder(&keys)?;
-        let id = PlanetId::of_root(SigningKey::new(&secret(&keys, "root")?).id());
+        let id = PlanetId::of_root(public(&keys, "root")?);
         let node = SigningKey::new(&secret(&keys, "node")?);
-        let operator = SigningKey::new(&secret(&keys, "operator")?).id();
+        let operator = public(&keys, "operator")?;
+        let gateways = gateways(&keys)?;
         let file = place.join("planet.json");
         let mut identity = match fs::read(&file) {
             Ok(bytes) => read_identity(&file, &bytes)?,
@@ -137,7 +141,7 @@ impl Home {
             let bytes = serde_json::to_vec_pretty(&identity).unwrap_or_default();
             replace(&file, &bytes)?;
         }
-        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator })
+        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator, gateways })
     }
 
     /// The secret of a region, made when there is none.
@@ -161,7 +165,7 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
     let mut names = vec!["planet.json".to_owned()];
     for key in fs::read_dir(place.join("keys"))? {
         let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
-        if name.ends_with(".key") {
+        if name.ends_with(".key") || name.ends_with(".pub") {
             names.push(format!("keys/{name}"));
         }
     }
@@ -190,6 +194,32 @@ fn read_identity(file: &Path, bytes: &[u8]) -> Result<Identity, HomeError> {
 pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(failed(format!("make {}", path.display())))
+}
+
+/// The public half of a key: alone in a file, where its secret is elsewhere.
+fn public(keys: &Path, name: &str) -> Result<AgentId, HomeError> {
+    let file = keys.join(format!("{name}.pub"));
+    if file.exists() { read_public(&file) } else { Ok(SigningKey::new(&secret(keys, name)?).id()) }
+}
+
+fn read_public(file: &Path) -> Result<AgentId, HomeError> {
+    let text = fs::read_to_string(file).map_err(failed(format!("read {}", file.display())))?;
+    let damaged = || HomeError::Damaged { file: file.display().to_string(), what: "it is no key".to_owned() };
+    hex(text.trim()).map(AgentId).ok_or_else(damaged)
+}
+
+fn gateways(keys: &Path) -> Result<Vec<AgentId>, HomeError> {
+    let what = || format!("read {}", keys.display());
+    let mut files = Vec::new();
+    for file in fs::read_dir(keys).map_err(failed(what()))? {
+        let file = file.map_err(failed(what()))?.path();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("gateway-") && name.ends_with(".pub") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    files.iter().map(|file| read_public(file)).collect()
 }
 
 /// A secret that is kept in a file, made when there is none.

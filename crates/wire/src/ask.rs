@@ -58,6 +58,16 @@ pub struct Prove {
     pub signature: Hex<64>,
 }
 
+/// A gateway's answer to a challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vouch {
+    /// The gateway's key.
+    pub gateway: Hex<32>,
+    /// Its signature over planet, nonce and channel.
+    pub signature: Hex<64>,
+}
+
 /// A backup of the planet.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -27,6 +27,11 @@ pub const PROTOCOL: &str = "mycel/1";
 /// The scheme of the `Authorization` header: `Mycel <lease>`.
 pub const SCHEME: &str = "Mycel";
 
+/// The header in which a gateway says where a request came from. It counts on
+/// a connection on which a gateway that is known has proved itself, and nowhere
+/// else.
+pub const SOURCE: &str = "mycel-source";
+
 /// What both ends of a TLS connection derive its name by (RFC 9266).
 pub const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 

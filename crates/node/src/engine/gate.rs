@@ -9,13 +9,18 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use trust::attach::{Challenge, Channel, Nonce, NotAttached, NotOn, Session};
-use trust::lease::{Claim, Door, Refused, Rights};
+use trust::lease::{Admitted, Claim, Door, Refused, Rights};
 use trust::sign::Signature;
+use trust::vouch::{Awaited, NotVouching, Vouching};
 use trust::{AgentId, Moment};
 use vocab::Millis;
 
 /// Agents whose leases one connection has proved: a gateway carries some.
 pub const MOST_SESSIONS: usize = 64;
+
+/// Agents whose leases one connection of a gateway has shown: one that is
+/// forgotten is looked at again.
+const MOST_VOUCHED: usize = 4_096;
 
 /// Agents that are turned away at once.
 const MOST_AGENTS: usize = 65_536;
@@ -28,12 +33,29 @@ pub struct Connection {
     pub source: IpAddr,
     challenge: Option<(String, Challenge)>,
     sessions: BTreeMap<String, Arc<Session>>,
+    gateway: Gateway,
+}
+
+/// What a connection has to do with gateways.
+enum Gateway {
+    /// Nothing.
+    Not,
+    /// It says that it is one's.
+    Awaited(Awaited),
+    /// It is.
+    Vouching(Vouching),
 }
 
 impl Connection {
     /// The same for ops, which need not what it has proved, and may outlive it.
     pub(crate) fn for_ops(&self) -> Self {
-        Self { channel: self.channel, source: self.source, challenge: None, sessions: BTreeMap::new() }
+        Self {
+            channel: self.channel,
+            source: self.source,
+            challenge: None,
+            sessions: BTreeMap::new(),
+            gateway: Gateway::Not,
+        }
     }
 }
 
@@ -132,7 +154,7 @@ impl Engine {
         if let Some((net, ban)) = locked(&self.0.gate.kept).bans.turned_away(source, now.0) {
             return Err(turned_away(net, ban, now));
         }
-        Ok(Connection { channel, source, challenge: None, sessions: BTreeMap::new() })
+        Ok(Connection { channel, source, challenge: None, sessions: BTreeMap::new(), gateway: Gateway::Not })
     }
 
     /// Tells somebody of every ban that begins and of every one that is lifted.
@@ -145,6 +167,15 @@ impl Engine {
     /// # Errors
     /// When the lease opens nothing here.
     pub fn challenge(&self, connection: &mut Connection, lease: &str) -> Result<Nonce, Refusal> {
+        let admitted = self.admit(lease)?;
+        let nonce = entropy::bytes().map_err(|why| Refusal::new(Code::Internal, why.to_string()))?;
+        let challenge = Challenge::new(admitted, Nonce(nonce), connection.channel, self.now());
+        connection.challenge = Some((lease.to_owned(), challenge));
+        Ok(Nonce(nonce))
+    }
+
+    /// What a lease opens here.
+    fn admit(&self, lease: &str) -> Result<Admitted, Refusal> {
         let now = self.now();
         let claim =
             Claim::read(lease).map_err(|why| Refusal::new(Code::Unknown, format!("this is not a lease: {why}")))?;
@@ -152,15 +183,62 @@ impl Engine {
         let (at, region) = self
             .region_of(named.block.region)
             .ok_or_else(|| Refusal::new(Code::Unknown, "the lease is for a region that this planet does not have"))?;
-        let keys = [region.key.cell(named.block.cell())];
+        let keys = [region.key()?.cell(named.block.cell())];
         let door = Door { planet: self.0.planet, block: named.block, keys: &keys, revoked: &self.0.shared.revoked };
         let block = vocab::BlockId { region: at, index: named.block.index };
         let fencing = locked(&self.0.directory).fencing(named.agent, block, named.slot);
-        let admitted = door.admit(lease, named.slot, fencing, now).map_err(|why| self.not_on(NotOn::Lease(why)))?;
-        let nonce = entropy::bytes().map_err(|why| Refusal::new(Code::Internal, why.to_string()))?;
-        let challenge = Challenge::new(admitted, Nonce(nonce), connection.channel, now);
-        connection.challenge = Some((lease.to_owned(), challenge));
-        Ok(Nonce(nonce))
+        door.admit(lease, named.slot, fencing, now).map_err(|why| self.not_on(NotOn::Lease(why)))
+    }
+
+    /// A nonce for whoever says that it is a gateway.
+    ///
+    /// # Errors
+    /// When there is no entropy.
+    pub fn await_gateway(&self, connection: &mut Connection) -> Result<Nonce, Refusal> {
+        let nonce = Nonce(entropy::bytes().map_err(|why| Refusal::new(Code::Internal, why.to_string()))?);
+        let awaited = Awaited::new(self.0.planet, nonce, connection.channel, self.now());
+        connection.gateway = Gateway::Awaited(awaited);
+        Ok(nonce)
+    }
+
+    /// A gateway's answer: from here on every lease that is shown on the
+    /// connection is its agent's.
+    ///
+    /// # Errors
+    /// When nothing was asked, or the answer is no proof of a gateway that is
+    /// known here.
+    pub fn vouch(&self, connection: &mut Connection, gateway: AgentId, answer: &Signature) -> Result<(), Refusal> {
+        let Gateway::Awaited(awaited) = std::mem::replace(&mut connection.gateway, Gateway::Not) else {
+            return Err(Refusal::new(Code::Unknown, "there is no challenge to answer: ask for one first"));
+        };
+        match awaited.check(gateway, &self.0.gateways, answer, self.now()) {
+            Ok(vouching) => {
+                connection.gateway = Gateway::Vouching(vouching);
+                Ok(())
+            }
+            Err(why) => {
+                if why == NotVouching::Proof {
+                    self.failed(connection.source);
+                }
+                Err(Refusal::new(Code::Unknown, why.to_string()))
+            }
+        }
+    }
+
+    /// The session of a lease that a gateway shows.
+    ///
+    /// # Errors
+    /// When the connection is no gateway's, or the lease opens nothing here.
+    pub fn vouched(&self, connection: &mut Connection, lease: &str) -> Result<Arc<Session>, Refusal> {
+        let Gateway::Vouching(vouching) = connection.gateway else { return self.session(connection, lease) };
+        let session = Arc::new(vouching.session(self.admit(lease)?));
+        let agent = session.lease().agent;
+        connection.sessions.retain(|_, older| older.lease().agent != agent);
+        if connection.sessions.len() >= MOST_VOUCHED {
+            connection.sessions.pop_first();
+        }
+        connection.sessions.insert(lease.to_owned(), Arc::clone(&session));
+        Ok(session)
     }
 
     /// The answer to the newest challenge: from here on what comes on the
@@ -235,21 +313,15 @@ impl Engine {
     ///
     /// # Errors
     /// When it is turned away.
-    pub fn saw(
-        &self,
-        connection: &Connection,
-        agent: Option<AgentId>,
-        bytes: u64,
-        destination: u64,
-    ) -> Result<(), Refusal> {
-        self.saw_all(connection, agent, std::iter::once((bytes, destination))).1
+    pub fn saw(&self, source: IpAddr, agent: Option<AgentId>, bytes: u64, destination: u64) -> Result<(), Refusal> {
+        self.saw_all(source, agent, std::iter::once((bytes, destination))).1
     }
 
     /// The same for requests that came together, each with its bytes and what
     /// it reaches: how many of them are let through, and why not the next one.
     pub fn saw_all(
         &self,
-        connection: &Connection,
+        source: IpAddr,
         agent: Option<AgentId>,
         requests: impl Iterator<Item = (u64, u64)>,
     ) -> (usize, Result<(), Refusal>) {
@@ -257,7 +329,7 @@ impl Engine {
         let mut kept = locked(&self.0.gate.kept);
         let mut all = Ok(());
         for request in requests {
-            all = kept.saw(connection.source, agent, request, now, &mut begun);
+            all = kept.saw(source, agent, request, now, &mut begun);
             if all.is_err() {
                 break;
             }

@@ -51,10 +51,21 @@ struct Region {
     id: String,
     tag: RegionTag,
     site: Site,
-    key: RegionalKey,
+    /// What leases of its cells are made with; none where it is served by
+    /// another process.
+    key: Option<RegionalKey>,
     /// The shard of each stretch of it.
     shards: Vec<u32>,
     blocks: u64,
+}
+
+impl Region {
+    fn key(&self) -> Result<&RegionalKey, Refusal> {
+        self.key.as_ref().ok_or_else(|| {
+            let what = format!("region {} is served by another process of this planet: ask its gateway", self.id);
+            Refusal::new(Code::WrongBlock, what)
+        })
+    }
 }
 
 /// A planet that runs. Clones are the same planet.
@@ -69,6 +80,8 @@ struct Inner {
     classes: Vec<(String, ClassTag)>,
     node: SigningKey,
     operator: AgentId,
+    /// Gateways whose word is taken.
+    gateways: Vec<AgentId>,
     policy: Option<Policy>,
     book: Mutex<Book>,
     gate: Gate,
@@ -181,6 +194,7 @@ impl Engine {
             || Refusal::new(Code::NotFound, format!("this planet has no block {}/{}", block.region, block.index));
         let at = self.0.regions.iter().position(|region| region.id == block.region).ok_or_else(nowhere)?;
         let region = &self.0.regions[at];
+        region.key()?;
         if block.index >= region.blocks {
             return Err(nowhere());
         }
@@ -207,8 +221,11 @@ impl Engine {
     /// Where a lane finds a block that a lease is for.
     fn at(&self, block: BlockRef) -> Result<(u32, u64), Refusal> {
         let nowhere = || Refusal::new(Code::NotFound, format!("this planet has no {block}"));
-        let (_, region) =
-            self.region_of(block.region).filter(|(_, region)| block.index < region.blocks).ok_or_else(nowhere)?;
+        let (_, region) = self.region_of(block.region).ok_or_else(nowhere)?;
+        region.key()?;
+        if block.index >= region.blocks {
+            return Err(nowhere());
+        }
         Ok((Self::shard(region, block.index), block.index))
     }
 

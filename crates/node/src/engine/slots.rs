@@ -99,6 +99,9 @@ impl Engine {
     fn wishes(&self, place: &Where) -> Result<Vec<Wish>, Refusal> {
         let region = |id: &str| {
             let at = (0..).zip(&self.0.regions).find(|(_, region)| region.id == id);
+            if let Some((_, region)) = at {
+                region.key()?;
+            }
             at.map(|(at, _)| at).ok_or_else(|| {
                 let known: Vec<&str> = self.0.regions.iter().map(|region| region.id.as_str()).collect();
                 let what = format!("there is no region \"{id}\"; there are: {}", known.join(", "));
@@ -108,10 +111,13 @@ impl Engine {
         Ok(match place {
             Where::Region(id) => vec![Wish::Region(region(id)?)],
             Where::Cell(id, cell) => vec![Wish::Cell(region(id)?, CellId(*cell))],
-            Where::Anywhere => (0..).zip(&self.0.regions).map(|(at, _)| Wish::Region(at)).collect(),
+            Where::Anywhere => {
+                let served = (0..).zip(&self.0.regions).filter(|(_, region)| region.key.is_some());
+                served.map(|(at, _)| Wish::Region(at)).collect()
+            }
             Where::Near(site) => {
-                let mut near: Vec<_> =
-                    (0..).zip(&self.0.regions).map(|(at, region)| (region.site.kilometres_to(*site), at)).collect();
+                let served = (0..).zip(&self.0.regions).filter(|(_, region)| region.key.is_some());
+                let mut near: Vec<_> = served.map(|(at, region)| (region.site.kilometres_to(*site), at)).collect();
                 near.sort_unstable();
                 near.into_iter().map(|(_, at)| Wish::Region(at)).collect()
             }
@@ -181,7 +187,7 @@ impl Engine {
             issued: now,
             expires: place.until,
         };
-        let text = lease.issue(&region.key.cell(place.block.cell()), now);
+        let text = lease.issue(&region.key()?.cell(place.block.cell()), now);
         let text = text.map_err(|why| Refusal::new(Code::Internal, why.to_string()))?;
         let host = planet::plan::layout::Host::Slot(place.slot);
         Ok(Attached {

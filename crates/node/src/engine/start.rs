@@ -38,13 +38,15 @@ use vocab::{BlockId, Slot};
 const CACHE: u64 = 128 << 20;
 
 /// How a planet is to run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Threads that serve blocks; as many as there are cores, at most four,
     /// when it is 0.
     pub lanes: usize,
     /// How the log is kept.
     pub log: store::Options,
+    /// The one region that is served, when others serve the rest.
+    pub only: Option<String>,
 }
 
 /// What was found when it started.
@@ -121,7 +123,7 @@ impl Engine {
         crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
-        let (parts, recovered) = open(planet, data, options)?;
+        let (parts, recovered) = open(planet, data, &options)?;
         let shards = shards_of(&parts);
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
@@ -131,7 +133,7 @@ impl Engine {
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
         let damage = recovered.damage.iter().map(ToString::to_string).collect();
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
-        let engine = run(planet, parts, (policy, book), (shards, seats, follower), options)?;
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), &options)?;
         Ok((engine, started))
     }
 }
@@ -147,10 +149,15 @@ fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
     policy.map(Some).map_err(|why| StartError::NotServed(format!("[enrol] of the planet file: {why}")))
 }
 
-fn open(planet: &Planet, data: &Path, options: Options) -> Result<(Parts, store::Recovery), StartError> {
+fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store::Recovery), StartError> {
     let layout = Layout::new(planet).map_err(|why| StartError::NotServed(why.to_string()))?;
-    let named: Vec<(String, u64)> =
-        planet.region.iter().enumerate().map(|(at, region)| (region.id.to_string(), layout.blocks(at))).collect();
+    let served = |id: &str| options.only.as_deref().is_none_or(|only| only == id);
+    let blocks = |at: usize, id: &str| if served(id) { layout.blocks(at) } else { 0 };
+    let ids = planet.region.iter().map(|region| region.id.to_string()).enumerate();
+    let named: Vec<(String, u64)> = ids.map(|(at, id)| (id.clone(), blocks(at, &id))).collect();
+    if let Some(only) = options.only.as_ref().filter(|only| !named.iter().any(|(id, _)| id == *only)) {
+        return Err(StartError::NotServed(format!("the planet file has no region \"{only}\"")));
+    }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
     let mut regions = Vec::with_capacity(named.len());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
@@ -159,7 +166,7 @@ fn open(planet: &Planet, data: &Path, options: Options) -> Result<(Parts, store:
             home.shards.iter().position(|shard| *shard == of).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
         };
         let shards = (0..blocks.div_ceil(SHARD_BLOCKS)).map(shard).collect();
-        let key = home.regional(id)?;
+        let key = served(id).then(|| home.regional(id)).transpose()?;
         let (tag, site) = (RegionTag::of(id), region.site.value);
         regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks });
     }
@@ -167,7 +174,8 @@ fn open(planet: &Planet, data: &Path, options: Options) -> Result<(Parts, store:
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
     let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
-    let wrapping = regions.iter().map(|region| (region.tag, (region.key.id(), region.key.wrapping()))).collect();
+    let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
+    let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
     let keyring = Keyring::open(&home.place.join(OWNERS), home.planet, wrapping)?;
     let blocks: Vec<usize> =
         regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
@@ -288,7 +296,7 @@ fn run(
     parts: Parts,
     (policy, book): (Option<Policy>, Book),
     (shards, seats, follower): Found,
-    options: Options,
+    options: &Options,
 ) -> Result<Engine, StartError> {
     let shared = Arc::new(Shared {
         planet: parts.home.planet,
@@ -341,6 +349,7 @@ fn run(
         classes: classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect(),
         node: parts.home.node,
         operator: parts.home.operator,
+        gateways: parts.home.gateways,
         policy,
         book: Mutex::new(book),
         gate: Gate::new(monitor(planet), limits.failures.value, limits.lockout.value),

@@ -15,6 +15,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::upgrade::OnUpgrade;
 use serde::Serialize;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use trust::AgentId;
@@ -27,6 +28,8 @@ use wire::{Code, Hex, ask, tell};
 pub(super) struct Asked {
     /// Whose it is, when the endpoint asks.
     pub(super) session: Option<Arc<Session>>,
+    /// Where it comes from.
+    pub(super) source: IpAddr,
     pub(super) upgrade: Option<OnUpgrade>,
     pub(super) serving: Serving,
 }
@@ -54,7 +57,9 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
             let text = peer.shared.metrics.text(engine);
             Ok(bytes(StatusCode::OK, "text/plain; version=0.0.4", text.into()))
         }
-        Want::Attach(application, place, lease) => attach(peer, &application, place, lease.as_deref()).await,
+        Want::Attach(application, place, lease) => {
+            attach(peer, (&application, asked.source), place, lease.as_deref()).await
+        }
         Want::Challenge(lease) => {
             let (nonce, channel) = peer.challenge(&lease).await?;
             Ok(ok(&tell::Challenge { nonce: Hex(nonce.0), channel: channel.map(|channel| Hex(channel.0)) }))
@@ -62,6 +67,14 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
         Want::Session(signature) => {
             let session = peer.prove(&signature).await?;
             Ok(ok(&tell::Session { agent: Hex(session.lease().agent.0) }))
+        }
+        Want::Gateway => {
+            let (nonce, channel) = peer.await_gateway().await?;
+            Ok(ok(&tell::Challenge { nonce: Hex(nonce.0), channel: channel.map(|channel| Hex(channel.0)) }))
+        }
+        Want::Vouch(gateway, signature) => {
+            peer.vouch(gateway, &signature).await?;
+            Ok(ok(&tell::Done {}))
         }
         Want::Renew => Ok(ok(&shown::attached(engine.renew(asked.session()?).await?))),
         Want::Detach => {
@@ -105,7 +118,12 @@ fn ready(peer: &Peer) -> Result<Answer, No> {
     }
 }
 
-async fn attach(peer: &Peer, application: &Application, place: Where, lease: Option<&str>) -> Result<Answer, No> {
+async fn attach(
+    peer: &Peer,
+    (application, source): (&Application, IpAddr),
+    place: Where,
+    lease: Option<&str>,
+) -> Result<Answer, No> {
     let engine = &peer.shared.engine;
     let connection = peer.connection().await;
     // Whoever brings it need not administer: then its source's limits count.
@@ -113,7 +131,7 @@ async fn attach(peer: &Peer, application: &Application, place: Where, lease: Opt
     let vouches = session.filter(|session| engine.allow(&connection, session, Rights::ADMINISTER).is_ok());
     let attached = match vouches {
         Some(session) => engine.attach_vouched((&connection, &session), application, place).await?,
-        None => engine.attach(application, place, peer.source).await?,
+        None => engine.attach(application, place, source).await?,
     };
     Ok(ok(&shown::attached(attached)))
 }

@@ -90,7 +90,7 @@ fn saw(
     (length, destination): (usize, u64),
 ) -> Result<(), No> {
     let bytes = u64::try_from(length).unwrap_or(u64::MAX);
-    let seen = peer.shared.engine.saw(connection, agent, bytes, destination);
+    let seen = peer.shared.engine.saw(connection.source, agent, bytes, destination);
     seen.map_err(|refusal| No::from(refusal).closing())
 }
 
@@ -276,7 +276,7 @@ impl Speaks {
         let bytes = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let requests = gathered.iter().map(|(_, length, ask)| (bytes(*length), destination(Some(&session), &ask.body)));
         let engine = &self.peer.shared.engine;
-        let (let_through, seen) = engine.saw_all(&self.connection, Some(session.lease().agent), requests);
+        let (let_through, seen) = engine.saw_all(self.connection.source, Some(session.lease().agent), requests);
         for (at, (number, length, ask)) in gathered.into_iter().enumerate() {
             let taken = match &seen {
                 Err(refusal) if at >= let_through => Err(No::from(refusal.clone()).closing()),

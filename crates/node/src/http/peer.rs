@@ -11,11 +11,12 @@ use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, watch};
 use trust::attach::{Channel, Nonce, Session};
 use trust::sign::Signature;
-use trust::{BlockRef, RegionTag};
+use trust::{AgentId, BlockRef, RegionTag};
 use wire::Code;
 
 /// The regions by the tags that leases and chains name them by.
@@ -79,6 +80,7 @@ pub(crate) struct Peer {
     /// What names the connection, when both ends derive it.
     pub(crate) secure: bool,
     channel: Channel,
+    is_gateway: AtomicBool,
     connection: RwLock<Connection>,
     upgrade: Mutex<Option<OnUpgrade>>,
     /// Its place among all connections, for as long as it is one.
@@ -89,7 +91,8 @@ impl Peer {
     pub(crate) fn new(shared: Arc<Shared>, connection: Connection, secure: bool, pace: Arc<Pace>, seat: Seat) -> Self {
         let (source, channel) = (connection.source, connection.channel);
         let (connection, upgrade) = (RwLock::new(connection), Mutex::new(None));
-        Self { shared, source, pace, secure, channel, connection, upgrade, _seat: seat }
+        let is_gateway = AtomicBool::new(false);
+        Self { shared, source, pace, secure, channel, is_gateway, connection, upgrade, _seat: seat }
     }
 
     /// The connection, for as long as what is asked on it takes.
@@ -102,6 +105,36 @@ impl Peer {
     pub(crate) async fn challenge(&self, lease: &str) -> Result<(Nonce, Option<Channel>), No> {
         let nonce = self.shared.engine.challenge(&mut *self.connection.write().await, lease)?;
         Ok((nonce, (!self.secure).then_some(self.channel)))
+    }
+
+    /// What a gateway has to sign; and the channel, where it does not know it
+    /// from TLS.
+    pub(crate) async fn await_gateway(&self) -> Result<(Nonce, Option<Channel>), No> {
+        let nonce = self.shared.engine.await_gateway(&mut *self.connection.write().await)?;
+        Ok((nonce, (!self.secure).then_some(self.channel)))
+    }
+
+    /// Takes a gateway's answer.
+    pub(crate) async fn vouch(&self, gateway: AgentId, signature: &Signature) -> Result<(), No> {
+        let mut connection = self.connection.write().await;
+        self.shared.engine.vouch(&mut connection, gateway, signature)?;
+        self.is_gateway.store(true, Relaxed);
+        Ok(())
+    }
+
+    /// Whether a gateway has proved itself here.
+    pub(crate) fn is_gateway(&self) -> bool {
+        self.is_gateway.load(Relaxed)
+    }
+
+    /// The session of the lease that a request shows.
+    pub(crate) async fn session(&self, lease: &str) -> Result<Arc<Session>, No> {
+        let engine = &self.shared.engine;
+        let session = engine.session(&*self.connection.read().await, lease);
+        if session.is_ok() || !self.is_gateway() {
+            return Ok(session?);
+        }
+        Ok(engine.vouched(&mut *self.connection.write().await, lease)?)
     }
 
     /// Takes the answer to the newest challenge; the engine counts a wrong one

@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::header::CONTENT_LENGTH;
 use hyper::http::request::Parts;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -50,9 +51,10 @@ pub(super) async fn serve(peer: Arc<Peer>, request: Request<Incoming>) -> Result
     let (head, body) = request.into_parts();
     let (endpoint, answer) = match route(&head.method, head.uri.path()) {
         Route::Found(at, parts) => (Some(at), traced(&peer, &ENDPOINTS[at], parts, (head, body, serving)).await),
-        nowhere => {
-            (None, Err(saw(&peer, None, weight(&head, 0), 0).await.err().unwrap_or_else(|| lost(nowhere, &head))))
-        }
+        nowhere => (
+            None,
+            Err(saw((&peer, peer.source), None, weight(&head, 0), 0).err().unwrap_or_else(|| lost(nowhere, &head))),
+        ),
     };
     let answer = answer.unwrap_or_else(No::answer);
     let (status, took) = (answer.status().as_u16(), begun.elapsed());
@@ -104,16 +106,18 @@ async fn found(
     if head.headers.len() > HEADERS {
         return Err(No::new(Code::Bad, format!("a request has at most {HEADERS} headers")).closing());
     }
+    let source = source(peer, &head)?;
+    let from = (&**peer, source);
     let session = match admit(peer, endpoint.needs, &parts, &head).await {
         Ok(session) => session,
         Err(no) => {
-            saw(peer, None, weight(&head, 0), 0).await?;
+            saw(from, None, weight(&head, 0), 0)?;
             return Err(no);
         }
     };
     let agent = session.as_deref();
     if length(&head).is_some_and(|length| length > BODY_BYTES) {
-        saw(peer, agent, weight(&head, 0), 0).await?;
+        saw(from, agent, weight(&head, 0), 0)?;
         return Err(decode::too_large());
     }
     let body = if endpoint.body.is_some() {
@@ -124,7 +128,7 @@ async fn found(
     let body = match body {
         Ok(body) => body,
         Err(no) => {
-            saw(peer, agent, weight(&head, 0), 0).await?;
+            saw(from, agent, weight(&head, 0), 0)?;
             return Err(no);
         }
     };
@@ -134,9 +138,9 @@ async fn found(
         Ok(Want::Op(ask, _)) => frames::destination(session.as_deref(), &ask.body),
         _ => 0,
     };
-    saw(peer, agent, weight(&head, body.len()), destination).await?;
+    saw(from, agent, weight(&head, body.len()), destination)?;
     let upgrade = head.extensions.remove();
-    trace::in_engine(calls::call(peer, want?, Asked { session, upgrade, serving })).await
+    trace::in_engine(calls::call(peer, want?, Asked { session, source, upgrade, serving })).await
 }
 
 /// A name for an op whose agent did not choose one.
@@ -158,16 +162,31 @@ fn weight(head: &Parts, body: usize) -> u64 {
     u64::try_from(headers + head.uri.path().len() + body).unwrap_or(u64::MAX)
 }
 
-/// Tells the monitor; whoever is banned by it has had its last answer.
-async fn saw(peer: &Peer, session: Option<&Session>, bytes: u64, destination: u64) -> Result<(), No> {
+/// Where a request comes from: what a gateway says, where one has proved
+/// itself, and the other end of the connection everywhere else.
+fn source(peer: &Peer, head: &Parts) -> Result<IpAddr, No> {
+    if !peer.is_gateway() {
+        return Ok(peer.source);
+    }
+    let said = head.headers.get(wire::SOURCE).and_then(|said| said.to_str().ok()?.parse::<IpAddr>().ok());
+    let why =
+        || No::new(Code::Bad, "a gateway says in `mycel-source` where a request comes from").field("mycel-source");
+    said.map(|said| said.to_canonical()).ok_or_else(why)
+}
+
+/// Tells the monitor; whoever is banned by it has had its last answer. A
+/// gateway's connection is many agents', and goes on.
+fn saw((peer, source): (&Peer, IpAddr), session: Option<&Session>, bytes: u64, destination: u64) -> Result<(), No> {
     let agent = session.map(|session| session.lease().agent);
-    let connection = peer.connection().await;
-    peer.shared.engine.saw(&connection, agent, bytes, destination).map_err(|refusal| No::from(refusal).closing())
+    peer.shared.engine.saw(source, agent, bytes, destination).map_err(|refusal| {
+        let no = No::from(refusal);
+        if peer.is_gateway() { no } else { no.closing() }
+    })
 }
 
 /// What was no request counts as one to the monitor; its answer is on its way.
 pub(super) async fn saw_nonsense(peer: &Peer) {
-    let _ = saw(peer, None, 0, 0).await;
+    let _ = saw((peer, peer.source), None, 0, 0);
 }
 
 /// Asks for what an endpoint needs. Nothing else stands between a request and
@@ -181,8 +200,8 @@ async fn admit(peer: &Peer, needs: Needs, parts: &[String], head: &Parts) -> Res
         return Ok(None);
     }
     let engine = &peer.shared.engine;
+    let session = peer.session(lease).await?;
     let connection = peer.connection().await;
-    let session = engine.session(&connection, lease)?;
     match needs {
         Needs::Right(rights) => engine.allow(&connection, &session, rights)?,
         Needs::Own(rights) => own(peer, &connection, &session, &decode::block(parts)?, rights)?,

@@ -31,6 +31,8 @@ pub(crate) enum Call {
     Attach,
     Challenge,
     Session,
+    Gateway,
+    Vouch,
     Renew,
     Detach,
     Op,
@@ -142,6 +144,12 @@ endpoints! {
     Session "session" POST "/v1/session" Needs::Lease,
         "The answer to the newest challenge: requests on this connection that show the lease are its agent's.",
         body ask::Prove, json tell::Session, [TooLarge Type];
+    Gateway "gateway" GET "/v1/gateway" Needs::Nothing,
+        "What a gateway has to sign, on this connection, for its word to be taken.",
+        json tell::Challenge, [];
+    Vouch "vouch" POST "/v1/gateway" Needs::Nothing,
+        "The answer to that: on this connection every lease is its agent's, and `mycel-source` says where from.",
+        body ask::Vouch, json tell::Done, [Unknown TooLarge Type];
     Renew "renew" POST "/v1/renew" Needs::Proof, "A lease to the same slot that lasts longer.",
         body ask::Nothing, json tell::Attached, [Conflict TooLarge Type];
     Detach "detach" POST "/v1/detach" Needs::Proof, "The slot is free again, and the lease worth nothing.",

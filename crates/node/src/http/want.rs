@@ -45,6 +45,8 @@ pub(crate) enum Want {
     Attach(Box<Application>, Where, Option<String>),
     Challenge(String),
     Session(Signature),
+    Gateway,
+    Vouch(AgentId, Signature),
     Renew,
     Detach,
     Op(Box<OpAsk>, ask::Wait),
@@ -88,6 +90,7 @@ impl Want {
             Call::Ready => Self::Ready,
             Call::Metrics => Self::Metrics,
             Call::Regions => Self::Regions,
+            Call::Gateway => Self::Gateway,
             Call::Bans => Self::Bans,
             Call::Wire => Self::Wire(upgrades(came.headers)),
             Call::Attach => attach(came)?,
@@ -95,6 +98,10 @@ impl Want {
             Call::Session => {
                 let prove: ask::Prove = json(came.body)?;
                 Self::Session(Signature(prove.signature.0))
+            }
+            Call::Vouch => {
+                let vouch: ask::Vouch = json(came.body)?;
+                Self::Vouch(AgentId(vouch.gateway.0), Signature(vouch.signature.0))
             }
             Call::Renew | Call::Detach | Call::Open => {
                 let ask::Nothing {} = json(came.body)?;
