@@ -229,7 +229,7 @@ async fn administer(peer: &Peer, want: Want) -> Result<Answer, No> {
             engine.ban(net, engine.now().after(lasts)).map_err(|refusal| No::from(refusal).field("for_ms"))?;
         }
         Want::Lift(net) => engine.lift(net)?,
-        _ => {}
+        _ => return Err(No::new(Code::Internal, "what was asked for is nothing that an administrator changes")),
     }
     Ok(ok(&tell::Done {}))
 }
