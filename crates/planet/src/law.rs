@@ -29,9 +29,9 @@ pub struct Laws<'p> {
     planet: &'p Planet,
     /// Regions by id, the first of each.
     by_id: BTreeMap<&'p str, usize>,
-    /// For each law, the regions in it or in a part of it, each with the law
-    /// that the region itself names.
-    in_law: BTreeMap<&'p str, BTreeMap<usize, &'p str>>,
+    /// For each law, the regions in it or in a part of it in their order, each
+    /// with the law that the region itself names.
+    in_law: BTreeMap<&'p str, Vec<(usize, &'p str)>>,
     own: BTreeMap<&'p str, &'p crate::model::Jurisdiction>,
 }
 
@@ -47,10 +47,12 @@ impl<'p> Laws<'p> {
             for law in region.jurisdictions.iter().map(|law| law.as_str()) {
                 let around = above.entry(law).or_insert_with(|| laws.around(law));
                 for &whole in around.iter() {
-                    let named = laws.in_law.entry(whole).or_default().entry(at).or_insert(law);
-                    // A region that names the law itself is in it for that reason.
-                    if law == whole {
-                        *named = law;
+                    let regions = laws.in_law.entry(whole).or_default();
+                    match regions.last_mut().filter(|(last, _)| *last == at) {
+                        // A region that names the law itself is in it for that.
+                        Some((_, named)) if law == whole => *named = law,
+                        Some(_) => {}
+                        None => regions.push((at, law)),
                     }
                 }
             }
@@ -127,7 +129,7 @@ impl<'p> Laws<'p> {
         if class.jurisdictions.is_empty() {
             return self.listed(class);
         }
-        for at in self.laws(class).iter().filter_map(|law| self.in_law.get(law)).flat_map(BTreeMap::keys) {
+        for (at, _) in self.laws(class).iter().filter_map(|law| self.in_law.get(law)).flatten() {
             lawful[*at] = true;
         }
         lawful
@@ -161,7 +163,11 @@ impl<'p> Laws<'p> {
         if class.jurisdictions.is_empty() {
             return self.listed(class).get(region).filter(|listed| **listed).map(|_| Ground::Listed);
         }
-        let here = |law: &str| self.in_law.get(law).and_then(|regions| regions.get(&region)).copied();
+        let here = |law: &str| {
+            let regions = self.in_law.get(law)?;
+            let found = regions.binary_search_by_key(&region, |(at, _)| *at).ok()?;
+            regions.get(found).map(|(_, named)| *named)
+        };
         for law in class.jurisdictions.iter().map(|law| law.as_str()) {
             if let Some(named) = here(law) {
                 return Some(if named == law { Ground::Same(law) } else { Ground::Within(named, law) });

@@ -10,13 +10,13 @@ use vocab::{Rate, Site};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unroutable {
     /// Too many regions for a set of them.
-    #[error("the planet has {0} regions, and routing knows {MAX_REGIONS} at most: make one planet of each continent")]
+    #[error("the planet has {0} regions, and routing knows {MAX_REGIONS} at most")]
     TooMany(usize),
     /// No region.
-    #[error("the planet has no regions, so nothing can go anywhere: add a [[region]]")]
+    #[error("the planet has no regions, so nothing can go anywhere")]
     NoRegion,
     /// Two regions with one id.
-    #[error("two regions are called `{0}`: give each an id of its own")]
+    #[error("two regions are called `{0}`")]
     Twice(String),
     /// Too many residency classes for a table.
     #[error("the planet has {0} residency classes, and routing knows {limit} at most", limit = crate::residency::MAX_CLASSES)]
@@ -24,6 +24,20 @@ pub enum Unroutable {
     /// Weights that are no parts of 100.
     #[error(transparent)]
     Weights(#[from] crate::score::BadWeights),
+}
+
+impl Unroutable {
+    /// What to try.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::TooMany(_) => "make a planet of each continent",
+            Self::NoRegion => "add a [[region]]",
+            Self::Twice(_) => "give each region an id of its own",
+            Self::TooManyClasses(_) => "make one class of those that say the same",
+            Self::Weights(_) => "change the weights until they add up to 100",
+        }
+    }
 }
 
 /// A region.

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod atlas;
+pub mod cost;
 pub mod explain;
 pub mod health;
 pub mod place;

@@ -3,6 +3,7 @@
 //! which filter removed each region.
 
 use crate::atlas::{Atlas, Unroutable};
+use crate::cost::Costs;
 use crate::residency::{ClassNumber, Purpose, Residency};
 use crate::score::{POINT, Scales, Score, Weights};
 use crate::set::{RegionNumber, RegionSet};
@@ -32,7 +33,7 @@ pub const DWELL_TICKS: u64 = 30;
 pub const TICK: Millis = Millis(1_000);
 
 impl Policy {
-    /// Compiles a planet.
+    /// Compiles a planet. Without prices every region costs the same.
     ///
     /// # Errors
     /// When it has no regions, too many, or weights that are no parts of 100.
@@ -47,7 +48,7 @@ impl Policy {
                 weights.latency.value,
                 weights.cost.value,
             )?,
-            scales: Scales::of_ops(planet.activity.op_size.value.0),
+            scales: Scales::new(Costs::UNKNOWN_SCALE),
             hysteresis: HYSTERESIS,
             dwell: DWELL_TICKS,
             tie: match planet.route.fallback.value {
@@ -57,6 +58,13 @@ impl Policy {
             },
         };
         Ok(Self { atlas, residency, settings })
+    }
+
+    /// With the scale of a planet whose prices are known.
+    #[must_use]
+    pub fn priced(mut self, costs: &Costs) -> Self {
+        self.settings.scales = Scales::new(costs.scale);
+        self
     }
 
     /// The regions that a new record of each class may go to, in the order of
@@ -134,9 +142,9 @@ impl Filter {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Unlawful => "residency: not in a jurisdiction of the class",
-            Self::NotListed => "residency: not listed by the class",
-            Self::NotHome => "residency: the records wait for their own region",
+            Self::Unlawful => "residency: jurisdiction",
+            Self::NotListed => "residency: not listed",
+            Self::NotHome => "residency: waits for its region",
             Self::Drained => "drained",
             Self::Dead => "not healthy",
             Self::Full => "full in this tick",

@@ -36,7 +36,7 @@ pub struct Weights {
 
 /// Weights that do not add up to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the route weights add up to {0}, and a score has 100 points: change them until they do")]
+#[error("the route weights add up to {0}, and a score has 100 points")]
 pub struct BadWeights(pub u64);
 
 impl Weights {
@@ -66,14 +66,10 @@ pub struct Scales {
 const RTT_SCALE: Micros = Micros(300_000);
 
 impl Scales {
-    /// The scales of a planet whose ops are so large. Cost is worth nothing at
-    /// $0.50 a gigabyte delivered, twice and more what the dearest regions of the
-    /// large providers ask.
+    /// The scales of a planet for which this is all that a million ops may cost.
     #[must_use]
-    pub const fn of_ops(bytes: u64) -> Self {
-        let cost = bytes.saturating_mul(500);
-        let cost = if cost == 0 { 1 } else { cost };
-        Self { distance_km: crate::place::FARTHEST_KM, rtt: RTT_SCALE, cost: MicroUsd(cost) }
+    pub const fn new(cost: MicroUsd) -> Self {
+        Self { distance_km: crate::place::FARTHEST_KM, rtt: RTT_SCALE, cost }
     }
 }
 

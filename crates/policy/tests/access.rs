@@ -64,6 +64,9 @@ fn a_lease_bounds_what_anything_gives() {
     assert_eq!(plain.decide(&operator, &asked(Right::Administer)).because, Because::NotInLease);
     let stranger = caller(Rights::NONE);
     assert!(RIGHTS.into_iter().all(|right| !plain.decide(&stranger, &asked(right)).allowed));
+    let everybody = access("[[access.rule]]\nname = \"all\"\nroles = [\"agent\"]\n");
+    let rules = everybody.decide(&stranger, &asked(Right::Read)).rules;
+    assert_eq!(rules, [("all".to_owned(), Some(Condition::Roles))], "without a lease nobody is an agent");
 }
 
 const RULES: &str = r#"

@@ -31,7 +31,7 @@ fn by_hand(class: &str, purpose: Purpose, home: Option<RegionNumber>) -> Vec<u8>
         "none" => (&[0, 1, 2, 3, 4, 5, 6, 7], &[0, 1, 2, 3, 4, 5, 6, 7]),
         "gdpr" => (&[0, 6], &[0, 6]),
         "adequate" => (&[0, 2, 4, 6], &[0, 2, 4, 6]),
-        "ccpa" => (&[1, 3], &[1, 3]),
+        "ccpa" => (&[1], &[1, 3]),
         "pdpa" => (&[5], &[5]),
         _ => (&[], &[]),
     };
@@ -59,7 +59,9 @@ proptest! {
                 Ok(region) => {
                     prop_assert!(may.contains(&region.0), "{} went to {region:?}", class.name);
                     prop_assert!(!now.standing.drained.has(region) && now.standing.room.has(region));
-                    prop_assert!(now.standing.alive.has(region) || now.standing.panic);
+                    let alive = may.iter().map(|at| RegionNumber(*at)).filter(|at| now.standing.alive.has(*at));
+                    let could = alive.filter(|at| !now.standing.drained.has(*at)).count();
+                    prop_assert!(now.standing.alive.has(region) || (now.standing.panic && could == 0));
                 }
                 Err(refusal) => {
                     prop_assert_eq!(refusal.removed.len(), REGIONS, "each region has a reason");
@@ -76,34 +78,31 @@ proptest! {
     #[test]
     fn better_health_or_rtt_never_makes_a_region_lose(
         world in world(REGIONS, ORIGINS),
-        region in 0..REGIONS,
         faster in 0..400_000_u64,
         healthier in 0..=1_000_000_u32,
         emptier in 0..=1_000_000_u32,
     ) {
         let policy = eight();
-        let mut better = world.clone();
-        for origin in 0..ORIGINS {
-            let view = &mut better.views[origin * REGIONS + region];
-            view.rtt = view.rtt.map(|rtt| Micros(rtt.0.saturating_sub(faster)));
-        }
-        let condition = &mut better.conditions[region];
-        condition.health = Ppm(condition.health.0.saturating_add(healthier).min(1_000_000));
-        condition.load = Ppm(condition.load.0.saturating_sub(emptier));
-        let (before, after) = (world.table(&policy), better.table(&policy));
-        let region = RegionNumber(u8::try_from(region).unwrap());
-        for request in world.requests(&policy) {
-            if decide(&policy, &before, &world.standing, &request).ok() == Some(region) {
-                prop_assert_eq!(decide(&policy, &after, &better.standing, &request).ok(), Some(region));
+        let before = world.table(&policy);
+        for region in 0..REGIONS {
+            let mut better = world.clone();
+            for origin in 0..ORIGINS {
+                let view = &mut better.views[origin * REGIONS + region];
+                view.rtt = view.rtt.map(|rtt| Micros(rtt.0.saturating_sub(faster)));
             }
-        }
-        // The same where each origin is somewhere already: a region in use stays
-        // in use when it gets better.
-        let mut later = before.clone();
-        later.rebuild(&policy.settings, &better.now(1_000));
-        for request in world.requests(&policy) {
-            if decide(&policy, &before, &world.standing, &request).ok() == Some(region) {
-                prop_assert_eq!(decide(&policy, &later, &better.standing, &request).ok(), Some(region));
+            let condition = &mut better.conditions[region];
+            condition.health = Ppm(condition.health.0.saturating_add(healthier).min(1_000_000));
+            condition.load = Ppm(condition.load.0.saturating_sub(emptier));
+            // From nothing, and where each origin is somewhere already.
+            let after = better.table(&policy);
+            let mut later = before.clone();
+            later.rebuild(&policy.settings, &better.now(1_000));
+            let region = RegionNumber(u8::try_from(region).unwrap());
+            for request in world.requests(&policy) {
+                if decide(&policy, &before, &world.standing, &request).ok() == Some(region) {
+                    prop_assert_eq!(decide(&policy, &after, &better.standing, &request).ok(), Some(region));
+                    prop_assert_eq!(decide(&policy, &later, &better.standing, &request).ok(), Some(region));
+                }
             }
         }
     }
@@ -141,9 +140,9 @@ proptest! {
         world in world(REGIONS, ORIGINS),
         noise in prop::collection::vec(prop::collection::vec(-4_000_i64..=4_000, REGIONS * ORIGINS), 1..20),
     ) {
-        // 4 ms of jitter either way: a region that uses it fully against another
-        // gains 8 ms of 300 of its 20 points by latency, and where its distance is
-        // not believed, 8 ms at 100 km each of 20,015 of 40: 2.2 points of 5.
+        // 4 ms either way is 0.3 points of latency, and at most 1.6 of geography
+        // where the distance is not believed: for the region in use and for a
+        // challenger together, less than the 5 of the hysteresis.
         let policy = eight();
         let mut world = world;
         for view in &mut world.views {
@@ -249,19 +248,21 @@ proptest! {
     }
 
     #[test]
-    fn a_preview_is_what_happens(world in world(REGIONS, ORIGINS), gone in 0..8_u8) {
+    fn a_preview_is_what_happens(past in world(REGIONS, ORIGINS), world in world(REGIONS, ORIGINS), gone in 0..8_u8) {
         let policy = eight();
-        let table = world.table(&policy);
+        // The table is a tick old, as a gateway's is.
+        let table = past.table(&policy);
         let gone = RegionSet::from_iter([RegionNumber(gone)]);
         let moves = drain(&policy, &table, &world.now(1), gone);
         let drained = Standing { drained: world.standing.drained.or(gone), ..world.standing };
-        let mut after = table.clone();
+        let (mut stays, mut after) = (table.clone(), table);
+        stays.rebuild(&policy.settings, &world.now(1));
         after.rebuild(&policy.settings, &Now { standing: drained, ..world.now(1) });
         let mut told = 0;
         for (class, _) in policy.residency.iter() {
             for origin in (0..3).map(OriginNumber) {
                 let request = Request { origin, class, purpose: Purpose::Store, home: None };
-                let before = decide(&policy, &table, &world.standing, &request).ok();
+                let before = decide(&policy, &stays, &world.standing, &request).ok();
                 let now = decide(&policy, &after, &drained, &request).ok();
                 let moved = moves.iter().find(|known| known.class == class && known.origins.contains(&origin));
                 // Whoever was refused before is nobody's user.

@@ -9,7 +9,7 @@ use policy::place::kilometres;
 use policy::route::{HYSTERESIS, Standing};
 use policy::score::{Condition, Scales, View, Weights};
 use policy::set::{RegionNumber, RegionSet};
-use policy::signal::{Micros, Smoothed};
+use policy::signal::{Micros, RTT_MEMORY, Smoothed};
 use policy::table::{Now, OriginNumber, Settings, Table, Tie};
 use vocab::{MicroDegrees, MicroUsd, Millis, Ppm, Site};
 
@@ -53,7 +53,7 @@ fn read() -> Cities {
 fn settings() -> Settings {
     Settings {
         weights: Weights::new(40, 30, 20, 10).unwrap(),
-        scales: Scales::of_ops(2_000),
+        scales: Scales::new(MicroUsd(1_000_000)),
         hysteresis: HYSTERESIS,
         dwell: 30,
         tie: Tie::LeastConnections,
@@ -147,7 +147,6 @@ impl Dice {
 #[test]
 fn jitter_and_spikes_move_hardly_anybody() {
     const TICKS: u64 = 1_000;
-    const TAU: Millis = Millis::seconds(30);
     let Cities { cities, regions } = read();
     let sites: Vec<Site> = cities.iter().map(|city| city.site).collect();
     let means: Vec<(u64, u64)> = cities.iter().flat_map(|city| city.rtt).collect();
@@ -165,7 +164,7 @@ fn jitter_and_spikes_move_hardly_anybody() {
     for tick in 0..TICKS {
         let samples: Vec<u64> = means.iter().map(|pair| sample(*pair)).collect();
         for (smoothed, sample) in smoothed.iter_mut().zip(&samples) {
-            smoothed.add(*sample, Millis((tick + 1) * 1_000), TAU);
+            smoothed.add(*sample, Millis((tick + 1) * 1_000), RTT_MEMORY);
         }
         let calm: Vec<Micros> = smoothed.iter().map(|value| Micros(value.value())).collect();
         let wild: Vec<Micros> = samples.iter().map(|value| Micros(*value)).collect();

@@ -29,7 +29,7 @@ adequacy = true
 
 [[data.class]]
 name = "ccpa"
-regions = ["r1", "r3"]
+regions = ["r1"]
 jurisdictions = ["US"]
 when_lost = "refuse"
 
