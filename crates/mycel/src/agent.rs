@@ -174,13 +174,7 @@ pub(crate) async fn attached(who: &Who) -> Result<Agent, Failure> {
 
 fn place(args: &AttachArgs) -> Result<Place, Failure> {
     if let Some(near) = &args.near {
-        let bad = || Failure::told(format!("`{near}` is no site"), "write latitude and longitude, such as 48.2,16.4");
-        let (latitude, longitude) = near.split_once(',').ok_or_else(bad)?;
-        let site = vocab::Site {
-            latitude: latitude.trim().parse().map_err(|_| bad())?,
-            longitude: longitude.trim().parse().map_err(|_| bad())?,
-        };
-        return Ok(Place::Near(site));
+        return Ok(Place::Near(word::read_site(near)?));
     }
     Ok(match (&args.region, args.cell) {
         (Some(region), Some(cell)) => Place::Cell(region.clone(), cell),

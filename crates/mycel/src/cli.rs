@@ -2,9 +2,11 @@
 //! come from here.
 
 mod load;
+mod policy;
 mod store;
 
 pub(crate) use load::{LoadArgs, LoadKind};
+pub(crate) use policy::{DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -86,6 +88,11 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a planet costs in a month.
     Price(PriceArgs),
+    /// Show where records of each class may be, and every way out.
+    Residency(ResidencyArgs),
+    /// Show where ops go and why, and who moves when a region is drained.
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// Do on this machine what the plan says it can.
     #[command(subcommand)]
     Bench(BenchCommand),

@@ -41,6 +41,12 @@ impl From<Unplannable> for Failure {
     }
 }
 
+impl From<policy::atlas::Unroutable> for Failure {
+    fn from(why: policy::atlas::Unroutable) -> Self {
+        Self::told(why.to_string(), why.hint())
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -19,6 +19,8 @@ mod new;
 mod op;
 mod plan;
 mod price;
+mod residency;
+mod route;
 mod screen;
 mod store;
 #[cfg(feature = "otel")]
@@ -75,6 +77,8 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
+        Command::Residency(args) => residency::run(&args, screen),
+        Command::Route(command) => route::run(command, screen),
         Command::Bench(BenchCommand::Slots { file }) => bench::slots(&file, screen),
         Command::Trust(TrustCommand::Pi { at, digits }) => trust::pi(at, digits, screen),
         // Already JSON, and the same to everybody.

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use client::tell;
 use std::time::{SystemTime, UNIX_EPOCH};
-use vocab::Millis;
+use vocab::{Millis, Site};
 
 /// A block as people write it.
 pub(crate) fn block(block: &tell::Block) -> String {
@@ -17,6 +17,17 @@ pub(crate) fn read_block(text: &str) -> Result<tell::Block, Failure> {
         Some(tell::Block { region: region.to_owned(), index: index.parse().ok()? })
     };
     read().ok_or_else(|| Failure::told(format!("`{text}` is no block"), "write REGION/INDEX, such as na/0"))
+}
+
+/// Reads LAT,LON.
+pub(crate) fn read_site(text: &str) -> Result<Site, Failure> {
+    let read = || {
+        let (latitude, longitude) = text.split_once(',')?;
+        let site = Site { latitude: latitude.trim().parse().ok()?, longitude: longitude.trim().parse().ok()? };
+        site.is_on_earth().then_some(site)
+    };
+    let hint = "write latitude and longitude, such as 48.2,16.4";
+    read().ok_or_else(|| Failure::told(format!("`{text}` is no site"), hint))
 }
 
 /// The beginning of a long name, enough to tell it from others.

@@ -58,11 +58,47 @@ fn what_a_person_sees() {
         ("price-mesh-lost", &["price", "mesh.toml", "--what-if", "region:eu-west-1=lost"]),
         ("price-carma-lost", &["price", "carma.toml", "--what-if", "region:eu=lost"]),
         ("price-garden", &["price", "garden.toml"]),
+        ("residency-mesh", &["residency", "mesh.toml"]),
+        ("residency-as-written", &["residency", "as-written/mesh.toml"]),
+        ("route-explain", &["route", "explain", "--from", "48.2,16.4", "--class", "gdpr", "mesh.toml"]),
+        (
+            "route-explain-lost",
+            &["route", "explain", "--from", "48.2,16.4", "--class", "gdpr", "--lost", "eu-west-1", "mesh.toml"],
+        ),
+        (
+            "route-explain-rtt",
+            &[
+                "route",
+                "explain",
+                "--from",
+                "53.3,-6.2",
+                "--rtt",
+                "eu-west-1=190ms",
+                "--rtt",
+                "us-east-1=9ms",
+                "mesh.toml",
+            ],
+        ),
+        ("route-drain", &["route", "drain", "eu-west-1", "--preview", "mesh.toml"]),
         ("check-as-written", &["check", "as-written/mesh.toml"]),
         ("explain", &["check", "--explain", "MY0006"]),
     ];
     for (name, arguments) in views {
         expect_file![folder("tests/golden").join(format!("{name}.txt"))].assert_eq(&out(arguments));
+    }
+}
+
+/// What the guide shows is what the commands print; the notes below it are left
+/// out.
+#[test]
+fn the_guide_to_routing_shows_what_is_printed() {
+    let guide = fs::read_to_string(folder("../../docs/guides/routing.md")).unwrap();
+    for name in ["route-explain", "route-explain-rtt", "route-drain"] {
+        let golden = fs::read_to_string(folder("tests/golden").join(format!("{name}.txt"))).unwrap();
+        let notes = golden.trim_end().rfind("\n\n").unwrap();
+        let shown: String =
+            golden[..notes].lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
+        assert!(guide.contains(&shown), "docs/guides/routing.md does not show:\n{shown}");
     }
 }
 
@@ -89,6 +125,14 @@ fn what_a_program_reads() {
     assert_eq!(json(&["plan", "garden.toml", "--diff", "garden.toml", "--json"])["slots_moving"], 0);
     assert_eq!(json(&["check", "garden.toml", "--json"])["files"][0]["errors"], 0);
     assert_eq!(json(&["check", "--explain", "MY0002", "--json"])["code"], "MY0002");
+    let explained = json(&["route", "explain", "--from", "1.3,103.8", "--class", "pdpa", "mesh.toml", "--json"]);
+    assert_eq!((&explained["winner"], &explained["because"]), (&"ap-southeast-1".into(), &"only-one".into()));
+    assert!(explained["regions"].as_array().unwrap().iter().all(|region| region["rtt"] == "modelled"));
+    let drained = json(&["route", "drain", "us-west-2", "--preview", "mesh.toml", "--json"]);
+    assert_eq!((&drained["label"], drained["places"].as_u64()), (&"modelled".into(), Some(504)));
+    let residency = json(&["residency", "as-written/mesh.toml", "--json"]);
+    assert_eq!(residency["breaches"][0]["path"], "fallback");
+    assert_eq!(residency["classes"][0]["regions"][2]["lawful"], "in EU");
     let lost = json(&["price", "mesh.toml", "--what-if", "region:us-east-1=lost", "--json"]);
     assert_ne!(lost["what_if"]["monthly"]["total_usd"], lost["monthly"]["total_usd"]);
 }
@@ -120,6 +164,12 @@ fn exit_codes_are_as_documented() {
     assert_eq!(code(&["check", "../crates/mycel/tests/lint/MY0103.bad.toml"]), 1);
     assert_eq!(code(&["check", "no-such-file.toml"]), 1);
     assert_eq!(code(&["check", "--explain", "MY9999"]), 1);
+    assert_eq!(code(&["residency", "mesh.toml"]), 0);
+    assert_eq!(code(&["residency", "as-written/mesh.toml"]), 1);
+    let explain = ["route", "explain", "mesh.toml", "--from", "1,1", "--class", "gdpr"];
+    assert_eq!(code(&explain), 0);
+    assert_eq!(code(&[&explain[..], &["--lost", "eu-west-1"]].concat()), 1, "a refusal is a finding");
+    assert_eq!(code(&["route", "drain", "eu-west-1", "mesh.toml"]), 2, "it never drains");
     for usage in [&["check"][..], &["plan"], &["nonsense"], &["plan", "garden.toml", "--nonsense"], &[]] {
         assert_eq!(code(usage), 2, "{usage:?}");
     }
@@ -141,6 +191,16 @@ fn errors_say_what_and_what_to_try() {
         (&["trust", "pi", "--at", "10000000000"], "10000000000", "up to position"),
         (&["plan", "-", "--diff", "-"], "standard input cannot be read twice", "name a file"),
         (&["new", "--out", "no-such-folder/planet.toml"], "cannot create", "make its folder first"),
+        (&["route", "explain", "--from", "91,0", "mesh.toml"], "`91,0` is no site", "48.2,16.4"),
+        (&["route", "explain", "--from", "1,1", "--class", "x", "mesh.toml"], "no residency class", "none, gdpr, ccpa"),
+        (
+            &["route", "explain", "--from", "1,1", "--home", "mars", "mesh.toml"],
+            "no region is called `mars`",
+            "eu-west-1",
+        ),
+        (&["route", "explain", "--from", "1,1", "--rtt", "eu-west-1", "mesh.toml"], "is no round trip", "=35ms"),
+        (&["route", "drain", "mars", "--preview", "mesh.toml"], "no region is called `mars`", "us-west-2"),
+        (&["residency", "../crates/mycel/tests/lint/MY0111.bad.toml"], "no regions", "add a [[region]]"),
         (&["plan", "../crates/mycel/tests/lint/MY0101.bad.toml"], "two regions are called `north`", "an id of its own"),
         (&["plan", "../crates/mycel/tests/lint/MY0804.bad.toml"], "has no machine `control-plane`", "--prices"),
         (&["plan", "../crates/mycel/tests/lint/MY0805.bad.toml"], "has no memory left for blocks", "larger machine"),

@@ -7,6 +7,7 @@
 
 mod file;
 mod finding;
+pub mod law;
 pub mod lint;
 mod model;
 pub mod plan;

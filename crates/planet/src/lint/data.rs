@@ -2,6 +2,7 @@
 
 mod backup;
 mod class;
+mod law;
 
 use super::{Facts, Lint};
 use crate::file::span::At;
@@ -25,6 +26,9 @@ pub(super) const ALL: &[&Lint] = &[
     &class::TWICE,
     &backup::COLD,
     &class::COPIES_LEAVE,
+    &law::ADEQUACY_OF_NOBODY,
+    &law::TWICE,
+    &law::CIRCLE,
 ];
 
 static UNKNOWN_REGION: Lint = Lint {

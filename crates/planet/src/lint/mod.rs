@@ -3,6 +3,7 @@
 //! A lint looks for a kind of mistake, never for a known file; its examples
 //! in `tests/lint/` use other values than the documents that inspired it.
 
+mod access;
 mod blocks;
 mod data;
 mod edge;
@@ -92,6 +93,7 @@ pub fn all() -> Vec<&'static Lint> {
         money::ALL,
         price::ALL,
         figures::ALL,
+        access::ALL,
     ];
     groups.into_iter().flatten().copied().collect()
 }

@@ -66,6 +66,9 @@ section! {
         regions: Vec<At<Name>>,
         /// The jurisdictions that its records may be in.
         jurisdictions: Vec<At<Text>>,
+        /// Whether its records may also be where its jurisdictions recognise the
+        /// protection as adequate.
+        adequacy: At<bool> = false,
         /// How long a record may be kept.
         retention: Option<At<Millis>>,
         /// Whether its owner must have agreed.
@@ -80,6 +83,18 @@ section! {
         local_processing: At<bool> = false,
         /// What happens when its region is lost.
         when_lost: At<WhenLost> = WhenLost::Move,
+    }
+}
+
+section! {
+    /// A jurisdiction, in place of what is known about that name.
+    Jurisdiction {
+        /// What regions and classes call it.
+        name: At<Text>,
+        /// Jurisdictions that it is a part of.
+        within: Vec<At<Text>>,
+        /// Jurisdictions whose protection it recognises as adequate.
+        adequate: Vec<At<Text>>,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a planet file may say. The sections are declarations only: meaning is
 //! checked by `lint`, and put to use by `plan` and `price`.
 
+mod access;
 mod block;
 mod budget;
 mod data;
@@ -12,9 +13,10 @@ mod service;
 mod store;
 mod watch;
 
+pub use access::{Access, Effect, Right, Role, Rule};
 pub use block::{Activity, Block, Compute, External, Monitor};
 pub use budget::{Budget, Calibrated, Category, Mix, Quote, State};
-pub use data::{Backup, Class, Conflict, Data, Recovery, Sync, WhenLost};
+pub use data::{Backup, Class, Conflict, Data, Jurisdiction, Recovery, Sync, WhenLost};
 pub use edge::{Cache, Cdn, CdnRule, Edge, Prefetch};
 pub use keys::{Bridge, Enrol, Enrolment, Keys, Observe};
 pub use network::{
@@ -76,6 +78,8 @@ section! {
         scale: Option<Scale>,
         /// Where records live.
         data: Option<Data>,
+        /// Jurisdictions that are the planet's own, or not as they are known.
+        jurisdiction: Vec<Jurisdiction>,
         /// What is kept for the worst day.
         backup: Option<Backup>,
         /// How soon after a failure things must work again.
@@ -96,6 +100,8 @@ section! {
         keys: Option<Keys>,
         /// How an agent gets its first lease.
         enrol: Option<Enrol>,
+        /// Who may do what.
+        access: Option<Access>,
         /// Other chains that values travel to.
         bridge: Vec<Bridge>,
         /// What is measured and kept about the planet's running.

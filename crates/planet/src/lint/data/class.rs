@@ -1,42 +1,10 @@
 //! Residency classes: where the law lets their records be.
 
 use crate::finding::{Report, Severity};
+use crate::law::Laws;
 use crate::lint::{Facts, Lint, repeated};
 use crate::model::{Class, WhenLost};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Places by number, so that one class after the other can mark where its
-/// records may be: a file may hold 10,000 classes and as many regions.
-struct Places<'a> {
-    by_id: &'a BTreeMap<&'a str, usize>,
-    by_law: BTreeMap<&'a str, Vec<usize>>,
-    count: usize,
-}
-
-impl<'a> Places<'a> {
-    fn new(facts: &'a Facts<'_>) -> Self {
-        let mut by_law = BTreeMap::<_, Vec<_>>::new();
-        for (at, region) in facts.planet.region.iter().enumerate() {
-            let laws: BTreeSet<&str> = region.jurisdictions.iter().map(|law| law.as_str()).collect();
-            for law in laws {
-                by_law.entry(law).or_default().push(at);
-            }
-        }
-        Self { by_id: &facts.regions, by_law, count: facts.planet.region.len() }
-    }
-
-    /// Whether each region may hold records of the class: one of its regions,
-    /// or, when it names none, one under its jurisdictions.
-    fn allowed(&self, class: &Class) -> Vec<bool> {
-        let mut allowed = vec![false; self.count];
-        let named = class.regions.iter().filter_map(|id| self.by_id.get(id.as_str()));
-        let laws = class.jurisdictions.iter().filter(|_| class.regions.is_empty());
-        for &at in named.chain(laws.filter_map(|law| self.by_law.get(law.as_str())).flatten()) {
-            allowed[at] = true;
-        }
-        allowed
-    }
-}
+use std::collections::BTreeSet;
 
 pub(super) static FALLBACK_FORBIDDEN: Lint = Lint {
     code: "MY0402",
@@ -48,14 +16,14 @@ pub(super) static FALLBACK_FORBIDDEN: Lint = Lint {
 };
 
 fn fallback_forbidden(facts: &Facts<'_>, report: &mut Report) {
-    let places = Places::new(facts);
-    let number = |id: &str| places.by_id.get(id).copied();
+    let laws = Laws::new(facts.planet);
+    let number = |id: &str| facts.regions.get(id).copied();
     let regions = &facts.planet.region;
     let fallbacks: Vec<BTreeSet<usize>> =
         regions.iter().map(|region| region.fallback.iter().filter_map(|id| number(id.as_str())).collect()).collect();
     let classes = facts.planet.data.iter().flat_map(|data| &data.class);
     for class in classes.filter(|class| class.when_lost.value == WhenLost::Move) {
-        let allowed = places.allowed(class);
+        let allowed = laws.keeps(class);
         for (at, region) in regions.iter().enumerate().filter(|(at, _)| allowed[*at]) {
             let Some(first) = region.fallback.first().filter(|_| !fallbacks[at].is_empty()) else { continue };
             if fallbacks[at].iter().any(|&fallback| allowed[fallback]) {
@@ -83,16 +51,18 @@ pub(super) static OUTSIDE: Lint = Lint {
     why: "The class names the jurisdictions that its records may be in, and a region that is in none of them.",
     hint: "remove the region from the class, or add the jurisdiction that allows it",
     look: |facts, report| {
+        let laws = Laws::new(facts.planet);
         for class in facts.planet.data.iter().flat_map(|data| &data.class) {
-            let laws: BTreeSet<&str> = class.jurisdictions.iter().map(|law| law.as_str()).collect();
             let Some(law) = class.jurisdictions.first() else { continue };
+            let lawful = laws.lawful(class);
             for id in &class.regions {
-                let Some(region) = facts.region(id.as_str()) else { continue };
-                if !region.jurisdictions.iter().any(|law| laws.contains(law.as_str())) {
-                    let only = if laws.len() == 1 {
+                let Some(&at) = facts.regions.get(id.as_str()) else { continue };
+                if !lawful[at] {
+                    let named: BTreeSet<&str> = class.jurisdictions.iter().map(|law| law.as_str()).collect();
+                    let only = if named.len() == 1 {
                         format!("`{}`", law.value)
                     } else {
-                        format!("its {} jurisdictions", laws.len())
+                        format!("its {} jurisdictions", named.len())
                     };
                     let what = format!("`{}` must stay in {only}, and `{}` is not there", class.name.value, id.value);
                     report.add(&OUTSIDE, what).at(id.span, "kept here").at(law.span, "must stay here");
@@ -109,8 +79,7 @@ pub(super) static NOWHERE: Lint = Lint {
     why: "A class says where its records may be: in some regions, or in any region under some jurisdiction. If there is no such region, every one of its records is refused.",
     hint: "name `regions`, or `jurisdictions` that a region has",
     look: |facts, report| {
-        let laws: BTreeSet<&str> =
-            facts.planet.region.iter().flat_map(|region| &region.jurisdictions).map(|law| law.as_str()).collect();
+        let laws = Laws::new(facts.planet);
         for class in facts.planet.data.iter().flat_map(|data| &data.class).filter(|class| class.regions.is_empty()) {
             let name = &class.name.value;
             match class.jurisdictions.first() {
@@ -118,7 +87,7 @@ pub(super) static NOWHERE: Lint = Lint {
                     let what = format!("`{name}` says neither regions nor jurisdictions");
                     report.add(&NOWHERE, what).at(class.name.span, "");
                 }
-                Some(first) if !class.jurisdictions.iter().any(|law| laws.contains(law.as_str())) => {
+                Some(first) if !laws.lawful(class).contains(&true) => {
                     let what = format!("no region is in a jurisdiction that `{name}` may be in");
                     report.add(&NOWHERE, what).at(first.span, "");
                 }
@@ -201,10 +170,10 @@ pub(super) static COPIES_LEAVE: Lint = Lint {
         if !across.value {
             return;
         }
-        let places = Places::new(facts);
+        let laws = Laws::new(facts.planet);
         let classes = facts.planet.data.iter().flat_map(|data| &data.class);
         for class in classes.filter(|class| class.when_lost.value == WhenLost::Move) {
-            if places.allowed(class).into_iter().filter(|allowed| *allowed).count() == 1 {
+            if laws.keeps(class).into_iter().filter(|allowed| *allowed).count() == 1 {
                 report
                     .add(
                         &COPIES_LEAVE,

@@ -1,0 +1,215 @@
+//! Whether a region is healthy: what checks say, what requests say, and when to
+//! believe either.
+//!
+//! Requests are counted in exact buckets and not in a decayed average: a decayed
+//! average of a region that answered a million requests and then none stays high
+//! for as long as it likes, and a total outage hides in it.
+//!
+//! Health at weight 30 keeps traffic on a region until it fails two requests of
+//! five, so there is a floor below which no score helps.
+
+use crate::set::{RegionNumber, RegionSet};
+use crate::signal::Outcome;
+use vocab::{Millis, Ppm};
+
+/// Below this a region is not used at all.
+pub const FLOOR: Ppm = Ppm::percent(60);
+/// From here on one that was below the floor is used again: two thresholds, so
+/// that nobody swings on one.
+pub const BACK: Ppm = Ppm::percent(80);
+/// Buckets of a window: what is old leaves in tenths.
+const BUCKETS: usize = 10;
+/// Fewer requests than this in a window say nothing.
+const MIN_REQUESTS: u64 = 20;
+/// Good checks in a row that bring a region back.
+const GOOD_CHECKS: u32 = 2;
+
+/// Requests of one bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Bucket {
+    number: u64,
+    good: u64,
+    bad: u64,
+}
+
+/// The health of one region.
+#[derive(Debug, Clone)]
+pub struct Health {
+    bucket: Millis,
+    buckets: [Bucket; BUCKETS],
+    unhealthy_after: u32,
+    failed_checks: u32,
+    good_checks: u32,
+    checks_good: bool,
+    alive: bool,
+    back_since: Millis,
+}
+
+impl Health {
+    /// A region that is taken to be healthy until something says otherwise.
+    /// `window` is how long a request counts, `unhealthy_after` how many failed
+    /// checks in a row are a loss.
+    #[must_use]
+    pub fn new(window: Millis, unhealthy_after: u32) -> Self {
+        Self {
+            bucket: Millis((window.0 / BUCKETS as u64).max(1)),
+            buckets: [Bucket::default(); BUCKETS],
+            unhealthy_after: unhealthy_after.max(1),
+            failed_checks: 0,
+            good_checks: 0,
+            checks_good: true,
+            alive: true,
+            back_since: Millis(0),
+        }
+    }
+
+    /// Counts a request.
+    pub fn request(&mut self, outcome: Outcome, at: Millis) {
+        let number = at.0 / self.bucket.0;
+        let place = usize::try_from(number % BUCKETS as u64).unwrap_or(0);
+        let bucket = &mut self.buckets[place];
+        if bucket.number != number {
+            *bucket = Bucket { number, ..Bucket::default() };
+        }
+        let count = if outcome.is_success() { &mut bucket.good } else { &mut bucket.bad };
+        *count = count.saturating_add(1);
+    }
+
+    /// Counts a check.
+    pub const fn check(&mut self, good: bool) {
+        if good {
+            self.failed_checks = 0;
+            self.good_checks = self.good_checks.saturating_add(1);
+            if self.good_checks >= GOOD_CHECKS {
+                self.checks_good = true;
+            }
+        } else {
+            self.good_checks = 0;
+            self.failed_checks = self.failed_checks.saturating_add(1);
+            if self.failed_checks >= self.unhealthy_after {
+                self.checks_good = false;
+            }
+        }
+    }
+
+    /// The share of requests that succeeded in the window; all of them while too
+    /// few were made to say.
+    #[must_use]
+    pub fn success(&self, now: Millis) -> Ppm {
+        let (good, bad) = self.counted(now);
+        if good.saturating_add(bad) < MIN_REQUESTS { Ppm::ONE } else { Ppm::ratio(good, good.saturating_add(bad)) }
+    }
+
+    /// Requests in the window: those that succeeded, and the others.
+    #[must_use]
+    pub fn counted(&self, now: Millis) -> (u64, u64) {
+        let number = now.0 / self.bucket.0;
+        let counts = |bucket: &&Bucket| bucket.number <= number && number - bucket.number < BUCKETS as u64;
+        self.buckets.iter().filter(counts).fold((0, 0), |(good, bad), bucket| {
+            (u64::saturating_add(good, bucket.good), u64::saturating_add(bad, bucket.bad))
+        })
+    }
+
+    /// The health that a score counts with: nothing when checks fail.
+    #[must_use]
+    pub fn value(&self, now: Millis) -> Ppm {
+        if self.checks_good { self.success(now) } else { Ppm(0) }
+    }
+
+    /// Looks again whether the region can be used; once a tick.
+    pub fn settle(&mut self, now: Millis) -> bool {
+        let value = self.value(now);
+        if self.alive && value < FLOOR {
+            self.alive = false;
+        } else if !self.alive && value >= BACK {
+            self.alive = true;
+            self.back_since = now;
+        }
+        self.alive
+    }
+
+    /// Whether it could be used when it was last looked at.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        self.alive
+    }
+
+    /// Since when it can be used again; its start when it always could.
+    #[must_use]
+    pub const fn back_since(&self) -> Millis {
+        self.back_since
+    }
+}
+
+/// Whether so many regions are lost at once that the measuring is in doubt:
+/// more than half. Where this is so, those that residency allows are tried.
+#[must_use]
+pub fn is_panic(all: RegionSet, alive: RegionSet) -> bool {
+    let lost = all.minus(alive).count();
+    lost * 2 > all.count()
+}
+
+/// Hosts or regions that do worse than their peers, left out for a while.
+#[derive(Debug, Clone)]
+pub struct Outliers {
+    /// Until when each is out, and how often it was.
+    out: Vec<(Millis, u32)>,
+}
+
+/// What is left out at most, as a share of all: where most are outliers, the
+/// fault is elsewhere.
+pub const MOST_OUT: Ppm = Ppm::percent(30);
+/// An outlier succeeds so much less often than the mean of all.
+const WORSE: Ppm = Ppm::percent(20);
+/// The longest that one is left out.
+const LONGEST: Millis = Millis::minutes(5);
+
+impl Outliers {
+    /// Nobody is out of so many.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self { out: vec![(Millis(0), 0); count] }
+    }
+
+    /// Looks again who does worse than the others. `success` is each one's share;
+    /// who is out is left out `first` long, twice as long each time
+    /// until it has been good for a while, and up to
+    /// half more by `jitter`, one random number each, so that they do not all
+    /// come back at once. The worst go first, and never more than the cap.
+    pub fn settle(&mut self, success: &[Ppm], first: Millis, jitter: &[Ppm], now: Millis) {
+        let count = self.out.len().min(success.len());
+        let sum: u64 = success.iter().take(count).map(|share| u64::from(share.0)).sum();
+        let mean = sum / (count.max(1) as u64);
+        let most = count as u64 * u64::from(MOST_OUT.0) / 1_000_000;
+        let mut out_now = self.out.iter().filter(|(until, _)| *until > now).count() as u64;
+        let mut worst: Vec<(Ppm, usize)> = success.iter().copied().zip(0..count).collect();
+        worst.sort_unstable();
+        for (share, at) in worst {
+            let is_worse = u64::from(share.0) + u64::from(WORSE.0) < mean;
+            let (until, times) = self.out[at];
+            if !is_worse && now.0.saturating_sub(until.0) > LONGEST.0 {
+                self.out[at] = (until, 0);
+            }
+            if !is_worse || until > now || out_now >= most {
+                continue;
+            }
+            let doubled = first.0.saturating_mul(1 << times.min(16)).min(LONGEST.0);
+            let random = u128::from(jitter.get(at).map_or(0, |share| share.0.min(1_000_000)));
+            let more = u64::try_from(u128::from(doubled) * random / 2_000_000).unwrap_or(0);
+            self.out[at] = (Millis(now.0.saturating_add(doubled).saturating_add(more)), times.saturating_add(1));
+            out_now += 1;
+        }
+    }
+
+    /// Whether one is out.
+    #[must_use]
+    pub fn is_out(&self, at: usize, now: Millis) -> bool {
+        self.out.get(at).is_some_and(|(until, _)| *until > now)
+    }
+
+    /// Those that are out, where each is a region.
+    #[must_use]
+    pub fn regions(&self, now: Millis) -> RegionSet {
+        (0..=u8::MAX).take(self.out.len()).filter(|at| self.is_out(usize::from(*at), now)).map(RegionNumber).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! Who may do what: deny by default, and every answer says why.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use planet::{PublicKey, Right};
+use policy::access::{Access, Asked, Because, Caller, Condition, Decision, Rights};
+use proptest::prelude::*;
+
+const RIGHTS: [Right; 4] = [Right::Read, Right::Operate, Right::Transfer, Right::Administer];
+
+fn access(text: &str) -> Access {
+    let file = format!(
+        "[planet]\nname = \"w\"\n[[region]]\nid = \"eu\"\nsite = [1, 1]\n[[region]]\nid = \"us\"\nsite = [2, 2]\n{text}"
+    );
+    let (planet, report) = planet::parse(file.as_bytes());
+    Access::new(&planet.unwrap_or_else(|| panic!("{:?}", report.findings())))
+}
+
+fn caller(lease: Rights) -> Caller<'static> {
+    Caller { agent: PublicKey([7; 32]), lease, is_operator: false, region: Some("eu") }
+}
+
+fn asked(right: Right) -> Asked<'static> {
+    Asked { right, region: Some("eu"), class: None, own: true }
+}
+
+fn ask(access: &Access, right: Right) -> Decision {
+    access.decide(&caller(Rights::ALL), &asked(right))
+}
+
+#[test]
+fn the_bits_are_those_of_leases() {
+    use trust::lease::Rights as Lease;
+    let pairs = [Lease::READ, Lease::OPERATE, Lease::TRANSFER, Lease::ADMINISTER];
+    for (right, lease) in RIGHTS.into_iter().zip(pairs) {
+        assert_eq!(Rights::of(right).bits(), lease.bits());
+    }
+    assert!(Lease::from_bits(Rights::ALL.bits()).is_some() && Lease::from_bits(Rights::ALL.bits() + 1).is_none());
+}
+
+#[test]
+fn nothing_is_allowed_that_nothing_gives() {
+    let empty = access("[access]\n");
+    for right in RIGHTS {
+        assert_eq!(ask(&empty, right).because, Because::NothingGives);
+        assert!(!ask(&empty, right).allowed);
+    }
+}
+
+#[test]
+fn without_a_word_agents_read_and_operate_and_the_operator_does_all() {
+    let plain = access("");
+    let allowed = RIGHTS.map(|right| ask(&plain, right).allowed);
+    assert_eq!(allowed, [true, true, false, false]);
+    let operator = Caller { is_operator: true, ..caller(Rights::ALL) };
+    assert!(RIGHTS.into_iter().all(|right| plain.decide(&operator, &asked(right)).allowed));
+}
+
+#[test]
+fn a_lease_bounds_what_anything_gives() {
+    let plain = access("");
+    let operator = Caller { is_operator: true, ..caller(Rights::of(Right::Read)) };
+    assert!(plain.decide(&operator, &asked(Right::Read)).allowed);
+    assert_eq!(plain.decide(&operator, &asked(Right::Administer)).because, Because::NotInLease);
+    let stranger = caller(Rights::NONE);
+    assert!(RIGHTS.into_iter().all(|right| !plain.decide(&stranger, &asked(right)).allowed));
+    let everybody = access("[[access.rule]]\nname = \"all\"\nroles = [\"agent\"]\n");
+    let rules = everybody.decide(&stranger, &asked(Right::Read)).rules;
+    assert_eq!(rules, [("all".to_owned(), Some(Condition::Roles))], "without a lease nobody is an agent");
+}
+
+const RULES: &str = r#"
+[[access.role]]
+name = "agent"
+rights = ["operate"]
+
+[[access.role]]
+name = "auditor"
+rights = []
+agents = ["0707070707070707070707070707070707070707070707070707070707070707"]
+
+[[access.rule]]
+name = "audits"
+roles = ["auditor"]
+rights = ["read"]
+regions = ["eu"]
+
+[[access.rule]]
+name = "own"
+rights = ["read"]
+own = true
+
+[[access.rule]]
+name = "no-abroad"
+effect = "deny"
+rights = ["operate"]
+classes = ["gdpr"]
+from = ["us"]
+"#;
+
+#[test]
+fn an_answer_says_which_rule_and_which_condition() {
+    let access = access(RULES);
+    let audited = ask(&access, Right::Read);
+    assert_eq!((audited.allowed, audited.because), (true, Because::Rule("audits".into())));
+    let other = Caller { agent: PublicKey([8; 32]), ..caller(Rights::ALL) };
+    let elsewhere = Asked { own: false, ..asked(Right::Read) };
+    let refused = access.decide(&other, &elsewhere);
+    assert_eq!(refused.because, Because::NothingGives);
+    let unmet = [("audits".to_owned(), Some(Condition::Roles)), ("own".to_owned(), Some(Condition::Own))];
+    assert_eq!(refused.rules, unmet);
+    let in_us = Asked { region: Some("us"), own: false, ..asked(Right::Read) };
+    assert_eq!(access.decide(&caller(Rights::ALL), &in_us).rules[0].1, Some(Condition::Regions));
+    let no_region = Asked { region: None, own: false, ..asked(Right::Read) };
+    assert!(!access.decide(&caller(Rights::ALL), &no_region).allowed, "what is not there meets no condition");
+    assert_eq!(ask(&access, Right::Operate).because, Because::Role("agent".into()));
+    let abroad = Caller { region: Some("us"), ..caller(Rights::ALL) };
+    let gdpr = Asked { class: Some("gdpr"), ..asked(Right::Operate) };
+    assert_eq!(access.decide(&abroad, &gdpr).because, Because::Taken("no-abroad".into()));
+    assert!(access.decide(&abroad, &asked(Right::Operate)).allowed);
+}
+
+proptest! {
+    /// The order of rules means nothing to what is allowed, a denying rule more
+    /// never allows more, and nobody does what its lease does not carry.
+    #[test]
+    fn denials_win_in_any_order(
+        rules in prop::collection::vec((any::<bool>(), 0..16_u16, 0..3_u8, 0..3_u8, any::<bool>()), 0..6),
+        lease in 0..16_u16, region in 0..3_u8, from in 0..3_u8, own in any::<bool>(), right in 0..4_usize,
+    ) {
+        let place = |at: u8| ["eu", "us"].get(usize::from(at)).copied();
+        let list = |at: u8| place(at).map_or_else(String::new, |place| format!("\"{place}\""));
+        let rule = |(at, (deny, rights, from, region, own)): (usize, &(bool, u16, u8, u8, bool))| {
+            let words = ["\"read\"", "\"operate\"", "\"transfer\"", "\"administer\""];
+            let rights: Vec<_> = (0..4).filter(|bit| rights >> bit & 1 == 1).map(|bit| words[bit]).collect();
+            format!(
+                "[[access.rule]]\nname = \"r{at}\"\neffect = \"{}\"\nrights = [{}]\nfrom = [{}]\nregions = [{}]\nown = {own}\n",
+                if *deny { "deny" } else { "allow" }, rights.join(","), list(*from), list(*region)
+            )
+        };
+        let texts: Vec<String> = rules.iter().enumerate().map(rule).collect();
+        let caller = Caller { region: place(from), ..caller(Rights::from_bits(lease)) };
+        let asked = Asked { right: RIGHTS[right], region: place(region), class: None, own };
+        let decide = |text: String| access(&format!("[access]\n{text}")).decide(&caller, &asked);
+        let forth = decide(texts.concat());
+        let back = decide(texts.iter().rev().cloned().collect());
+        prop_assert_eq!(forth.allowed, back.allowed);
+        prop_assert!(!forth.allowed || lease >> right & 1 == 1);
+        let denied = format!("{}[[access.rule]]\nname = \"more\"\neffect = \"deny\"\n", texts.concat());
+        prop_assert!(!decide(denied).allowed);
+        // Written out once more, as a person would read the rules.
+        let met = rules.iter().filter(|(_, rights, f, r, o)| {
+            (*rights == 0 || rights >> right & 1 == 1)
+                && (place(*f).is_none() || place(*f) == place(from))
+                && (place(*r).is_none() || place(*r) == place(region))
+                && (!o || own)
+        });
+        let (mut given, mut taken) = (false, false);
+        met.for_each(|(deny, ..)| if *deny { taken = true } else { given = true });
+        prop_assert_eq!(forth.allowed, given && !taken && lease >> right & 1 == 1);
+    }
+}
