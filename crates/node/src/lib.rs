@@ -10,6 +10,7 @@ mod directory;
 mod engine;
 mod entropy;
 mod follower;
+pub mod gateway;
 mod home;
 pub mod http;
 mod keyring;

@@ -1,19 +1,18 @@
 //! Who may connect, and a connection from its first byte to its last.
 
 use super::bare::{Reasoned, status_of};
+use super::crowd::{Crowd, Place};
 use super::limits::{HEAD_BYTES, HEADERS};
 use super::pace::{Pace, Paced};
 use super::peer::{Peer, Shared};
 use super::{frames, serve, tls};
-use block::bans::Net;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,57 +24,39 @@ use trust::attach::Channel;
 /// descriptors: some connection has to end first.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
 
-/// Connections by their sources.
-#[derive(Default)]
-pub(super) struct Door(Mutex<Taken>);
-
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    by_source: BTreeMap<Net, usize>,
-}
-
 /// A connection's place among all of them.
 pub(crate) struct Seat {
-    door: Arc<Door>,
     shared: Arc<Shared>,
-    source: Net,
+    _place: Place,
 }
 
-impl Door {
+impl Seat {
     /// A place, if there is one for that source.
-    fn enter(self: &Arc<Self>, shared: &Arc<Shared>, source: IpAddr) -> Option<Seat> {
-        let source = Net::of_source(source);
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
-        if taken.all >= shared.bounds.connections || of_source >= shared.bounds.of_a_source {
+    fn take(crowd: &Arc<Crowd>, shared: &Arc<Shared>, source: IpAddr) -> Option<Self> {
+        let place = crowd.enter(source, shared.bounds.connections, shared.bounds.of_a_source);
+        if place.is_none() {
             shared.metrics.turned_away.fetch_add(1, Relaxed);
-            return None;
         }
-        taken.all += 1;
-        taken.by_source.insert(source, of_source + 1);
+        let place = place?;
         shared.metrics.accepted.fetch_add(1, Relaxed);
         shared.metrics.open.fetch_add(1, Relaxed);
-        Some(Seat { door: Arc::clone(self), shared: Arc::clone(shared), source })
+        Some(Self { shared: Arc::clone(shared), _place: place })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.door.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
-            *of_source -= 1;
-            if *of_source == 0 {
-                taken.by_source.remove(&self.source);
-            }
-        }
         self.shared.metrics.open.fetch_sub(1, Relaxed);
     }
 }
 
 /// Takes connections until the server stops, then waits for those it has.
-pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, door: Arc<Door>, shared: Arc<Shared>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    crowd: Arc<Crowd>,
+    shared: Arc<Shared>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -90,7 +71,7 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>,
             continue;
         };
         let source = address.ip().to_canonical();
-        if let Some(seat) = door.enter(&shared, source) {
+        if let Some(seat) = Seat::take(&crowd, &shared, source) {
             connections.spawn(connection(stream, source, acceptor.clone(), seat, Arc::clone(&shared)));
         }
     }
@@ -134,7 +115,7 @@ fn turned_away(shared: &Shared, source: IpAddr) -> bool {
 
 /// A name for a connection that has none: whoever is between its two ends can
 /// have it too, so it only keeps one connection's proof from another.
-fn fresh_channel() -> io::Result<Channel> {
+pub(crate) fn fresh_channel() -> io::Result<Channel> {
     let mut channel = [0; 32];
     getrandom::fill(&mut channel).map_err(io::Error::other)?;
     Ok(Channel(channel))

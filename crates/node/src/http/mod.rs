@@ -8,7 +8,8 @@
 mod answer;
 mod bare;
 mod calls;
-mod decode;
+mod crowd;
+pub(crate) mod decode;
 mod frames;
 mod limits;
 mod listen;
@@ -22,7 +23,7 @@ mod serve;
 mod shown;
 mod stream;
 mod table;
-mod tls;
+pub(crate) mod tls;
 mod understood;
 mod want;
 
@@ -36,8 +37,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(crate) use answer::Body;
+pub(crate) use bare::Reasoned;
+pub(crate) use crowd::{Crowd, Place};
 pub use limits::Bounds;
+pub(crate) use limits::{BODY_BYTES, HEAD_BYTES, HEADERS};
+pub(crate) use listen::fresh_channel;
+pub(crate) use no::No;
 pub use openapi::document;
+pub(crate) use pace::{Pace, Paced};
 pub use understood::{Meaningless, understood};
 
 /// Where a server listens, and how.
@@ -83,12 +91,12 @@ impl Server {
         }
         let (stopping, stops) = watch::channel(false);
         let shared = Arc::new(Shared::new(engine, listen.bounds, stops));
-        let door = Arc::new(listen::Door::default());
+        let crowd = Arc::new(crowd::Crowd::default());
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::with_capacity(bound.len());
         for listener in bound {
             addresses.push(listener.local_addr()?);
-            listeners.spawn(listen::accept(listener, acceptor.clone(), Arc::clone(&door), Arc::clone(&shared)));
+            listeners.spawn(listen::accept(listener, acceptor.clone(), Arc::clone(&crowd), Arc::clone(&shared)));
         }
         tracing::info!(?addresses, "serving");
         Ok(Self { addresses, stopping, listeners })

@@ -29,6 +29,8 @@ struct State {
     doing: Doing,
     /// Since when what is written is not taken.
     stuck: Option<Instant>,
+    /// Whether it carries many requests at once.
+    many: bool,
 }
 
 /// How a connection goes.
@@ -40,7 +42,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { state: Mutex::new(State { doing: Doing::Idle(Instant::now()), stuck: None }), bounds }
+        Self { state: Mutex::new(State { doing: Doing::Idle(Instant::now()), stuck: None, many: false }), bounds }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -50,7 +52,7 @@ impl Pace {
     /// Bytes came.
     fn read(&self) {
         let mut state = self.state();
-        if let Doing::Idle(_) = state.doing {
+        if let (Doing::Idle(_), false) = (state.doing, state.many) {
             state.doing = Doing::Head(Instant::now());
         }
     }
@@ -61,9 +63,13 @@ impl Pace {
         state.stuck = if went { None } else { state.stuck.or_else(|| Some(Instant::now())) };
     }
 
-    /// A request is whole as far as its head goes.
-    pub(crate) fn serving(&self) {
-        self.state().doing = Doing::Serving;
+    /// A request is whole as far as its head goes. On a connection that carries
+    /// many at once what is read next may be about any of them: from the first
+    /// on it is idle or not, and heads have the bounds of its protocol.
+    pub(crate) fn serving(&self, many: bool) {
+        let mut state = self.state();
+        state.doing = Doing::Serving;
+        state.many |= many;
     }
 
     /// It was answered.

@@ -34,7 +34,7 @@ pub(super) struct Serving(Arc<Pace>);
 
 impl Serving {
     fn new(pace: &Arc<Pace>) -> Self {
-        pace.serving();
+        pace.serving(false);
         Self(Arc::clone(pace))
     }
 }

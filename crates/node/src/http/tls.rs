@@ -31,7 +31,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> io::Result<TlsAcceptor
 }
 
 /// What both ends derive the connection's name to be (RFC 9266).
-pub(super) fn channel(connection: &ServerConnection) -> io::Result<Channel> {
+pub(crate) fn channel(connection: &ServerConnection) -> io::Result<Channel> {
     let name = connection.export_keying_material([0; 32], wire::EXPORTER, Some(b""));
     name.map(Channel).map_err(io::Error::other)
 }

@@ -1,0 +1,399 @@
+//! A client's connection, from its first byte to its last, and what each of
+//! its requests means to a gateway.
+
+use super::Shared;
+use super::access::Line;
+use super::body::{Asked, Told};
+use super::forward::told;
+use super::page;
+use super::rates::Meter;
+use super::regions::Wish;
+use super::session::{Session, Sessions};
+use super::settings::Settings;
+use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use policy::residency::{ClassNumber, Purpose};
+use policy::set::RegionNumber;
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use trust::attach::Channel;
+use trust::lease::Claim;
+use trust::sign::Signature;
+use vocab::{Millis, Site};
+use wire::{Code, Hex, ask, tell};
+
+/// After an accept that failed because the process has no more file
+/// descriptors: some connection has to end first.
+const OUT_OF_FILES: Duration = Duration::from_millis(50);
+/// Requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 256;
+/// Streams that a client has opened and taken back before they were looked at;
+/// past this it is cut off (rapid reset).
+const RESETS: usize = 20;
+/// The class of what is asked for, and whether to say why it went where it went.
+const CLASS: HeaderName = HeaderName::from_static("mycel-class");
+const NEAR: HeaderName = HeaderName::from_static("mycel-near");
+const EXPLAIN: HeaderName = HeaderName::from_static("mycel-explain");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ROUTE: HeaderName = HeaderName::from_static("mycel-route");
+/// The longest name that a client may give a request.
+const LONGEST_ID: usize = 64;
+
+/// One client's connection.
+pub(crate) struct Front {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) thread: usize,
+    pub(crate) source_header: HeaderValue,
+    source: IpAddr,
+    secure: bool,
+    sessions: Sessions,
+    meter: Arc<Meter>,
+    pace: Arc<Pace>,
+    open: AtomicUsize,
+    ids: AtomicU64,
+}
+
+/// Takes connections until the gateway stops, then waits for those it has.
+pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, thread: usize, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stopped() => break,
+            // Ended ones are forgotten as they end.
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, address)) = accepted else {
+            tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
+            tokio::time::sleep(OUT_OF_FILES).await;
+            continue;
+        };
+        let source = address.ip().to_canonical();
+        let bounds = shared.settings().bounds;
+        let Some(place) = shared.crowd.enter(source, bounds.connections, bounds.of_a_source) else { continue };
+        connections.spawn(connection(stream, source, acceptor.clone(), (thread, Arc::clone(&shared), place)));
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+type At = (usize, Arc<Shared>, Place);
+
+async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAcceptor>, at: At) {
+    // Answers are written whole: there is nothing to gather them with.
+    let _ = stream.set_nodelay(true);
+    let patience = at.1.settings().bounds.handshake;
+    let ended = match acceptor {
+        None => match crate::http::fresh_channel() {
+            Ok(channel) => speak(stream, source, (channel, false), at).await,
+            Err(error) => Err(error),
+        },
+        Some(acceptor) => match tokio::time::timeout(patience, acceptor.accept(stream)).await {
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(stream)) => match tls::channel(stream.get_ref().1) {
+                Ok(channel) => speak(stream, source, (channel, true), at).await,
+                Err(error) => Err(error),
+            },
+        },
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%source, %error, "a connection broke");
+    }
+}
+
+async fn speak<I>(io: I, source: IpAddr, (channel, secure): (Channel, bool), at: At) -> io::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (thread, shared, _place) = at;
+    let settings = shared.settings();
+    let now = Millis(shared.clock.now().0);
+    let meter = shared.rates.address(source, now).ok_or_else(|| io::Error::from(io::ErrorKind::QuotaExceeded))?;
+    let pace = Arc::new(Pace::new(settings.bounds));
+    let source_header = HeaderValue::from_str(&source.to_string()).map_err(io::Error::other)?;
+    let mut first = [0; 8];
+    getrandom::fill(&mut first).map_err(io::Error::other)?;
+    let front = Arc::new(Front {
+        shared: Arc::clone(&shared),
+        thread,
+        source_header,
+        source,
+        secure,
+        sessions: Sessions::new(channel),
+        meter,
+        pace: Arc::clone(&pace),
+        open: AtomicUsize::new(0),
+        ids: AtomicU64::new(u64::from_be_bytes(first)),
+    });
+    let service = service_fn(move |request| {
+        let front = Arc::clone(&front);
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let io = TokioIo::new(Paced { io: Reasoned::new(io), pace: Arc::clone(&pace) });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(settings.bounds.head)
+        .keep_alive_timeout(settings.bounds.head);
+    let mut http = std::pin::pin!(builder.serve_connection(io, service));
+    let ended = tokio::select! {
+        ended = http.as_mut() => ended,
+        () = pace.watch() => {
+            tracing::info!(%source, "a connection was too slow, or idle, and is closed");
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        () = shared.stopped() => {
+            http.as_mut().graceful_shutdown();
+            http.as_mut().await
+        }
+    };
+    ended.map_err(io::Error::other)
+}
+
+/// What a request came to, beside its answer: for the log.
+#[derive(Default)]
+struct Seen {
+    session: Option<Arc<Session>>,
+    region: Option<RegionNumber>,
+}
+
+impl Front {
+    pub(crate) fn now(&self) -> Millis {
+        Millis(self.shared.clock.now().0)
+    }
+
+    /// Answers a request, whatever becomes of it.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Told> {
+        let begun = Instant::now();
+        self.open.fetch_add(1, Relaxed);
+        self.pace.serving(request.version() == Version::HTTP_2);
+        let (head, body) = request.into_parts();
+        let id = self.id_of(&head);
+        let (method, path) = (head.method.clone(), head.uri.clone());
+        let mut seen = Seen::default();
+        self.shared.counts.requests.fetch_add(1, Relaxed);
+        let mut answer = self.route(head, body, &mut seen).await.unwrap_or_else(|no| {
+            self.shared.counts.refused.fetch_add(1, Relaxed);
+            no.answer().map(own)
+        });
+        told(&mut answer, &id);
+        if self.shared.access.is_on() {
+            self.write_down((&id, &method, path.path()), answer.status(), begun, &seen);
+        }
+        if self.open.fetch_sub(1, Relaxed) == 1 {
+            self.pace.idle();
+        }
+        answer
+    }
+
+    fn write_down(
+        &self,
+        (id, method, path): (&HeaderValue, &Method, &str),
+        status: StatusCode,
+        begun: Instant,
+        seen: &Seen,
+    ) {
+        let region = seen.region.map(|region| self.shared.regions.id(region));
+        self.shared.access.write(&Line {
+            time_ms: self.now().0,
+            id: id.to_str().unwrap_or_default(),
+            source: self.source,
+            agent: seen.session.as_ref().map(|session| session.name.as_str()),
+            method: method.as_str(),
+            path,
+            status: status.as_u16(),
+            micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            region: region.as_deref(),
+        });
+    }
+
+    /// The name of a request: its client's, or one that nobody else has.
+    fn id_of(&self, head: &Parts) -> HeaderValue {
+        let named = head.headers.get(&REQUEST_ID).filter(|id| id.len() <= LONGEST_ID && id.to_str().is_ok());
+        named.cloned().unwrap_or_else(|| {
+            let id = format!("{:016x}", self.ids.fetch_add(1, Relaxed));
+            HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        })
+    }
+
+    async fn route(&self, head: Parts, body: Incoming, seen: &mut Seen) -> Result<Response<Told>, No> {
+        let settings = self.shared.settings();
+        let too_soon = |who: &str, wait: Millis| {
+            let what = format!("this {who} asks too often");
+            No { retry_after: Some(wait), ..No::new(Code::TooMany, what) }
+        };
+        self.shared.rates.ask_address(&self.meter, self.now()).map_err(|wait| too_soon("address", wait))?;
+        bounded(&head)?;
+        let path = head.uri.path();
+        match (&head.method, path) {
+            (&Method::GET, "/health") => return Ok(text("application/json", br#"{"status":"ok"}"#.to_vec())),
+            (&Method::GET, "/ready") => return Ok(text("application/json", page::ready(&self.shared)?)),
+            (&Method::GET, "/metrics") => {
+                return Ok(text("text/plain; version=0.0.4", page::metrics(&self.shared).into_bytes()));
+            }
+            (_, "/v1/gateway") => return Err(No::new(Code::NotFound, "a gateway is not reached through a gateway")),
+            (_, "/v1/wire") => {
+                let what = "frames are not carried by a gateway: ask the region's host, or use HTTP";
+                return Err(No::new(Code::NotFound, what));
+            }
+            (&Method::GET, "/v1/challenge") => return self.challenge(head, seen, &settings).await,
+            (&Method::POST, "/v1/session") => return self.prove(&head, body, seen, &settings).await,
+            _ => {}
+        }
+        let class = self.class(&head)?;
+        let session = match decode::lease(&head.headers) {
+            Ok(lease) => Some(self.sessions.of(lease, self.shared.clock.now())?),
+            Err(_) => None,
+        };
+        if let Some(session) = &session {
+            self.shared.rates.ask_agent(&session.meter, self.now()).map_err(|wait| too_soon("agent", wait))?;
+        }
+        seen.session.clone_from(&session);
+        let wish = self.wish(&head, class, session.as_deref())?;
+        let explained = head.headers.contains_key(&EXPLAIN).then(|| self.shared.regions.explain(&wish));
+        let region = self.admit(&wish)?;
+        seen.region = Some(region);
+        let body = Asked::passed(body, u64::try_from(BODY_BYTES).unwrap_or(u64::MAX), settings.bounds.body);
+        let mut answer = self.forward(region, (head, body), &settings).await?;
+        if let Some(explained) = explained.and_then(|explained| serde_json::to_vec(&explained).ok())
+            && let Ok(explained) = HeaderValue::from_bytes(&explained)
+        {
+            answer.headers_mut().insert(ROUTE, explained);
+        }
+        Ok(answer)
+    }
+
+    /// Where a request wants to go: where its path says, where its lease is, or
+    /// where it is best, when it is to be seated.
+    fn wish(&self, head: &Parts, class: ClassNumber, session: Option<&Session>) -> Result<Wish, No> {
+        let path = head.uri.path();
+        let purpose = if path == "/v1/attach" { Purpose::Store } else { Purpose::Process };
+        let named = path.strip_prefix("/v1/blocks/").and_then(|rest| rest.split('/').next());
+        let home = match named.filter(|named| !named.is_empty()) {
+            Some(named) => {
+                let unknown = || No::new(Code::NotFound, format!("there is no region \"{named}\"")).field("region");
+                Some(self.shared.regions.find(named).ok_or_else(unknown)?)
+            }
+            None if path == "/v1/attach" => None,
+            None => session.map(|session| session.region),
+        };
+        let near = head.headers.get(&NEAR).map(|near| {
+            let site = near.to_str().ok().and_then(site);
+            site.ok_or_else(|| No::new(Code::Bad, "mycel-near is not `latitude,longitude`").field("mycel-near"))
+        });
+        Ok(Wish { near: near.transpose()?, class, purpose, home })
+    }
+
+    fn class(&self, head: &Parts) -> Result<ClassNumber, No> {
+        let Some(name) = head.headers.get(&CLASS) else { return Ok(ClassNumber::NONE) };
+        let name = name.to_str().unwrap_or_default();
+        let unknown = || {
+            let what = format!("the planet has no residency class \"{name}\"");
+            No::new(Code::Bad, what).field("mycel-class")
+        };
+        self.shared.regions.class(name).ok_or_else(unknown)
+    }
+
+    /// A challenge to the agent of a lease, once its host has found that good.
+    async fn challenge(&self, head: Parts, seen: &mut Seen, settings: &Settings) -> Result<Response<Told>, No> {
+        let lease = decode::lease(&head.headers)?.to_owned();
+        let claim = Claim::read(&lease).map_err(|why| No::new(Code::Unknown, format!("this is not a lease: {why}")))?;
+        let region = self.region_of(&claim)?;
+        seen.region = Some(region);
+        let answer = self.forward(region, (head, Asked::none()), settings).await?;
+        if answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        drop(answer);
+        let nonce = self.sessions.challenge(&lease, region, self.shared.clock.now())?;
+        let channel = (!self.secure).then(|| Hex(self.sessions.channel().0));
+        json(&tell::Challenge { nonce: Hex(nonce.0), channel })
+    }
+
+    fn region_of(&self, claim: &Claim<'_>) -> Result<RegionNumber, No> {
+        let tag = claim.lease.block.region;
+        let settings = self.shared.settings();
+        let of_tag = settings.planet.region.iter().find(|region| trust::RegionTag::of(region.id.value.as_str()) == tag);
+        let unknown = || No::new(Code::Unknown, "the lease is for a region that this planet does not have");
+        of_tag.and_then(|region| self.shared.regions.find(region.id.value.as_str())).ok_or_else(unknown)
+    }
+
+    async fn prove(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        seen: &mut Seen,
+        settings: &Settings,
+    ) -> Result<Response<Told>, No> {
+        decode::lease(&head.headers)?;
+        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
+        let prove: ask::Prove = decode::json(&body)?;
+        let now = self.shared.clock.now();
+        let meter = |agent| self.shared.rates.agent(agent, self.now());
+        let agent = self.sessions.prove(&Signature(prove.signature.0), now, meter)?;
+        let lease = decode::lease(&head.headers)?;
+        seen.session = self.sessions.of(lease, now).ok();
+        json(&tell::Session { agent: Hex(agent.0) })
+    }
+}
+
+/// What is refused before anything is done for it.
+fn bounded(head: &Parts) -> Result<(), No> {
+    if head.headers.len() > HEADERS {
+        return Err(No::new(Code::Bad, format!("a request has at most {HEADERS} headers")).closing());
+    }
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES) {
+        return Err(decode::too_large());
+    }
+    if head.headers.get_all(AUTHORIZATION).iter().count() > 1 {
+        return Err(No::new(Code::Bad, "a request shows one lease").field("authorization"));
+    }
+    Ok(())
+}
+
+fn site(text: &str) -> Option<Site> {
+    let (latitude, longitude) = text.split_once(',')?;
+    decode::site(latitude.trim(), longitude.trim())
+}
+
+fn own(body: crate::http::Body) -> Told {
+    // Refusals are whole: what is not there at once is none of them.
+    let bytes = futures_util::FutureExt::now_or_never(body.collect()).and_then(Result::ok);
+    Told::Own(Full::new(bytes.map_or_else(Bytes::new, http_body_util::Collected::to_bytes)))
+}
+
+fn text(media: &'static str, bytes: Vec<u8>) -> Response<Told> {
+    let mut answer = Response::new(Told::Own(Full::new(bytes.into())));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    answer
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Response<Told>, No> {
+    let bytes = serde_json::to_vec(value).map_err(|why| No::new(Code::Internal, why.to_string()))?;
+    Ok(text("application/json", bytes))
+}

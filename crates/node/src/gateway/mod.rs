@@ -1,0 +1,241 @@
+//! The gateway: one address in front of the hosts of a planet's regions.
+//!
+//! It must never make a lease, read what is sealed, or send anything where
+//! residency does not let it be. Where an op goes follows from its lease by
+//! arithmetic, where an agent is seated by `policy`; what it adds is
+//! connections, limits and patience. An agent proves itself to it, and hosts
+//! take its word on connections that it has proved itself on.
+//!
+//! Each of its threads has a runtime, a listener and connections to hosts of
+//! its own, and borrows a neighbour's connection before it opens one more: a
+//! request does not change threads on its way through.
+
+mod access;
+mod body;
+mod breaker;
+mod certificates;
+mod forward;
+mod front;
+mod hosts;
+mod page;
+mod rates;
+mod regions;
+mod session;
+mod settings;
+
+pub use settings::{Host, Settings};
+
+use crate::clock::Clock;
+use access::AccessLog;
+use certificates::Certificates;
+use hosts::Hosts;
+use rates::Rates;
+use regions::Regions;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// What all of a gateway's threads share.
+pub(crate) struct Shared {
+    pub(crate) settings: RwLock<Arc<Settings>>,
+    pub(crate) regions: Regions,
+    pub(crate) hosts: Hosts,
+    pub(crate) rates: Rates,
+    pub(crate) access: AccessLog,
+    pub(crate) counts: page::Counts,
+    pub(crate) budget: forward::Budget,
+    pub(crate) clock: Clock,
+    pub(crate) crowd: Arc<crate::http::Crowd>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Shared {
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends when the gateway stops.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // An error means that the gateway is gone, and then it has stopped.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// A gateway that runs until it is stopped, or dropped.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    certificates: Option<Arc<Certificates>>,
+    stop: watch::Sender<bool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Gateway {
+    /// Starts a gateway on some threads.
+    ///
+    /// # Errors
+    /// When an address cannot be listened at, a certificate cannot be read, or
+    /// the planet cannot be routed.
+    pub fn start(settings: Settings) -> io::Result<Self> {
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let certificates = if settings.certificates.is_empty() {
+            None
+        } else {
+            Some(Arc::new(Certificates::read(&settings.certificates)?))
+        };
+        let acceptor = certificates.as_ref().map(certificates::acceptor).transpose()?;
+        let (bound, addresses) = bind(&settings.addresses, threads)?;
+        let (stop, stopping) = watch::channel(false);
+        let clock = Clock::default();
+        let now = vocab::Millis(clock.now().0);
+        let shared = Arc::new(Shared {
+            regions: Regions::new(&settings, now).map_err(io::Error::other)?,
+            hosts: Hosts::new(&settings, threads),
+            rates: Rates::new(&settings),
+            access: AccessLog::start(settings.access_log.as_deref())?,
+            counts: page::Counts::default(),
+            budget: forward::Budget::default(),
+            clock,
+            crowd: Arc::default(),
+            stopping,
+            settings: RwLock::new(Arc::new(settings)),
+        });
+        let gateway = Self { shared, addresses, certificates, stop, threads: Mutex::default() };
+        for (number, listeners) in bound.into_iter().enumerate() {
+            gateway.spawn(number, listeners, acceptor.clone())?;
+        }
+        Ok(gateway)
+    }
+
+    fn spawn(
+        &self,
+        number: usize,
+        listeners: Vec<std::net::TcpListener>,
+        acceptor: Option<TlsAcceptor>,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let run = move || {
+            runtime.block_on(async {
+                if number == 0 {
+                    // One thread looks after the regions, for all of them.
+                    tokio::spawn(regions::look_after(Arc::clone(&shared)));
+                }
+                let mut accepting = tokio::task::JoinSet::new();
+                for listener in listeners {
+                    match TcpListener::from_std(listener) {
+                        Ok(listener) => {
+                            accepting.spawn(front::accept(listener, acceptor.clone(), number, Arc::clone(&shared)));
+                        }
+                        Err(error) => tracing::error!(%error, "a listener cannot be used"),
+                    }
+                }
+                while accepting.join_next().await.is_some() {}
+            });
+        };
+        let thread = std::thread::Builder::new().name(format!("gateway {number}")).spawn(run)?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes other settings from the next request on. Addresses, threads and
+    /// hosts stay what they were.
+    ///
+    /// # Errors
+    /// When the planet cannot be routed, or is another one's; then all stays as
+    /// it was.
+    pub fn change(&self, settings: Settings) -> Result<(), String> {
+        self.shared.regions.change(&settings)?;
+        self.shared.rates.change(&settings);
+        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        Ok(())
+    }
+
+    /// Reads the certificates again; connections that are open keep theirs.
+    ///
+    /// # Errors
+    /// When one cannot be read; then all stay as they were.
+    pub fn read_certificates_again(&self) -> io::Result<()> {
+        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.read_again())
+    }
+
+    /// Empties a region, or lets it be used again: agents that ask for a slot
+    /// are seated elsewhere, and those who have one there go on.
+    ///
+    /// # Errors
+    /// When the planet has no such region.
+    pub fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
+        self.shared.regions.drain(region, drained)
+    }
+
+    /// Takes nothing new in, finishes what it has begun, and ends; what takes
+    /// longer than `deadline` is cut off. Whether nothing was.
+    pub fn stop(self, deadline: Duration) -> bool {
+        // Without a receiver everything has ended already.
+        let _ = self.stop.send(true);
+        let until = std::time::Duration::from_millis(10);
+        let mut waited = Duration::ZERO;
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            if waited >= deadline {
+                return false;
+            }
+            std::thread::sleep(until);
+            waited += until;
+        }
+        for thread in threads {
+            // One that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+        true
+    }
+}
+
+/// Listeners of each thread: one an address, which share it.
+fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<(Vec<Vec<std::net::TcpListener>>, Vec<SocketAddr>)> {
+    let mut bound: Vec<Vec<std::net::TcpListener>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut known = Vec::new();
+    for address in addresses {
+        let mut address = *address;
+        for (number, listeners) in bound.iter_mut().enumerate() {
+            let listener = listen(address)
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))?;
+            if number == 0 {
+                // The others share the port that the system chose.
+                address = listener.local_addr()?;
+                known.push(address);
+            }
+            listeners.push(listener);
+        }
+    }
+    Ok((bound, known))
+}
+
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    // A socket that registers nowhere yet: each thread has its own runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}

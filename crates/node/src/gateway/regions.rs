@@ -1,0 +1,270 @@
+//! How the regions stand, and where a request may go: the shell around
+//! `policy`. Each tick their health is settled, what each may take is given
+//! out, and the table is ranked anew; in between a decision is a search in it.
+
+use super::Shared;
+use super::settings::Settings;
+use policy::explain::{Explanation, explain};
+use policy::health::{Health, is_panic};
+use policy::preview::grid;
+use policy::quota::{Meter, in_tick, ramped};
+use policy::residency::{ClassNumber, Purpose};
+use policy::route::{Policy, Refusal, Request, Standing, TICK};
+use policy::score::{Condition, View};
+use policy::set::{RegionNumber, RegionSet};
+use policy::signal::{Micros, Outcome, Smoothed};
+use policy::table::{Now, OriginNumber, Table};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use vocab::{MicroUsd, Millis, Ppm, Site};
+
+/// How long a request counts for its region's health.
+const WINDOW: Millis = Millis::seconds(10);
+/// How long a region that came back takes until it gets all that it may.
+const RAMP: Millis = Millis::seconds(30);
+/// How fast what is smoothed forgets.
+const TAU: Millis = Millis::seconds(10);
+/// A region without a capacity in the file takes what comes.
+const NO_LIMIT: u64 = u64::MAX;
+
+struct State {
+    policy: Policy,
+    /// Where requests come from: the region that the gateway stands in, then a grid.
+    origins: Vec<Site>,
+    views: Vec<View>,
+    table: Table,
+    standing: Standing,
+    meter: Meter,
+    health: Vec<Health>,
+    latency: Vec<Smoothed>,
+    conditions: Vec<Condition>,
+    connections: Vec<u64>,
+    tick: u64,
+}
+
+/// The regions of a planet, as a gateway sees them.
+pub(crate) struct Regions(Mutex<State>);
+
+/// What wants to go somewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    /// Near which place; where the gateway is when nobody says.
+    pub(crate) near: Option<Site>,
+    pub(crate) class: ClassNumber,
+    pub(crate) purpose: Purpose,
+    /// The region of the lease.
+    pub(crate) home: Option<RegionNumber>,
+}
+
+fn state_of(settings: &Settings, now: Millis) -> Result<State, String> {
+    let policy = Policy::new(&settings.planet).map_err(|why| format!("{why}: {}", why.hint()))?;
+    let (all, count) = (policy.atlas.all(), policy.atlas.count());
+    let own = policy.atlas.iter().next().map(|(_, place)| place.site);
+    let origins: Vec<Site> = own.into_iter().chain(grid()).collect();
+    let mut views = Vec::with_capacity(origins.len() * count);
+    for origin in &origins {
+        let view = |place: &policy::atlas::Place| View {
+            distance_km: policy::place::kilometres(*origin, place.site),
+            rtt: None,
+        };
+        views.extend(policy.atlas.iter().map(|(_, place)| view(place)));
+    }
+    let table = Table::new(count, origins.len(), policy.candidates());
+    let unhealthy_after = settings.planet.route.unhealthy_after.value;
+    let mut state = State {
+        origins,
+        views,
+        table,
+        standing: Standing::well(all),
+        meter: Meter::new(0, Vec::new()),
+        health: vec![Health::new(WINDOW, unhealthy_after); count],
+        latency: vec![Smoothed::new(0, now); count],
+        conditions: vec![Condition { health: Ppm::ONE, load: Ppm(0), cost: MicroUsd(0) }; count],
+        connections: vec![0; count],
+        tick: 0,
+        policy,
+    };
+    state.tick(now);
+    Ok(state)
+}
+
+impl State {
+    /// Begins a tick.
+    fn tick(&mut self, now: Millis) {
+        self.tick = now.0 / TICK.0;
+        let all = self.policy.atlas.all();
+        let alive: RegionSet = all.iter().filter(|region| self.health[region.at()].settle(now)).collect();
+        self.standing.alive = alive;
+        self.standing.panic = is_panic(all, alive);
+        let mut quotas = Vec::with_capacity(self.health.len());
+        let asked = self.meter.asked().to_vec();
+        for (region, place) in self.policy.atlas.iter() {
+            let health = &self.health[region.at()];
+            let capacity = place.capacity.map_or(NO_LIMIT, |capacity| in_tick(capacity, self.tick, TICK));
+            quotas.push(ramped(capacity, health.back_since(), now, RAMP));
+            let load =
+                asked.get(region.at()).map_or(Ppm(0), |asked| Ppm::ratio((*asked).min(capacity), capacity.max(1)));
+            self.conditions[region.at()] = Condition { health: health.value(now), load, cost: MicroUsd(0) };
+        }
+        self.meter = Meter::new(self.tick, quotas);
+        let now = Now {
+            views: &self.views,
+            conditions: &self.conditions,
+            connections: &self.connections,
+            standing: self.standing,
+            tick: self.tick,
+        };
+        self.table.rebuild(&self.policy.settings, &now);
+    }
+
+    fn origin(&self, near: Option<Site>) -> OriginNumber {
+        let Some(near) = near else { return OriginNumber(0) };
+        let far = |site: &Site| policy::place::kilometres(near, *site);
+        let nearest = (0..).zip(&self.origins).min_by_key(|(_, site)| far(site));
+        nearest.map_or(OriginNumber(0), |(number, _)| OriginNumber(number))
+    }
+
+    fn request(&self, wish: &Wish) -> Request {
+        Request { origin: self.origin(wish.near), class: wish.class, purpose: wish.purpose, home: wish.home }
+    }
+}
+
+impl Regions {
+    pub(crate) fn new(settings: &Settings, now: Millis) -> Result<Self, String> {
+        Ok(Self(Mutex::new(state_of(settings, now)?)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another planet file of the same regions; what was learned stays.
+    pub(crate) fn change(&self, settings: &Settings) -> Result<(), String> {
+        let mut state = self.state();
+        let mut new = state_of(settings, Millis(state.tick * TICK.0))?;
+        let ids = |state: &State| state.policy.atlas.iter().map(|(_, place)| place.id.clone()).collect::<Vec<_>>();
+        if ids(&new) != ids(&state) {
+            return Err("the planet file has other regions now: start the gateway again".to_owned());
+        }
+        (new.health, new.latency, new.standing) = (state.health.clone(), state.latency.clone(), state.standing);
+        *state = new;
+        Ok(())
+    }
+
+    pub(crate) fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
+        let mut state = self.state();
+        let number = state.policy.atlas.find(region).ok_or_else(|| format!("there is no region \"{region}\""))?;
+        let now = state.standing.drained;
+        state.standing.drained = if drained { now.with(number) } else { now.without(number) };
+        Ok(())
+    }
+
+    /// The residency class of a name.
+    pub(crate) fn class(&self, name: &str) -> Option<ClassNumber> {
+        self.state().policy.residency.find(name)
+    }
+
+    pub(crate) fn id(&self, region: RegionNumber) -> String {
+        self.state().policy.atlas.id(region).to_owned()
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<RegionNumber> {
+        self.state().policy.atlas.find(id)
+    }
+
+    /// Where something goes, counted against what that region may take.
+    pub(crate) fn admit(&self, wish: &Wish, now: Millis) -> Result<RegionNumber, Box<Refusal>> {
+        let mut state = self.state();
+        if now.0 / TICK.0 != state.tick {
+            state.tick(now);
+        }
+        let request = state.request(wish);
+        let State { policy, table, standing, meter, .. } = &mut *state;
+        meter.admit(policy, table, standing, &request, now)
+    }
+
+    /// Why something goes where it goes.
+    pub(crate) fn explain(&self, wish: &Wish) -> Explanation {
+        let state = self.state();
+        let request = state.request(wish);
+        let standing = Standing { room: state.meter.room(), ..state.standing };
+        let now = Now {
+            views: &state.views,
+            conditions: &state.conditions,
+            connections: &state.connections,
+            standing,
+            tick: state.tick,
+        };
+        explain(&state.policy, &state.table, &now, &request)
+    }
+
+    /// A request went to a region, and came to this.
+    pub(crate) fn outcome(&self, region: RegionNumber, outcome: Outcome, took: Duration, now: Millis) {
+        let mut state = self.state();
+        let Some(health) = state.health.get_mut(region.at()) else { return };
+        health.request(outcome, now);
+        let took = Micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let charged = outcome.charged(took, Micros(1_000_000)).0;
+        if let Some(latency) = state.latency.get_mut(region.at()) {
+            latency.add_peak(charged, now, TAU);
+        }
+    }
+
+    /// A region was asked how it is, or could not be reached.
+    pub(crate) fn check(&self, region: RegionNumber, good: bool) {
+        if let Some(health) = self.state().health.get_mut(region.at()) {
+            health.check(good);
+        }
+    }
+
+    /// The regions: id, whether it is usable, drained, its health, and what it
+    /// was asked for in this tick.
+    pub(crate) fn all(&self, now: Millis) -> Vec<(String, bool, bool, Ppm, u64)> {
+        let state = self.state();
+        let of = |(region, place): (RegionNumber, &policy::atlas::Place)| {
+            let (alive, drained) = (state.standing.alive.has(region), state.standing.drained.has(region));
+            let asked = state.meter.asked().get(region.at()).copied().unwrap_or(0);
+            (place.id.clone(), alive, drained, state.health[region.at()].value(now), asked)
+        };
+        state.policy.atlas.iter().map(of).collect()
+    }
+}
+
+/// Begins ticks when nobody asks, and asks hosts how they are.
+pub(crate) async fn look_after(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(TICK.0));
+    let mut checked: Option<tokio::time::Instant> = None;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shared.stopped() => return,
+        }
+        let settings = shared.settings();
+        let every = Duration::from_millis(settings.planet.route.health_check.value.0);
+        let (now, all) = (Millis(shared.clock.now().0), shared.regions.all(Millis(shared.clock.now().0)));
+        shared.regions.state().tick(now);
+        // A region that is lost is looked at each tick, so that it comes back soon.
+        let all_due = checked.is_none_or(|checked| checked.elapsed() >= every);
+        if all_due {
+            checked = Some(tokio::time::Instant::now());
+        }
+        for (number, (_, alive, ..)) in (0..=u8::MAX).map(RegionNumber).zip(all) {
+            if all_due || !alive {
+                tokio::spawn(check(Arc::clone(&shared), number));
+            }
+        }
+    }
+}
+
+async fn check(shared: Arc<Shared>, region: RegionNumber) {
+    let request = hyper::Request::get("/ready").body(super::body::Asked::none());
+    let Ok(request) = request else { return };
+    let good = match shared.hosts.check(region, request, &shared).await {
+        Ok(status) => status.is_success(),
+        Err(why) => {
+            tracing::debug!(region = shared.regions.id(region), %why, "a region does not answer");
+            false
+        }
+    };
+    shared.regions.check(region, good);
+}

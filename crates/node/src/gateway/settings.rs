@@ -1,0 +1,75 @@
+//! What a gateway is told: the planet, who it is, and where the hosts are.
+
+use crate::http::Bounds;
+use planet::Planet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use trust::PlanetId;
+use trust::sign::SigningKey;
+use vocab::{Millis, Rate};
+
+/// The host of a region's blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Which region.
+    pub region: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// What a gateway is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// The planet that it serves.
+    pub planet: Arc<Planet>,
+    /// Which planet that is, by its root key.
+    pub id: PlanetId,
+    /// Its own key, which hosts know.
+    pub key: Arc<SigningKey>,
+    /// One for each region.
+    pub hosts: Vec<Host>,
+    /// Where it listens; port 0 is any that is free.
+    pub addresses: Vec<SocketAddr>,
+    /// Certificates and their keys, for TLS 1.3; the first is for whoever names
+    /// no server.
+    pub certificates: Vec<crate::http::Tls>,
+    /// As many threads as there are cores when it is 0.
+    pub threads: usize,
+    /// Where requests are written down, a line each; nowhere without.
+    pub access_log: Option<PathBuf>,
+    /// How often an agent may ask.
+    pub agent_rate: Rate,
+    /// How often an address may ask; an IPv6 /64 counts as one.
+    pub address_rate: Rate,
+    /// What is too slow, and how many are too many.
+    pub bounds: Bounds,
+    /// For a connection to a host to come about.
+    pub connect: Duration,
+    /// For a host's answer to begin; longer than the longest poll.
+    pub answer: Duration,
+}
+
+impl Settings {
+    /// A gateway with the usual patience and limits.
+    #[must_use]
+    pub fn new(planet: Arc<Planet>, id: PlanetId, key: Arc<SigningKey>, hosts: Vec<Host>) -> Self {
+        let rate = Rate { events: 1_000, per: Millis::minutes(1) };
+        Self {
+            planet,
+            id,
+            key,
+            hosts,
+            addresses: Vec::new(),
+            certificates: Vec::new(),
+            threads: 0,
+            access_log: None,
+            agent_rate: rate,
+            address_rate: rate,
+            bounds: Bounds::default(),
+            connect: Duration::from_secs(2),
+            answer: Duration::from_secs(90),
+        }
+    }
+}
