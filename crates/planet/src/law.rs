@@ -1,9 +1,9 @@
 //! Where records of a residency class may be: jurisdictions as sets, with what
 //! lies in what and who recognises whom.
 //!
-//! The one rule that lints, routing and the part that keeps records share; a
-//! second one somewhere else would be a hole. It must never allow what it does
-//! not know: a jurisdiction without an entry is only itself.
+//! One rule, for lints and routing alike; a second one would differ some day, and
+//! be a hole. It must never allow what it does not know: a jurisdiction without
+//! an entry is only itself.
 
 mod known;
 

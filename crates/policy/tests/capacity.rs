@@ -64,7 +64,7 @@ proptest! {
         let policy = policy(&file(&[0, 1, 2, 3]));
         let world = idle();
         let table = world.table(&policy);
-        let cap = |tick: u64, region: usize| in_tick(Rate::per_second(50 + region as u64), tick, TICK);
+        let cap = |tick: u64, region: usize| in_tick(Rate::per_second(50 + region as u64), tick);
         let meters = |tick: u64| -> Vec<Meter> {
             let parts: Vec<_> = (0..REGIONS).map(|region| divide(cap(tick, region), &demands[region])).collect();
             (0..GATEWAYS).map(|gateway| Meter::new(tick, parts.iter().map(|part| part[gateway]).collect())).collect()
@@ -112,10 +112,12 @@ proptest! {
     #[test]
     fn ticks_add_up_to_the_rate(events in 0..1_000_000_000_000_u64, per in 1..4_000_000_u64, first in any::<u32>(), ticks in 1..200_u64) {
         let rate = Rate { events, per: Millis(per) };
-        let sum: u128 = (0..ticks).map(|tick| u128::from(in_tick(rate, u64::from(first) + tick, TICK))).sum();
+        let sum: u128 = (0..ticks).map(|tick| u128::from(in_tick(rate, u64::from(first) + tick))).sum();
         let until = |at: u128| at * 1_000 * u128::from(events) / u128::from(per);
         prop_assert_eq!(sum, until(u128::from(first) + u128::from(ticks)) - until(first.into()));
-        let _ = in_tick(Rate { events: u64::MAX, per: Millis(0) }, u64::MAX, Millis(u64::MAX));
+        for per in [0, 1, u64::MAX - 1, u64::MAX] {
+            let _ = in_tick(Rate { events: u64::MAX, per: Millis(per) }, u64::MAX);
+        }
     }
 
     #[test]
