@@ -234,6 +234,8 @@ mod tests {
         let laws = ["US", "US-CA", "USA-CA", "-CA", "US-"];
         assert_eq!(world(&laws, "jurisdictions = [\"US\"]", ""), [true, true, false, false, false]);
         assert_eq!(world(&laws, "jurisdictions = [\"US-CA\"]", ""), [false, true, false, false, false]);
+        let no_country = "jurisdictions = [\"USA\", \"us\"]";
+        assert_eq!(world(&["USA-CA", "us-ca", "US-CA"], no_country, ""), [false; 3]);
         let own = "[[jurisdiction]]\nname = \"USA-CA\"\nwithin = [\"US-CA\"]\n";
         assert_eq!(world(&laws, "jurisdictions = [\"US\"]", own), [true, true, true, false, false]);
     }
