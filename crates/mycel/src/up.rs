@@ -33,7 +33,7 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
         ..Default::default()
     };
-    let (engine, started) = Engine::start(&planet, &args.data, options).map_err(|error| {
+    let (engine, started) = Engine::start(&planet, &args.data, &options).map_err(|error| {
         Failure::told(format!("the planet does not start: {error}"), "mend what it says, and start again")
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -197,7 +197,7 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {
 }
 
 /// The public half of a key: alone in a file, where its secret is elsewhere.
-fn public(keys: &Path, name: &str) -> Result<AgentId, HomeError> {
+pub(crate) fn public(keys: &Path, name: &str) -> Result<AgentId, HomeError> {
     let file = keys.join(format!("{name}.pub"));
     if file.exists() { read_public(&file) } else { Ok(SigningKey::new(&secret(keys, name)?).id()) }
 }
@@ -223,7 +223,7 @@ fn gateways(keys: &Path) -> Result<Vec<AgentId>, HomeError> {
 }
 
 /// A secret that is kept in a file, made when there is none.
-fn secret(keys: &Path, name: &str) -> Result<Secret, HomeError> {
+pub(crate) fn secret(keys: &Path, name: &str) -> Result<Secret, HomeError> {
     let file = keys.join(format!("{name}.key"));
     match fs::read_to_string(&file) {
         Ok(text) => {
@@ -254,7 +254,7 @@ pub(crate) fn hex(text: &str) -> Option<[u8; 32]> {
 }
 
 /// Writes a file that only its owner can read: all of it, or what was there.
-fn replace(file: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+pub(crate) fn replace(file: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     let what = || format!("write {}", file.display());
     let draft = file.with_extension("new");
     let mut open = OpenOptions::new();

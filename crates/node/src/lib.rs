@@ -12,6 +12,7 @@ mod entropy;
 mod follower;
 pub mod gateway;
 mod home;
+mod homes;
 pub mod http;
 mod keyring;
 mod lane;
@@ -29,6 +30,7 @@ pub use engine::{
     StartError, Started, Where,
 };
 pub use home::HomeError;
+pub use homes::Homes;
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

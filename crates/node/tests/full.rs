@@ -81,7 +81,7 @@ async fn serves_again(engine: &Engine, agent: &Agent) -> u64 {
 fn a_full_disk_is_an_answer_and_passes_without_a_restart() {
     in_a_world("a_full_disk_is_an_answer_and_passes_without_a_restart", "160m", async |disk| {
         let data = disk.join("data");
-        let (engine, _) = start_with(PLANET, &data, small());
+        let (engine, _) = start_with(PLANET, &data, &small());
         let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
         agent.put(&engine, "first", "value").await.unwrap();
         for round in 0..3 {

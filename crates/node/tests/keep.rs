@@ -52,7 +52,7 @@ fn find(path: &Path) -> (String, Vec<u8>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pruned_is_old_and_what_is_left_is_proved() {
     let folder = tempdir().unwrap();
-    let (engine, _) = start_with(&kept("2s"), folder.path(), small(None));
+    let (engine, _) = start_with(&kept("2s"), folder.path(), &small(None));
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     let other = Agent::attach(&engine, key(2), Where::Region("two".into())).await;
     let early = other.put(&engine, "early", "kept as a record").await.unwrap();
@@ -86,7 +86,7 @@ async fn what_is_pruned_is_old_and_what_is_left_is_proved() {
     assert_eq!(checked.index, Compared::Chains);
     drop(rest);
 
-    let (engine, started) = start_with(&kept("25h"), folder.path(), small(None));
+    let (engine, started) = start_with(&kept("25h"), folder.path(), &small(None));
     assert_eq!(started.damage, Vec::<String>::new());
     let again = Agent::attach(&engine, key(1), Where::Anywhere).await;
     assert_eq!(again.attached.fencing, agent.attached.fencing);
@@ -100,7 +100,7 @@ async fn what_is_pruned_is_old_and_what_is_left_is_proved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_quota_is_an_answer_and_passes_when_something_is_old() {
     let folder = tempdir().unwrap();
-    let (engine, _) = start_with(&kept("4s"), folder.path(), small(Some(3 * SEGMENT)));
+    let (engine, _) = start_with(&kept("4s"), folder.path(), &small(Some(3 * SEGMENT)));
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     let mut told = 0;
     let refused = loop {
@@ -124,7 +124,7 @@ async fn a_full_quota_is_an_answer_and_passes_when_something_is_old() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_whole_is_told_so_and_each_damage_with_its_block() {
     let folder = tempdir().unwrap();
-    let (engine, _) = start_with(PLANET, folder.path(), small(None));
+    let (engine, _) = start_with(PLANET, folder.path(), &small(None));
     assert!(matches!(AtRest::open(folder.path()), Err(node::RestError::InUse { .. })));
     let one = Agent::attach(&engine, key(1), Where::Region("one".into())).await;
     let two = Agent::attach(&engine, key(2), Where::Region("two".into())).await;
@@ -190,7 +190,7 @@ async fn an_index_that_is_not_what_the_log_makes_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_has_all_that_was_told_before_and_runs_again() {
     let (folder, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
-    let (engine, _) = start_with(PLANET, folder.path(), small(None));
+    let (engine, _) = start_with(PLANET, folder.path(), &small(None));
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     fill(&engine, &agent, 60).await;
     let before = agent.put(&engine, "before", "the backup").await.unwrap();
@@ -289,7 +289,7 @@ async fn write_the_directory_of_this_version() {
     let data = version(1);
     assert!(!data.exists(), "a directory of a version is never written anew");
     let log = store::Options { segment_bytes: 16 << 10, ..Default::default() };
-    let (engine, _) = start_with(PLANET, &data, Options { log, ..Default::default() });
+    let (engine, _) = start_with(PLANET, &data, &Options { log, ..Default::default() });
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     for at in 0..40 {
         agent.put(&engine, &format!("key {at}"), &format!("value {at} {}", "of version 1 ".repeat(20))).await.unwrap();

@@ -119,11 +119,11 @@ impl Engine {
     ///
     /// # Errors
     /// When its file asks for what is not served, or the directory cannot be used.
-    pub fn start(planet: &Planet, data: &Path, options: Options) -> Result<(Self, Started), StartError> {
+    pub fn start(planet: &Planet, data: &Path, options: &Options) -> Result<(Self, Started), StartError> {
         crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
-        let (parts, recovered) = open(planet, data, &options)?;
+        let (parts, recovered) = open(planet, data, options)?;
         let shards = shards_of(&parts);
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
@@ -133,7 +133,7 @@ impl Engine {
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
         let damage = recovered.damage.iter().map(ToString::to_string).collect();
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
-        let engine = run(planet, parts, (policy, book), (shards, seats, follower), &options)?;
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), options)?;
         Ok((engine, started))
     }
 }

@@ -14,7 +14,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
-use policy::route::Refusal;
+use policy::route::{Filter, Refusal};
 use policy::set::RegionNumber;
 use policy::signal::Outcome;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -102,6 +102,22 @@ impl Front {
     /// The region of a request that may go where its lease is.
     pub(crate) fn admit(&self, wish: &Wish) -> Result<RegionNumber, No> {
         self.shared.regions.admit(wish, self.now()).map_err(|refusal| no_region(&refusal))
+    }
+
+    /// Whether a request may go to the region that it is bound to.
+    pub(crate) fn pin(&self, wish: &Wish, region: RegionNumber) -> Result<RegionNumber, No> {
+        let regions = &self.shared.regions;
+        regions.pin(wish, region, self.now()).map(|()| region).map_err(|filter| {
+            let what = format!("region {}: {}", regions.id(region), filter.words());
+            match filter {
+                Filter::Unlawful | Filter::NotListed => No::new(Code::Residency, what),
+                Filter::Dead => {
+                    let what = format!("{what}; attach again to be seated elsewhere, where residency allows it");
+                    No { retry_after: Some(Millis::seconds(1)), ..No::new(Code::Unavailable, what) }
+                }
+                _ => No { retry_after: Some(Millis::seconds(1)), ..No::new(Code::Unavailable, what) },
+            }
+        })
     }
 
     /// Sends a request to a region, and takes note of what came of it.

@@ -10,10 +10,11 @@ use super::rates::Meter;
 use super::regions::Wish;
 use super::session::{Session, Sessions};
 use super::settings::Settings;
+use crate::engine::Where;
 use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
@@ -273,11 +274,19 @@ impl Front {
             self.shared.rates.ask_agent(&session.meter, self.now()).map_err(|wait| too_soon("agent", wait))?;
         }
         seen.session.clone_from(&session);
-        let wish = self.wish(&head, class, session.as_deref())?;
+        let (wish, body) = if head.uri.path() == "/v1/attach" {
+            self.seat(&head, body, class, settings.bounds.body).await?
+        } else {
+            let most = u64::try_from(BODY_BYTES).unwrap_or(u64::MAX);
+            let wish = self.wish(&head, class, session.as_deref())?;
+            (wish, Asked::passed(body, most, settings.bounds.body))
+        };
         let explained = head.headers.contains_key(&EXPLAIN).then(|| self.shared.regions.explain(&wish));
-        let region = self.admit(&wish)?;
+        let region = match wish.home {
+            Some(region) => self.pin(&wish, region)?,
+            None => self.admit(&wish)?,
+        };
         seen.region = Some(region);
-        let body = Asked::passed(body, u64::try_from(BODY_BYTES).unwrap_or(u64::MAX), settings.bounds.body);
         let mut answer = self.forward(region, (head, body), &settings).await?;
         if let Some(explained) = explained.and_then(|explained| serde_json::to_vec(&explained).ok())
             && let Ok(explained) = HeaderValue::from_bytes(&explained)
@@ -287,25 +296,44 @@ impl Front {
         Ok(answer)
     }
 
-    /// Where a request wants to go: where its path says, where its lease is, or
-    /// where it is best, when it is to be seated.
+    /// Where an agent wants to be seated: in a region that it names, or where it
+    /// is best for whoever is near some place.
+    async fn seat(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        class: ClassNumber,
+        patience: Duration,
+    ) -> Result<(Wish, Asked), No> {
+        let body = decode::body(&head.headers, body, patience).await?;
+        let asked: ask::Attach = decode::json(&body)?;
+        let (near, home) = match decode::place(&asked)? {
+            Where::Region(id) | Where::Cell(id, _) => (None, Some(self.region_named(&id)?)),
+            Where::Near(site) => (Some(site), None),
+            Where::Anywhere => (None, None),
+        };
+        let wish = Wish { near, class, purpose: Purpose::Store, home };
+        Ok((wish, Asked::Own(Full::new(body))))
+    }
+
+    fn region_named(&self, id: &str) -> Result<RegionNumber, No> {
+        let unknown = || No::new(Code::NotFound, format!("there is no region \"{id}\"")).field("region");
+        self.shared.regions.find(id).ok_or_else(unknown)
+    }
+
+    /// Where a request wants to go: where its path says, or where its lease is.
     fn wish(&self, head: &Parts, class: ClassNumber, session: Option<&Session>) -> Result<Wish, No> {
         let path = head.uri.path();
-        let purpose = if path == "/v1/attach" { Purpose::Store } else { Purpose::Process };
         let named = path.strip_prefix("/v1/blocks/").and_then(|rest| rest.split('/').next());
         let home = match named.filter(|named| !named.is_empty()) {
-            Some(named) => {
-                let unknown = || No::new(Code::NotFound, format!("there is no region \"{named}\"")).field("region");
-                Some(self.shared.regions.find(named).ok_or_else(unknown)?)
-            }
-            None if path == "/v1/attach" => None,
+            Some(named) => Some(self.region_named(named)?),
             None => session.map(|session| session.region),
         };
         let near = head.headers.get(&NEAR).map(|near| {
             let site = near.to_str().ok().and_then(site);
             site.ok_or_else(|| No::new(Code::Bad, "mycel-near is not `latitude,longitude`").field("mycel-near"))
         });
-        Ok(Wish { near: near.transpose()?, class, purpose, home })
+        Ok(Wish { near: near.transpose()?, class, purpose: Purpose::Process, home })
     }
 
     fn class(&self, head: &Parts) -> Result<ClassNumber, No> {
@@ -334,7 +362,7 @@ impl Front {
         json(&tell::Challenge { nonce: Hex(nonce.0), channel })
     }
 
-    fn region_of(&self, claim: &Claim<'_>) -> Result<RegionNumber, No> {
+    fn region_of(&self, claim: &Claim) -> Result<RegionNumber, No> {
         let tag = claim.lease.block.region;
         let settings = self.shared.settings();
         let of_tag = settings.planet.region.iter().find(|region| trust::RegionTag::of(region.id.value.as_str()) == tag);
@@ -378,7 +406,10 @@ fn bounded(head: &Parts) -> Result<(), No> {
 
 fn site(text: &str) -> Option<Site> {
     let (latitude, longitude) = text.split_once(',')?;
-    decode::site(latitude.trim(), longitude.trim())
+    let degrees = |text: &str| text.trim().parse::<vocab::MicroDegrees>().ok();
+    let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
+    let is_on_earth = latitude.0.abs() <= 90_000_000 && longitude.0.abs() <= 180_000_000;
+    is_on_earth.then_some(Site { latitude, longitude })
 }
 
 fn own(body: crate::http::Body) -> Told {

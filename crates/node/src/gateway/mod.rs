@@ -31,17 +31,19 @@ use certificates::Certificates;
 use hosts::Hosts;
 use rates::Rates;
 use regions::Regions;
+use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted.
-const BACKLOG: u32 = 1_024;
+const BACKLOG: i32 = 1_024;
 
 /// What all of a gateway's threads share.
 pub(crate) struct Shared {
@@ -76,7 +78,14 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     certificates: Option<Arc<Certificates>>,
     stop: watch::Sender<bool>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Threads,
+}
+
+/// How a gateway knows that its threads have ended: nobody sends, and the
+/// channel is gone when the last of them is.
+struct Threads {
+    ended: Option<Sender<()>>,
+    all_ended: Receiver<()>,
 }
 
 impl Gateway {
@@ -112,7 +121,9 @@ impl Gateway {
             stopping,
             settings: RwLock::new(Arc::new(settings)),
         });
-        let gateway = Self { shared, addresses, certificates, stop, threads: Mutex::default() };
+        let (ended, all_ended) = channel();
+        let threads = Threads { ended: Some(ended), all_ended };
+        let gateway = Self { shared, addresses, certificates, stop, threads };
         for (number, listeners) in bound.into_iter().enumerate() {
             gateway.spawn(number, listeners, acceptor.clone())?;
         }
@@ -127,7 +138,9 @@ impl Gateway {
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let ended = self.threads.ended.clone();
         let run = move || {
+            let _until_it_ends = ended;
             runtime.block_on(async {
                 if number == 0 {
                     // One thread looks after the regions, for all of them.
@@ -145,9 +158,7 @@ impl Gateway {
                 while accepting.join_next().await.is_some() {}
             });
         };
-        let thread = std::thread::Builder::new().name(format!("gateway {number}")).spawn(run)?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        Ok(())
+        std::thread::Builder::new().name(format!("gateway {number}")).spawn(run).map(|_| ())
     }
 
     /// Where it listens.
@@ -189,23 +200,12 @@ impl Gateway {
     /// Takes nothing new in, finishes what it has begun, and ends; what takes
     /// longer than `deadline` is cut off. Whether nothing was.
     pub fn stop(self, deadline: Duration) -> bool {
+        let Self { stop, mut threads, .. } = self;
         // Without a receiver everything has ended already.
-        let _ = self.stop.send(true);
-        let until = std::time::Duration::from_millis(10);
-        let mut waited = Duration::ZERO;
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        while threads.iter().any(|thread| !thread.is_finished()) {
-            if waited >= deadline {
-                return false;
-            }
-            std::thread::sleep(until);
-            waited += until;
-        }
-        for thread in threads {
-            // One that panicked has nothing left to finish.
-            let _ = thread.join();
-        }
-        true
+        let _ = stop.send(true);
+        threads.ended.take();
+        // Each thread holds the other end for as long as it runs.
+        matches!(threads.all_ended.recv_timeout(deadline), Err(RecvTimeoutError::Disconnected))
     }
 }
 
@@ -229,13 +229,14 @@ fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<(Vec<Vec<std::ne
     Ok((bound, known))
 }
 
+/// A listener that shares its port with those of the other threads.
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    // A socket that registers nowhere yet: each thread has its own runtime.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _inside = runtime.enter();
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    set_socket_reuseaddr(&socket, true)?;
+    set_socket_reuseport(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }

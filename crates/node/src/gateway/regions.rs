@@ -9,7 +9,7 @@ use policy::health::{Health, is_panic};
 use policy::preview::grid;
 use policy::quota::{Meter, in_tick, ramped};
 use policy::residency::{ClassNumber, Purpose};
-use policy::route::{Policy, Refusal, Request, Standing, TICK};
+use policy::route::{Filter, Policy, Refusal, Request, Standing, TICK, removes};
 use policy::score::{Condition, View};
 use policy::set::{RegionNumber, RegionSet};
 use policy::signal::{Micros, Outcome, Smoothed};
@@ -100,7 +100,7 @@ impl State {
         let asked = self.meter.asked().to_vec();
         for (region, place) in self.policy.atlas.iter() {
             let health = &self.health[region.at()];
-            let capacity = place.capacity.map_or(NO_LIMIT, |capacity| in_tick(capacity, self.tick, TICK));
+            let capacity = place.capacity.map_or(NO_LIMIT, |capacity| in_tick(capacity, self.tick));
             quotas.push(ramped(capacity, health.back_since(), now, RAMP));
             let load =
                 asked.get(region.at()).map_or(Ppm(0), |asked| Ppm::ratio((*asked).min(capacity), capacity.max(1)));
@@ -154,8 +154,11 @@ impl Regions {
     pub(crate) fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
         let mut state = self.state();
         let number = state.policy.atlas.find(region).ok_or_else(|| format!("there is no region \"{region}\""))?;
-        let now = state.standing.drained;
-        state.standing.drained = if drained { now.with(number) } else { now.without(number) };
+        if drained {
+            state.standing.drained.insert(number);
+        } else {
+            state.standing.drained = state.standing.drained.without(number);
+        }
         Ok(())
     }
 
@@ -170,6 +173,25 @@ impl Regions {
 
     pub(crate) fn find(&self, id: &str) -> Option<RegionNumber> {
         self.state().policy.atlas.find(id)
+    }
+
+    /// Whether something may go to the region that it is bound to, counted
+    /// against what that may take. That it is drained is nothing to those who
+    /// have a slot there.
+    pub(crate) fn pin(&self, wish: &Wish, region: RegionNumber, now: Millis) -> Result<(), Filter> {
+        let mut state = self.state();
+        if now.0 / TICK.0 != state.tick {
+            state.tick(now);
+        }
+        let request = Request { home: None, ..state.request(wish) };
+        let State { policy, table, standing, meter, .. } = &mut *state;
+        let drained = if wish.purpose == Purpose::Store { standing.drained } else { RegionSet::NONE };
+        let standing = Standing { drained, room: meter.room(), ..*standing };
+        if let Some(filter) = removes(policy, &standing, &request, region) {
+            return Err(filter);
+        }
+        let there = Standing { room: RegionSet::from_iter([region]), ..standing };
+        meter.admit(policy, table, &there, &request, now).map(|_| ()).map_err(|_| Filter::Full)
     }
 
     /// Where something goes, counted against what that region may take.

@@ -56,7 +56,7 @@ async fn a_pruned_chain_is_followed_from_its_signed_anchor() {
     let folder = tempfile::tempdir().unwrap();
     let log = store::Options { segment_bytes: 16 << 10, ..Default::default() };
     let file = PLANET.replace("[block]", "[block]\nchain_kept = \"1s\"");
-    let (engine, _) = start_with(&file, folder.path(), node::Options { log, ..Default::default() });
+    let (engine, _) = start_with(&file, folder.path(), &node::Options { log, ..Default::default() });
     let listen = Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.unwrap();
     let planet = Planet { engine, at: server.addresses()[0], server, folder };

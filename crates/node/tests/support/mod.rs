@@ -45,10 +45,10 @@ quota = "1000000/s"
 "#;
 
 pub fn start(file: &str, data: &Path) -> (Engine, Started) {
-    start_with(file, data, Options::default())
+    start_with(file, data, &Options::default())
 }
 
-pub fn start_with(file: &str, data: &Path, options: Options) -> (Engine, Started) {
+pub fn start_with(file: &str, data: &Path, options: &Options) -> (Engine, Started) {
     let (planet, report) = planet::parse(file.as_bytes());
     let planet = planet.unwrap_or_else(|| panic!("{report:?}"));
     Engine::start(&planet, data, options).unwrap()
