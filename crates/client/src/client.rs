@@ -13,6 +13,7 @@ use block::kinds::Cursor;
 use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) key: SigningKey,
     planet: PlanetId,
     node: AgentId,
+    /// The nodes of the regions, where each has its own.
+    nodes: BTreeMap<String, AgentId>,
     /// The planet's time when it said so: the clock here may be wrong.
     began: (Moment, Instant),
     lines: Mutex<Vec<Line>>,
@@ -87,6 +90,7 @@ impl Client {
             }
         };
         let node = AgentId(told.node.0);
+        let nodes = told.nodes.iter().map(|known| (known.region.clone(), AgentId(known.node.0))).collect();
         if let Some(expected) = options.node.filter(|expected| *expected != node) {
             let why = format!("its node is {node}, and {expected} was expected");
             return Err(Error::Strange { at: dial.url.to_string(), why });
@@ -96,6 +100,7 @@ impl Client {
             key,
             planet: PlanetId(told.planet.0),
             node,
+            nodes,
             began: (Moment(told.now), Instant::now()),
             lines: Mutex::new(vec![line]),
             room: Semaphore::new(LINES),
@@ -245,7 +250,8 @@ impl Client {
         let path = block_path(follow.block());
         let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
         let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
-        follow.take(told, self.0.node)
+        let node = self.0.nodes.get(&follow.block().region).copied();
+        follow.take(told, node.unwrap_or(self.0.node))
     }
 
     /// Messages after one; when there are none, waits for one.

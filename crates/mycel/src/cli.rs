@@ -143,6 +143,18 @@ pub(crate) struct UpArgs {
     /// The most that the log may take on the disk, such as "10 GB".
     #[arg(long, value_name = "BYTES")]
     pub(crate) quota: Option<vocab::Bytes>,
+    /// Run a process for each region, and a gateway in front of them.
+    #[arg(long, conflicts_with_all = ["only", "no_kernel_bans"])]
+    pub(crate) regions: bool,
+    /// Write a line for each request that passes the gateway.
+    #[arg(long, value_name = "FILE", requires = "regions", value_hint = ValueHint::FilePath)]
+    pub(crate) access_log: Option<PathBuf>,
+    /// Serve this region only; others serve the rest.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) only: Option<String>,
+    /// Stop when standard input ends.
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -22,6 +22,7 @@ mod price;
 mod residency;
 mod route;
 mod screen;
+mod spread;
 mod store;
 #[cfg(feature = "otel")]
 mod traces;

@@ -28,9 +28,17 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
     let planet = planet(args, screen)?;
+    if args.regions {
+        let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
+        let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());
+        let file = args.file.clone().or_else(here);
+        let file = file.ok_or_else(|| Failure::told("--regions needs a planet file", hint))?;
+        return crate::spread::run(args, planet, &file, screen);
+    }
     let absent = absent(&planet);
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
+        only: args.only.clone(),
         ..Default::default()
     };
     let (engine, started) = Engine::start(&planet, &args.data, &options).map_err(|error| {
@@ -112,12 +120,30 @@ async fn serve(
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = input_ends(), if args.until_stdin_closes => {}
     }
     screen.say("stopping: what has begun is finished");
     if !server.stop(GRACE).await {
         screen.say("some requests took too long, and were cut off");
     }
     Ok(())
+}
+
+/// Ends with standard input, which somebody holds open for as long as this is
+/// wanted.
+async fn input_ends() {
+    let read = || {
+        let mut input = std::io::stdin().lock();
+        // What is written there is nothing to us; an error is an end, too.
+        let _ = std::io::copy(&mut input, &mut std::io::sink());
+    };
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // A thread of its own: a runtime would wait for it when it ends.
+    std::thread::spawn(move || {
+        read();
+        let _ = tell.send(());
+    });
+    let _ = told.await;
 }
 
 /// Lets the kernel turn away who is banned, where it may be told; in words,

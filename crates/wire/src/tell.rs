@@ -41,12 +41,22 @@ tells! {
         /// Which block of it, counted from 0.
         index: u64,
     }
+    /// Who signs for a region.
+    Node {
+        /// The region's id in the planet file.
+        region: String,
+        /// The node whose key signs the heads of its chains.
+        node: Hex<32>,
+    }
     /// Which planet this is, and who answers for it.
     Planet {
         /// The planet: what applications name.
         planet: Hex<16>,
         /// The node whose key signs the heads of chains.
         node: Hex<32>,
+        /// The nodes of the regions, where each has its own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<Node>,
         /// The planet's time, in milliseconds since 1970.
         now: u64,
         /// The version of the program.

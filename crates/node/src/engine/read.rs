@@ -174,11 +174,12 @@ impl Engine {
         Ok(opened.collect())
     }
 
-    /// How the regions stand.
+    /// How the regions stand that are served here.
     #[must_use]
     pub fn regions(&self) -> Vec<RegionStanding> {
         let directory = locked(&self.0.directory);
-        let regions = (0..).zip(&self.0.regions).map(|(at, region)| {
+        let served = (0..).zip(&self.0.regions).filter(|(_, region)| region.key.is_some());
+        let regions = served.map(|(at, region)| {
             let (taken, free) = directory.taken_and_free(at);
             RegionStanding { id: region.id.clone(), blocks: region.blocks, taken, slots: taken + free }
         });

@@ -7,12 +7,13 @@ use super::body::{Asked, Told};
 use super::forward::told;
 use super::page;
 use super::rates::Meter;
-use super::regions::Wish;
+use super::regions::{self, Wish};
 use super::session::{Session, Sessions};
 use super::settings::Settings;
 use crate::engine::Where;
 use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -261,6 +262,7 @@ impl Front {
                 let what = "frames are not carried by a gateway: ask the region's host, or use HTTP";
                 return Err(No::new(Code::NotFound, what));
             }
+            (&Method::GET, "/v1/planet") => return self.planet(&settings).await,
             (&Method::GET, "/v1/challenge") => return self.challenge(head, seen, &settings).await,
             (&Method::POST, "/v1/session") => return self.prove(&head, body, seen, &settings).await,
             _ => {}
@@ -344,6 +346,28 @@ impl Front {
             No::new(Code::Bad, what).field("mycel-class")
         };
         self.shared.regions.class(name).ok_or_else(unknown)
+    }
+
+    /// Which planet it is, and who signs for its regions.
+    async fn planet(&self, settings: &Settings) -> Result<Response<Told>, No> {
+        let usable = self.shared.regions.usable();
+        let unheard = usable.iter().filter(|region| self.shared.hosts.node(*region).is_none());
+        join_all(unheard.map(|region| regions::check(Arc::clone(&self.shared), region))).await;
+        let regions = settings.planet.region.iter().map(|region| region.id.value.as_str());
+        let node = |id: &str| Some((id.to_owned(), self.shared.hosts.node(self.shared.regions.find(id)?)?));
+        let known = regions.filter_map(node);
+        let nodes: Vec<tell::Node> = known.map(|(region, node)| tell::Node { region, node }).collect();
+        let nobody = || {
+            let wait = Some(Millis::seconds(1));
+            No { retry_after: wait, ..No::new(Code::Unavailable, "no region has answered yet") }
+        };
+        json(&tell::Planet {
+            planet: Hex(settings.id.0),
+            node: nodes.first().ok_or_else(nobody)?.node,
+            nodes,
+            now: self.shared.clock.now().0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
     }
 
     /// A challenge to the agent of a lease, once its host has found that good.

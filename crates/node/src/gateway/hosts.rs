@@ -20,7 +20,7 @@ use policy::set::RegionNumber;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use trust::attach::{Channel, Nonce};
@@ -74,6 +74,8 @@ struct Host {
     name: HeaderValue,
     idle: Vec<Mutex<VecDeque<Sender>>>,
     breaker: Mutex<Breaker>,
+    /// Who signs for the region, once it was heard.
+    node: OnceLock<Hex<32>>,
 }
 
 /// All hosts, in the order of their regions' numbers.
@@ -92,7 +94,7 @@ impl Hosts {
             let host = settings.hosts.iter().find(|host| host.region == id)?;
             let name = HeaderValue::from_str(&host.address.to_string()).ok()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
-            Some(Host { address: host.address, name, idle, breaker: Mutex::default() })
+            Some(Host { address: host.address, name, idle, breaker: Mutex::default(), node: OnceLock::new() })
         };
         Self(ids.into_iter().map(host).collect())
     }
@@ -147,6 +149,11 @@ impl Hosts {
         Err(last.map_or(Lost::Slow, |error| Lost::Unreached(io::Error::other(error))))
     }
 
+    /// Who signs for a region, when that was heard.
+    pub(crate) fn node(&self, region: RegionNumber) -> Option<Hex<32>> {
+        self.host(region).ok()?.node.get().copied()
+    }
+
     /// Asks a host how it is, on a connection of its own: what is asked then is
     /// whether it takes connections, too.
     pub(crate) async fn check(
@@ -160,6 +167,13 @@ impl Hosts {
         request.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
         let asked = async {
             let mut sender = host.open(&shared.settings()).await.map_err(Lost::Unreached)?;
+            if host.node.get().is_none() {
+                let told = host.ask(&mut sender, Request::get("/v1/planet"), Bytes::new()).await;
+                let told = told.and_then(|told| Ok(serde_json::from_slice::<tell::Planet>(&told)?));
+                // It was perhaps heard meanwhile.
+                let _ = host.node.set(told.map_err(Lost::Unreached)?.node);
+                sender.ready().await.map_err(Lost::Broken)?;
+            }
             let answer = sender.send_request(request).await.map_err(Lost::Broken)?;
             Ok(answer.status())
         };

@@ -232,6 +232,11 @@ impl Regions {
         }
     }
 
+    /// The regions that are healthy enough to be used.
+    pub(crate) fn usable(&self) -> RegionSet {
+        self.state().standing.alive
+    }
+
     /// A region was asked how it is, or could not be reached.
     pub(crate) fn check(&self, region: RegionNumber, good: bool) {
         if let Some(health) = self.state().health.get_mut(region.at()) {
@@ -278,7 +283,8 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
     }
 }
 
-async fn check(shared: Arc<Shared>, region: RegionNumber) {
+/// Asks a host how it is.
+pub(crate) async fn check(shared: Arc<Shared>, region: RegionNumber) {
     let request = hyper::Request::get("/ready").body(super::body::Asked::none());
     let Ok(request) = request else { return };
     let good = match shared.hosts.check(region, request, &shared).await {

@@ -103,6 +103,7 @@ fn planet(peer: &Peer) -> tell::Planet {
     tell::Planet {
         planet: Hex(engine.planet().0),
         node: Hex(engine.node().0),
+        nodes: Vec::new(),
         now: engine.now().0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod passing;
+mod raw;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -25,3 +25,64 @@ async fn an_op_finds_the_block_of_its_lease_in_whichever_region_that_is() {
     assert_eq!(near.attach(Place::Near(cork), None).await.unwrap().block.region, "dublin");
     pair.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chains_are_proved_by_the_node_of_their_region() {
+    let pair = Pair::start().await;
+    for (seed, region) in [(1, "ashburn"), (2, "dublin")] {
+        let (client, attached) = pair.attached(seed, region).await;
+        let done = client.op(put("name", "value")).await.unwrap();
+        let mut follow = client::Follow::begin(attached.block.clone());
+        let stretch = client.chain(&mut follow, 100, std::time::Duration::ZERO).await.unwrap();
+        assert_eq!((stretch.entries.len(), follow.head().sequence), (2, done.sequence));
+    }
+    pair.stop().await;
+}
+
+/// The original's gateway would have sent it to whoever was nearest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_be_in_one_region_only_is_seated_there_or_nowhere() {
+    let pair = Pair::start().await;
+    let seat = async |class: &str, body: &str| {
+        let (url, now) = (pair.gateway.addresses()[0], pair.served[0].engine.now());
+        let application = trust::enrol::Application::make(&crate::support::key(9), pair.homes.planet(), None, now);
+        let mut asked = serde_json::json!({ "application": application.text().as_str() });
+        if let serde_json::Value::Object(extra) = serde_json::from_str(body).unwrap() {
+            asked.as_object_mut().unwrap().extend(extra);
+        }
+        crate::raw::post(url, "/v1/attach", &[("mycel-class", class), ("mycel-explain", "1")], &asked.to_string()).await
+    };
+    // Nearest is Ashburn; the law says Dublin.
+    let seated = seat("gdpr", "{}").await;
+    assert_eq!(seated.status, 200, "{}", seated.body);
+    assert!(seated.body.contains("\"dublin\""), "{}", seated.body);
+    let why = seated.header("mycel-route").unwrap();
+    assert!(why.contains("\"winner\":\"dublin\"") && why.contains("unlawful"), "{why}");
+    let refused = seat("gdpr", r#"{"region":"ashburn"}"#).await;
+    assert_eq!(refused.status, 451, "{}", refused.body);
+    assert!(refused.body.contains("residency"), "{}", refused.body);
+    pair.gateway.drain("dublin", true).unwrap();
+    let refused = seat("gdpr", "{}").await;
+    assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true), "{}", refused.body);
+    assert_eq!(seat("nobody", "{}").await.status, 400);
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let rate = vocab::Rate { events: 60, per: vocab::Millis::minutes(1) };
+    let pair = Pair::told(|settings| settings.agent_rate = rate).await;
+    let (client, _) = pair.attached(1, "dublin").await;
+    let mut refused = None;
+    for _ in 0..20 {
+        if let Err(error) = client.op(Body::Echo(b"again".to_vec())).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert_eq!(refused.unwrap().code(), Some(client::Code::TooMany));
+    // Another agent of the same address goes on.
+    let (other, _) = pair.attached(2, "dublin").await;
+    other.op(Body::Echo(b"fine".to_vec())).await.unwrap();
+    pair.stop().await;
+}
