@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod hostile;
+mod lost;
 mod passing;
 mod raw;
 #[path = "../support/mod.rs"]
@@ -22,7 +24,7 @@ const PLANET: &str = r#"
 name = "pair"
 blocks = 16
 [block]
-op_rate = "1000/s"
+op_rate = "1000000/s"
 [[region]]
 id = "ashburn"
 site = [38.95, -77.45]
