@@ -38,6 +38,9 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// What takes chances, as often as a night lets it: a thousand kills of each
+    /// kind, and a hundred thousand worlds of the simulated disk.
+    Night,
     /// Check the habits that no compiler checks.
     Tidy,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test { allow_missing } => test::run(allow_missing),
         Task::Bench => bench::run(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Task::Night => test::night(),
         Task::Tidy => tidy::run(),
     };
     match result {

@@ -42,6 +42,23 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// The tests that take chances, with more of them than `run` has time for.
+pub(crate) fn night() -> Result<(), String> {
+    for tests in [
+        &["--package", "sim"][..],
+        &["--package", "store", "--test", "log", "--test", "records", "kill"],
+        &["--package", "mycel", "--test", "kill"],
+    ] {
+        let mut night = cargo();
+        night.args(["test", "--release"]).args(tests);
+        for (name, many) in [("MYCEL_KILLS", "1000"), ("MYCEL_ROUNDS", "1000"), ("MYCEL_SEEDS", "100000")] {
+            night.env(name, std::env::var(name).unwrap_or_else(|_| many.to_owned()));
+        }
+        show(&mut night)?;
+    }
+    Ok(())
+}
+
 /// rustfmt and clippy come with most toolchains, and by rustup with the others.
 fn components() -> Result<(), String> {
     for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {

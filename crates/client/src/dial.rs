@@ -108,10 +108,7 @@ impl Dial {
 }
 
 fn connector(authority: Option<&Path>) -> Result<TlsConnector, Error> {
-    let Some(path) = authority else {
-        let why = "https needs the authority's certificate".to_owned();
-        return Err(Error::Authority { path: "(none)".into(), why });
-    };
+    let path = authority.ok_or(Error::NoAuthority)?;
     let bad = |why: String| Error::Authority { path: path.to_owned(), why };
     let text = fs::read(path).map_err(|error| bad(error.to_string()))?;
     let mut roots = RootCertStore::empty();

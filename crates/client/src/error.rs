@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
+use vocab::Millis;
 use wire::{Code, tell};
 
 /// Why something was not done: what, why, and what to try.
@@ -10,6 +11,9 @@ pub enum Error {
     /// The address of a planet is none.
     #[error("`{0}` is not the address of a planet: write http://127.0.0.1:7117 or https://planet.example:7117")]
     Url(String),
+    /// Nobody said who signs for the planet.
+    #[error("https needs the PEM file of the authority that signed the planet's certificate, and none was named")]
+    NoAuthority,
     /// The file of certificates cannot be used.
     #[error("{path}: {why}; give the PEM file of the authority that signed the planet's certificate")]
     Authority {
@@ -81,7 +85,7 @@ fn hint(fault: &tell::Fault) -> String {
         hint.push_str(&format!(" (field `{field}`)"));
     }
     if let Some(wait) = fault.retry_after_ms {
-        hint.push_str(&format!("; try again in {wait} ms"));
+        hint.push_str(&format!("; try again in {}", Millis(wait)));
     }
     if let Some(right) = &fault.right {
         hint.push_str(&format!("; the right block is {}/{}", right.region, right.index));

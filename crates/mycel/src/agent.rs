@@ -53,10 +53,17 @@ impl From<Error> for Failure {
         let hint = match (&error, error.code()) {
             (Error::NotAttached, _) => "`mycel attach` gets a slot first",
             (Error::Unreachable { .. }, _) => "`mycel up` runs a planet; --url says where it is",
+            (Error::NoAuthority | Error::Authority { .. }, _) => "--authority names that file",
             (_, Some(Code::Unknown)) => "`mycel attach` gets a new lease",
             (_, Some(Code::Forbidden)) => "--as operator, where the planet's data directory is, may do more",
             (_, Some(Code::WrongBlock)) => "name your own block, or read it --as operator",
             (_, Some(Code::TooMany)) => "wait, or let --patience wait for you",
+            (Error::Broken { .. }, _) => "send it again; if it breaks each time: is it https that is spoken there?",
+            (_, Some(Code::Bad)) => "the same command with --help says what it takes",
+            (_, Some(Code::NotFound)) => "`mycel blocks`, `mycel op list` and `mycel bans list` show what there is",
+            (_, Some(Code::Conflict)) => "`mycel op list` shows how your ops stand",
+            (_, Some(Code::Residency)) => "keep it in another region, or under another --class",
+            (_, Some(Code::Unavailable)) => "wait a moment; `mycel block show` says whether a block is sealed, and why",
             _ => "read the message above; `mycel help` knows the commands",
         };
         Self::told(error.to_string(), hint)
@@ -203,6 +210,9 @@ pub(crate) fn attach(args: &AttachArgs, screen: &Screen) -> Result<Verdict, Fail
             attached.address,
             word::from_now(attached.until),
         ))?;
+        if args.region.as_ref().is_some_and(|asked| *asked != attached.block.region) {
+            screen.say("  it held this slot already: `mycel detach` gives it back, and then another region counts");
+        }
         screen.say(format_args!("  agent  {}", client.agent()));
         screen.say(format_args!("  key    {}", key_file(who).display()));
         if attached.administers {

@@ -140,7 +140,8 @@ pub(crate) struct UpArgs {
     /// Ban in the process only, and leave the kernel's packet filter alone.
     #[arg(long)]
     pub(crate) no_kernel_bans: bool,
-    /// The most that the log may take on the disk, such as "10 GB".
+    /// The most that the log may take on the disk, such as "10 GB"; 128 MiB at
+    /// least, which are two of its files.
     #[arg(long, value_name = "BYTES")]
     pub(crate) quota: Option<vocab::Bytes>,
     /// Run a process for each region, and a gateway in front of them.

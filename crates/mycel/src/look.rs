@@ -1,7 +1,7 @@
 //! What can be looked at and looked after in a planet that runs.
 
 use crate::Verdict;
-use crate::agent::{attached, block_on};
+use crate::agent::{Agent, attached, block_on};
 use crate::cli::{BansCommand, BlockCommand, InboxArgs, ListArgs, Who};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -20,30 +20,42 @@ const WAIT: Duration = Duration::from_secs(30);
 pub(crate) fn inbox(args: &InboxArgs, screen: &Screen) -> Result<Verdict, Failure> {
     block_on(async {
         let agent = attached(&args.who).await?;
-        let mut after = None;
+        let (mut after, mut kept) = (None, Vec::new());
+        // One document of JSON, however many pages its messages come in.
+        let at_the_end = screen.is_json() && !args.follow;
         loop {
             let wait = if args.follow { WAIT } else { Duration::ZERO };
             let messages = agent.client.inbox(after, MOST, wait).await?;
-            if screen.is_json() && !args.follow {
-                screen.json(&json!({ "version": 1, "messages": messages }))?;
+            let was_the_last = messages.len() < MOST;
+            after = messages.last().map_or(after, |last| Cursor::from_bytes(&last.cursor.0));
+            if at_the_end {
+                kept.extend(messages);
             } else {
                 for message in &messages {
                     screen.data(shown(message, screen))?;
                 }
-            }
-            if let Some(last) = messages.last() {
-                after = Cursor::from_bytes(&last.cursor.0);
-                if let (true, Some(cursor)) = (args.ack, after) {
-                    agent.client.ack(cursor).await?;
+                if !messages.is_empty() {
+                    acknowledge(&agent, after, args).await?;
                 }
-            } else if !args.follow {
-                return Ok(Verdict::Good);
             }
-            if !args.follow && messages.len() < MOST {
-                return Ok(Verdict::Good);
+            if was_the_last && !args.follow {
+                break;
             }
         }
+        if at_the_end {
+            screen.json(&json!({ "version": 1, "messages": kept }))?;
+            acknowledge(&agent, after, args).await?;
+        }
+        Ok(Verdict::Good)
     })
+}
+
+/// Only what was shown: it does not come again.
+async fn acknowledge(agent: &Agent, shown: Option<Cursor>, args: &InboxArgs) -> Result<(), Failure> {
+    if let (true, Some(cursor)) = (args.ack, shown) {
+        agent.client.ack(cursor).await?;
+    }
+    Ok(())
 }
 
 fn shown(message: &tell::Message, screen: &Screen) -> String {
@@ -73,9 +85,13 @@ pub(crate) fn blocks(args: &ListArgs, screen: &Screen) -> Result<Verdict, Failur
     if screen.is_json() {
         return screen.json(&json!({ "version": 1, "blocks": blocks })).map(|()| Verdict::Good);
     }
+    shown_blocks(&blocks, screen)
+}
+
+fn shown_blocks(blocks: &[tell::Standing], screen: &Screen) -> Result<Verdict, Failure> {
     screen
         .data(format_args!("{:12} {:>8} {:>10} {:>8}  {:12}  state", "block", "slots", "entries", "waiting", "link"))?;
-    for standing in &blocks {
+    for standing in blocks {
         screen.data(row(standing))?;
     }
     Ok(Verdict::Good)
@@ -112,8 +128,7 @@ pub(crate) fn block(command: &BlockCommand, screen: &Screen) -> Result<Verdict, 
     if screen.is_json() {
         return screen.json(&json!({ "version": 1, "block": standing })).map(|()| Verdict::Good);
     }
-    screen.data(row(&standing))?;
-    Ok(Verdict::Good)
+    shown_blocks(&[standing], screen)
 }
 
 pub(crate) fn agents(args: &ListArgs, screen: &Screen) -> Result<Verdict, Failure> {

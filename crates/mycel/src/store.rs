@@ -132,7 +132,7 @@ fn show(checked: &Checked, screen: &Screen) -> Result<(), Failure> {
     if checked.is_whole() {
         return screen.data("whole");
     }
-    screen.say("not whole: the blocks above are sealed when the planet starts, and the others go on");
+    screen.say("not whole: a block above is sealed as soon as its damage is read, and the others go on");
     Ok(())
 }
 

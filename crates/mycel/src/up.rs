@@ -22,6 +22,11 @@ const GARDEN: &str = include_str!("../../../planets/garden.toml");
 /// Where that planet stands in the repository; a changed one there is taken.
 const GARDEN_FILE: &str = "planets/garden.toml";
 
+/// Where the other commands look for a planet, and for its operator's key, when
+/// they are not told.
+const DEFAULT_URL: &str = "http://127.0.0.1:7117";
+const DEFAULT_HOME: &str = ".mycel";
+
 /// How long a stop waits for what has begun.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -101,8 +106,12 @@ async fn serve(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listen = Listen { addresses: args.listen.clone(), tls, ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::InvalidInput {
+            let hint = "--tls-cert and --tls-key name the certificate and its key";
+            return Failure::told(format!("cannot speak TLS: {error}"), hint);
+        }
         let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
-        Failure::told(format!("cannot listen: {error}"), hint)
+        Failure::told(error.to_string(), hint)
     })?;
     let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
     let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
@@ -207,8 +216,22 @@ fn greet(
         screen.data(format_args!("  absent {}: the file asks for it, and it is not done yet", absent.join(", ")))?;
     }
     screen.data(format_args!("\ntry, in another terminal:"))?;
-    for line in ["mycel attach", "mycel op put greeting hello", "mycel chain --follow"] {
-        screen.data(format_args!("  {}", bold(line)))?;
+    for line in to_try(args, urls) {
+        screen.data(format_args!("  {}", bold(&line)))?;
     }
     screen.data("\nCtrl-C stops it; the next start goes on where it was.")
+}
+
+/// The first commands, and before them where the planet is when that is not
+/// where they would look.
+fn to_try(args: &UpArgs, urls: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(url) = urls.first().filter(|url| *url != DEFAULT_URL) {
+        lines.push(format!("export MYCEL_URL={url}"));
+    }
+    if args.data != Path::new(DEFAULT_HOME) {
+        lines.push(format!("export MYCEL_HOME='{}'", args.data.display()));
+    }
+    lines.extend(["mycel attach", "mycel op put greeting hello", "mycel chain --follow"].map(str::to_owned));
+    lines
 }

@@ -84,6 +84,27 @@ fn the_first_commands_end_with_a_chained_and_verified_op() {
 }
 
 #[test]
+fn an_agent_comes_to_where_it_asks_and_stays_there_until_it_leaves() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    let region = |args: &[&str]| up.json(home, args)["attached"]["block"]["region"].clone();
+    assert_eq!(region(&["attach", "--as", "anywhere"]), "na");
+    assert_eq!(region(&["attach", "--as", "bob", "--region", "eu"]), "eu");
+    // Tokyo, and Paris.
+    assert_eq!(region(&["attach", "--as", "carol", "--near", "35.6,139.7"]), "ap");
+    assert_eq!(region(&["attach", "--as", "dave", "--near", "48.8,2.3"]), "eu");
+    assert_eq!(region(&["attach", "--as", "erin", "--region", "ap", "--cell", "0"]), "ap");
+    // Whoever holds a slot gets that one again, and is told so.
+    let again = up.run(home, &["attach", "--as", "bob", "--region", "na"]);
+    assert!(again.status.success() && String::from_utf8_lossy(&again.stdout).contains("block eu/0"), "{again:?}");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("mycel detach"), "{again:?}");
+    up.json(home, &["detach", "--as", "bob"]);
+    assert_eq!(region(&["attach", "--as", "bob", "--region", "na"]), "na");
+    up.stop();
+}
+
+#[test]
 fn an_operator_seals_a_block_and_others_may_not() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -177,4 +198,26 @@ fn a_planet_that_is_told_to_end_as_soon_as_it_is_up_ends_cleanly() {
         out.read_to_string(&mut rest).unwrap();
     }
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
+}
+
+/// Run as they are printed, they find the planet, wherever it listens.
+#[test]
+fn the_commands_to_try_lead_to_the_planet_that_says_them() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = Command::new(MYCEL)
+        .args(["up", "--no-kernel-bans", "--listen", "127.0.0.1:0", "--data", "kept"])
+        .current_dir(home.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("Ctrl-C")).collect();
+    let tries = said.iter().skip_while(|line| !line.starts_with("try")).skip(1).filter(|line| !line.is_empty());
+    let script: Vec<&str> = tries.map(|line| line.trim()).filter(|line| !line.contains("--follow")).collect();
+    let script = script.join(" && ").replace("mycel ", &format!("{MYCEL} "));
+    let ran = Command::new("sh").args(["-c", &script]).current_dir(home.path()).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("done: entry 2 of na/0"), "{script}: {ran:?}");
 }

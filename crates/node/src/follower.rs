@@ -209,8 +209,8 @@ impl Follower {
     }
 
     fn seal(&self, block: BlockRef, reason: &str) {
-        // That a block is sealed is written down again with every start that
-        // finds its damage, so a failure here loses nothing.
+        // Whoever reads what is damaged seals its block again, so a failure
+        // here loses nothing.
         if self.index.seal(block, Some(reason)).is_ok() {
             (self.on_damage)(block, reason);
         }

@@ -403,11 +403,18 @@ fn lost(batch: Batch<Token>, error: &AppendError) {
 
 /// Waits for what is on its way, in its order, and answers.
 pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
+    // Why the first batch of a shard failed is why those behind it did.
+    let mut reasons: BTreeMap<u32, AppendError> = BTreeMap::new();
     while let Ok(InFlight { shard, ticket, batch, fence }) = in_flight.recv() {
         match ticket.map_or(Ok(None), |ticket| ticket.wait().map(Some)) {
             // Behind a batch that failed nothing is true that has no entry of its own.
-            Ok(None) if shared.failed().contains(&shard) => lost(batch, &AppendError::Poisoned),
+            Ok(None) if shared.failed().contains(&shard) => {
+                lost(batch, reasons.get(&shard).unwrap_or(&AppendError::Poisoned));
+            }
             Ok(position) => {
+                if position.is_some() {
+                    reasons.remove(&shard);
+                }
                 // First, so that whoever is told that a slot was left finds it free.
                 for Notice::Released(block, slot, agent) in batch.notices {
                     let Some(region) = shared.regions.get(&block.region) else { continue };
@@ -422,7 +429,10 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
             }
             Err(error) => {
                 shared.failed().insert(shard);
-                lost(batch, &error);
+                if !(matches!(error, AppendError::Sequence { .. }) && reasons.contains_key(&shard)) {
+                    reasons.insert(shard, error);
+                }
+                lost(batch, reasons.get(&shard).unwrap_or(&AppendError::Poisoned));
             }
         }
         if let Some(fence) = fence {

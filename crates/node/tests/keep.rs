@@ -97,6 +97,35 @@ async fn what_is_pruned_is_old_and_what_is_left_is_proved() {
     engine.stop();
 }
 
+/// Of those who write together only the first meets the quota: the others are
+/// told of it all the same, and not of the log's inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_quota_is_said_to_all_who_write_together() {
+    let folder = tempdir().unwrap();
+    let (engine, _) = start_with(PLANET, folder.path(), small(Some(3 * SEGMENT)));
+    let (mut agents, mut writers) = (Vec::new(), tokio::task::JoinSet::new());
+    for seed in 1..=16 {
+        agents.push(Agent::attach(&engine, key(seed), Where::Region("one".into())).await);
+    }
+    for agent in agents {
+        let engine = engine.clone();
+        writers.spawn(async move {
+            let mut refused = Vec::new();
+            while refused.len() < 20 {
+                refused.extend(agent.put(&engine, "key", &"v".repeat(2_000)).await.err());
+            }
+            refused
+        });
+    }
+    while let Some(refused) = writers.join_next().await {
+        for refused in refused.unwrap() {
+            assert_eq!(refused.code, Code::Unavailable);
+            assert!(refused.what.contains("--quota") && refused.retry_after.is_some(), "{refused}");
+        }
+    }
+    engine.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_quota_is_an_answer_and_passes_when_something_is_old() {
     let folder = tempdir().unwrap();

@@ -244,8 +244,7 @@ pub(crate) fn net(text: &str) -> Result<Net, No> {
             IpAddr::V6(address) => Net::V6(Net6 { address, prefix: 128 }),
         });
     }
-    let four = text.parse::<Net4>().map(Net::V4);
-    let net = four.or_else(|_| text.parse::<Net6>().map(Net::V6));
+    let net = if text.contains(':') { text.parse().map(Net::V6) } else { text.parse().map(Net::V4) };
     let net = net.map_err(|error| No::new(Code::Bad, error.what).field("net"))?;
     if net == net.network() {
         return Ok(net);

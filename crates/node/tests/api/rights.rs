@@ -217,4 +217,11 @@ async fn a_ban_that_would_have_ended_names_the_field_that_was_sent() {
     let ban = json!({ "net": "192.0.2.0/24", "for_ms": 0 }).to_string();
     let (status, fault) = raw.ask("POST", "/v1/bans", Some(&lease), Some(&ban)).await;
     assert_eq!((status, fault["field"].as_str()), (400, Some("for_ms")), "{fault}");
+    // What is wrong is said of the family that was meant.
+    for (net, why) in [("192.0.2.0/33", "0 to 32"), ("2001:db8::/129", "0 to 128"), ("nowhere", "prefix length")] {
+        let ban = json!({ "net": net, "for_ms": 1_000 }).to_string();
+        let (status, fault) = raw.ask("POST", "/v1/bans", Some(&lease), Some(&ban)).await;
+        assert_eq!((status, fault["field"].as_str()), (400, Some("net")), "{fault}");
+        assert!(fault["what"].as_str().unwrap().contains(why), "{fault}");
+    }
 }

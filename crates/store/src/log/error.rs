@@ -86,6 +86,12 @@ pub enum OpenError {
     /// The options contradict themselves.
     #[error("{0}")]
     Options(&'static str),
+    /// A log holds the segment that is written to, and the next.
+    #[error("the quota is too small for two segments of the log: give it {least} bytes or more")]
+    Quota {
+        /// The least.
+        least: u64,
+    },
     /// There is no space for the first segment.
     #[error("there is no space for {file} ({bytes} bytes); free some and start again")]
     Full {

@@ -54,9 +54,7 @@ impl Options {
             return Err(OpenError::Options("a queue that takes no append appends nothing; let at least one wait"));
         }
         if self.quota_bytes.is_some_and(|quota| quota / 2 < self.segment_bytes) {
-            return Err(OpenError::Options(
-                "a quota holds at least two segments: the one that is written to and the next",
-            ));
+            return Err(OpenError::Quota { least: 2 * self.segment_bytes });
         }
         Ok(())
     }
