@@ -138,14 +138,15 @@ pub(crate) struct Shared {
     pub(crate) progress: Arc<Progress>,
     pub(crate) directory: Arc<Mutex<Directory>>,
     pub(crate) clock: Arc<Clock>,
-    /// Shards whose last batch did not become durable.
-    pub(crate) failed: Mutex<BTreeSet<u32>>,
+    /// Shards whose last batch did not become durable, and why the first did not:
+    /// those behind it failed because it had.
+    pub(crate) failed: Mutex<BTreeMap<u32, AppendError>>,
     /// Where the regions stand in the plan.
     pub(crate) regions: BTreeMap<RegionTag, u32>,
 }
 
 impl Shared {
-    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, AppendError>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -282,7 +283,7 @@ impl Lane {
             served.shard.indexed(known, now);
             let fits = served.shard.unfollowed() <= MOST_KEPT;
             // What did not become durable is never followed: it is read anew.
-            if fits || self.shared.failed().contains(&number) || self.shared.progress.why_stuck().is_some() {
+            if fits || self.shared.failed().contains_key(&number) || self.shared.progress.why_stuck().is_some() {
                 return;
             }
             self.shared.progress.wait(number, known + 1, PATIENCE);
@@ -333,7 +334,7 @@ impl Lane {
             }
             Err(error) => {
                 lost(batch, &error);
-                self.shared.failed().insert(number);
+                self.shared.failed().entry(number).or_insert(error);
             }
         }
         served.shard.indexed(self.shared.progress.of(number), now);
@@ -355,9 +356,9 @@ impl Lane {
         }
         self.wait_for_all();
         let failed = std::mem::take(&mut *self.shared.failed());
-        for number in failed {
+        for (number, why) in failed {
             let Some(served) = self.shards.get_mut(&number) else {
-                self.shared.failed().insert(number);
+                self.shared.failed().entry(number).or_insert(why);
                 continue;
             };
             let next = self.shared.log.shard(number).next;
@@ -365,12 +366,11 @@ impl Lane {
             while !self.shared.progress.wait(number, next, PATIENCE) && self.shared.progress.why_stuck().is_none() {}
             if self.shared.progress.of(number) < next {
                 // What would be read anew is behind what is durable: later.
-                self.shared.failed().insert(number);
+                self.shared.failed().entry(number).or_insert(why);
                 continue;
             }
-            for token in served.shard.start_again(next) {
-                send(token, Reply::Lost(AppendError::Poisoned));
-            }
+            let waited = served.shard.start_again(next);
+            send_all(waited.into_iter().map(|token| (token, Reply::Lost(why.clone()))));
             self.shared.index.recount_all();
         }
     }
@@ -403,18 +403,14 @@ fn lost(batch: Batch<Token>, error: &AppendError) {
 
 /// Waits for what is on its way, in its order, and answers.
 pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
-    // Why the first batch of a shard failed is why those behind it did.
-    let mut reasons: BTreeMap<u32, AppendError> = BTreeMap::new();
     while let Ok(InFlight { shard, ticket, batch, fence }) = in_flight.recv() {
         match ticket.map_or(Ok(None), |ticket| ticket.wait().map(Some)) {
             // Behind a batch that failed nothing is true that has no entry of its own.
-            Ok(None) if shared.failed().contains(&shard) => {
-                lost(batch, reasons.get(&shard).unwrap_or(&AppendError::Poisoned));
+            Ok(None) if shared.failed().contains_key(&shard) => {
+                let why = shared.failed().get(&shard).cloned();
+                lost(batch, &why.unwrap_or(AppendError::Poisoned));
             }
             Ok(position) => {
-                if position.is_some() {
-                    reasons.remove(&shard);
-                }
                 // First, so that whoever is told that a slot was left finds it free.
                 for Notice::Released(block, slot, agent) in batch.notices {
                     let Some(region) = shared.regions.get(&block.region) else { continue };
@@ -428,11 +424,8 @@ pub(crate) fn answer(shared: &Shared, in_flight: &Receiver<InFlight>) {
                 }
             }
             Err(error) => {
-                shared.failed().insert(shard);
-                if !(matches!(error, AppendError::Sequence { .. }) && reasons.contains_key(&shard)) {
-                    reasons.insert(shard, error);
-                }
-                lost(batch, reasons.get(&shard).unwrap_or(&AppendError::Poisoned));
+                let why = shared.failed().entry(shard).or_insert(error).clone();
+                lost(batch, &why);
             }
         }
         if let Some(fence) = fence {

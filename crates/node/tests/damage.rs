@@ -38,3 +38,35 @@ async fn a_damaged_last_entry_seals_its_block_and_holds_up_nobody() {
     assert_eq!(again.put(&engine, "name", "more").await.unwrap_err().code, Code::Unavailable);
     engine.stop();
 }
+
+/// The start told of the damage and went on: the block took ops, and chained
+/// them behind an entry that nobody can read.
+#[tokio::test]
+async fn an_entry_that_is_damaged_behind_the_index_seals_its_block_at_the_start() {
+    let folder = tempdir().unwrap();
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(1), Where::Region("one".into())).await;
+    let other = Agent::attach(&engine, key(2), Where::Region("two".into())).await;
+    for _ in 0..5 {
+        agent.put(&engine, "name", "a value that can be found in the log").await.unwrap();
+    }
+    engine.stop();
+    drop(engine);
+    let log = folder.path().join("log/0000000000000001.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    // Whose it is stands in each entry: this is its third.
+    let id = agent.key.id().0;
+    let (third, _) = bytes.windows(32).enumerate().filter(|(_, bytes)| *bytes == id).nth(2).unwrap();
+    bytes[third] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+
+    let (engine, started) = start(PLANET, folder.path());
+    assert!(started.damage.iter().any(|damage| damage.contains("block one/0 is sealed")), "{:?}", started.damage);
+    let again = Agent::attach(&engine, key(1), Where::Anywhere).await;
+    let refused = again.put(&engine, "name", "more").await.unwrap_err();
+    assert_eq!(refused.code, Code::Unavailable);
+    assert!(refused.what.contains("sealed"), "{}", refused.what);
+    let neighbour = Agent::attach(&engine, other.key, Where::Anywhere).await;
+    neighbour.put(&engine, "name", "value").await.unwrap();
+    engine.stop();
+}

@@ -102,7 +102,7 @@ async fn what_is_pruned_is_old_and_what_is_left_is_proved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_quota_is_said_to_all_who_write_together() {
     let folder = tempdir().unwrap();
-    let (engine, _) = start_with(PLANET, folder.path(), small(Some(3 * SEGMENT)));
+    let (engine, _) = start_with(PLANET, folder.path(), &small(Some(3 * SEGMENT)));
     let (mut agents, mut writers) = (Vec::new(), tokio::task::JoinSet::new());
     for seed in 1..=16 {
         agents.push(Agent::attach(&engine, key(seed), Where::Region("one".into())).await);
@@ -122,6 +122,21 @@ async fn a_full_quota_is_said_to_all_who_write_together() {
             assert_eq!(refused.code, Code::Unavailable);
             assert!(refused.what.contains("--quota") && refused.retry_after.is_some(), "{refused}");
         }
+    }
+    // Whoever attaches then is not told that its lease was another's.
+    let mut newcomers = tokio::task::JoinSet::new();
+    for seed in 101..=132 {
+        let engine = engine.clone();
+        newcomers.spawn(async move {
+            for _ in 0..10 {
+                let refused = Agent::try_attach(&engine, key(seed), Where::Region("one".into())).await.err().unwrap();
+                assert!(matches!(refused.code, Code::Unavailable | Code::Conflict), "{refused}");
+                assert!(refused.retry_after.is_some(), "{refused}");
+            }
+        });
+    }
+    while let Some(ended) = newcomers.join_next().await {
+        ended.unwrap();
     }
     engine.stop();
 }

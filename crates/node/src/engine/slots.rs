@@ -110,7 +110,15 @@ impl Engine {
         };
         Ok(match place {
             Where::Region(id) => vec![Wish::Region(region(id)?)],
-            Where::Cell(id, cell) => vec![Wish::Cell(region(id)?, CellId(*cell))],
+            Where::Cell(id, cell) => {
+                let at = region(id)?;
+                let cells = self.region(at)?.blocks.div_ceil(BlockId::PER_CELL);
+                if *cell >= cells {
+                    let what = format!("region {id} has {cells} cells, counted from 0: there is no cell {cell}");
+                    return Err(Refusal::new(Code::Bad, what).field("cell"));
+                }
+                vec![Wish::Cell(at, CellId(*cell))]
+            }
             Where::Anywhere => {
                 let served = (0..).zip(&self.0.regions).filter(|(_, region)| region.key.is_some());
                 served.map(|(at, _)| Wish::Region(at)).collect()
@@ -162,7 +170,16 @@ impl Engine {
         let region = self.region(block.region)?;
         let shard = Self::shard(region, block.index);
         let at = (shard, block.index);
-        match self.answer(shard, |reply| Ask::Assign { at, agent, deed, until, reply }).await? {
+        let assigns = matches!(deed, Deed::Assign { .. });
+        let answer = self.answer(shard, |reply| Ask::Assign { at, agent, deed, until, reply }).await;
+        let answer = answer.map_err(|refusal| {
+            // The directory gave it out, so nobody holds it: an assignment there
+            // that failed is not forgotten yet.
+            let forgets = assigns && refusal.code == Code::Unknown;
+            let what = "the slot is not free yet, because an assignment failed: try again";
+            if forgets { Refusal::new(Code::Unavailable, what).after(Millis(50)) } else { refusal }
+        });
+        match answer? {
             Answer::Written(fencing) => Ok(fencing),
             other => Err(Refusal::new(Code::Internal, format!("an assignment was answered by {other:?}"))),
         }

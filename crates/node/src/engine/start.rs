@@ -23,12 +23,12 @@ use block::shard::{Rules, Shard};
 use block::wheel::Wheel;
 use planet::plan::layout::Layout;
 use planet::{Enrolment, Planet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use store::{Log, OpenError, RealDisk, RecordsError};
+use store::{Log, Loss, OpenError, RealDisk, RecordsError};
 use trust::enrol::{Book, Policy, Record, Serial};
 use trust::lease::Revoked;
 use trust::{AgentId, BlockRef, RegionTag};
@@ -131,11 +131,33 @@ impl Engine {
         let (seats, book) = restore(&parts, &policy)?;
         let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
-        let damage = recovered.damage.iter().map(ToString::to_string).collect();
+        let damage = seal_damaged(&parts, &shards, &recovered)?;
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
         let engine = run(planet, parts, (policy, book), (shards, seats, follower), options)?;
         Ok((engine, started))
     }
+}
+
+/// Seals the blocks of entries that are damaged behind the index, which does not
+/// pass them again; what was found, in words.
+fn seal_damaged(
+    parts: &Parts,
+    shards: &BTreeMap<u32, (u32, RegionTag)>,
+    recovered: &store::Recovery,
+) -> Result<Vec<String>, StartError> {
+    let mut told = Vec::new();
+    for damage in &recovered.damage {
+        let mut words = damage.to_string();
+        if let Loss::Entry { shard, block: index, .. } = damage.what
+            && let Some((at, region)) = shards.get(&shard)
+        {
+            parts.index.seal(BlockRef { region: *region, index }, Some(&words))?;
+            let id = parts.layout.region_id(*at);
+            words = format!("block {id}/{index} is sealed: {words}");
+        }
+        told.push(words);
+    }
+    Ok(told)
 }
 
 fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
@@ -306,7 +328,7 @@ fn run(
         progress: Arc::clone(&parts.progress),
         directory: Arc::clone(&parts.directory),
         clock: Arc::clone(&parts.clock),
-        failed: Mutex::new(BTreeSet::new()),
+        failed: Mutex::default(),
         regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
     });
     let cores = thread::available_parallelism().map_or(1, usize::from).min(4);

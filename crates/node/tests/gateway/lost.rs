@@ -3,7 +3,8 @@
 use crate::raw::{self, Answer};
 use crate::{Pair, Served, put, serve};
 use client::Body;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 impl Pair {
     /// Asks for a slot near Cork for an agent of a class.
