@@ -76,12 +76,14 @@ impl Health {
     }
 
     /// Counts a check.
-    pub const fn check(&mut self, good: bool) {
+    pub fn check(&mut self, good: bool) {
         if good {
             self.failed_checks = 0;
             self.good_checks = self.good_checks.saturating_add(1);
-            if self.good_checks >= GOOD_CHECKS {
+            if self.good_checks >= GOOD_CHECKS && !self.checks_good {
                 self.checks_good = true;
+                // What failed while it was lost says nothing about what came back.
+                self.buckets = [Bucket::default(); BUCKETS];
             }
         } else {
             self.good_checks = 0;
@@ -211,5 +213,27 @@ impl Outliers {
     #[must_use]
     pub fn regions(&self, now: Millis) -> RegionSet {
         (0..=u8::MAX).take(self.out.len()).filter(|at| self.is_out(usize::from(*at), now)).map(RegionNumber).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_while_it_was_lost_does_not_keep_a_region_away() {
+        let mut health = Health::new(Millis::seconds(10), 1);
+        health.check(false);
+        for at in 0..1_000 {
+            health.request(Outcome::Failed, Millis(at));
+        }
+        assert!(!health.settle(Millis(1_000)));
+        health.check(true);
+        assert!(!health.settle(Millis(1_001)), "once is chance");
+        health.check(true);
+        assert!(health.settle(Millis(1_002)));
+        // What fails from here on counts again.
+        (0..50).for_each(|_| health.request(Outcome::Failed, Millis(1_003)));
+        assert!(!health.settle(Millis(1_004)));
     }
 }

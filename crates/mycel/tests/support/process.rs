@@ -19,13 +19,14 @@ pub(crate) struct Up {
     pub(crate) ready: Duration,
 }
 
-fn begin(file: &Path, data: &Path) -> Child {
+fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_mycel"))
         .arg("up")
         .arg(file)
         .arg("--data")
         .arg(data)
-        .args(["--listen", "127.0.0.1:0", "--no-kernel-bans", "--json"])
+        .args(["--listen", "127.0.0.1:0", "--json"])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -36,8 +37,18 @@ fn begin(file: &Path, data: &Path) -> Child {
 impl Up {
     /// Starts it, and waits until it says where it is.
     pub(crate) fn start(file: &Path, data: &Path) -> Self {
+        Self::begun(file, data, &["--no-kernel-bans"])
+    }
+
+    /// A process for each region, and a gateway that writes beside the file what passes.
+    pub(crate) fn regions(file: &Path, data: &Path) -> Self {
+        let log = file.with_file_name("access.log");
+        Self::begun(file, data, &["--regions", "--access-log", log.to_str().unwrap()])
+    }
+
+    fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
         let begun = Instant::now();
-        let mut child = begin(file, data);
+        let mut child = begin(file, data, more);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut text = String::new();
         for line in lines {
@@ -55,7 +66,7 @@ impl Up {
 
     /// Kills it while it starts, after so long.
     pub(crate) fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
-        let mut child = begin(file, data);
+        let mut child = begin(file, data, &["--no-kernel-bans"]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();

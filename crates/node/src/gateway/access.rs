@@ -41,7 +41,13 @@ struct Waiting {
 
 /// Where requests are written down.
 #[derive(Debug)]
-pub(crate) struct AccessLog(Option<Arc<Mutex<Waiting>>>);
+pub(crate) struct AccessLog(Option<Writer>);
+
+#[derive(Debug)]
+struct Writer {
+    waiting: Arc<Mutex<Waiting>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
 
 fn locked(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -79,8 +85,8 @@ impl AccessLog {
                 }
             }
         };
-        thread::Builder::new().name("access log".to_owned()).spawn(run)?;
-        Ok(Self(Some(waiting)))
+        let thread = Some(thread::Builder::new().name("access log".to_owned()).spawn(run)?);
+        Ok(Self(Some(Writer { waiting, thread })))
     }
 
     /// Whether anything is written.
@@ -90,8 +96,8 @@ impl AccessLog {
 
     /// Writes a line, soon.
     pub(crate) fn write(&self, line: &Line<'_>) {
-        let Some(waiting) = &self.0 else { return };
-        let mut waiting = locked(waiting);
+        let Some(writer) = &self.0 else { return };
+        let mut waiting = locked(&writer.waiting);
         if waiting.lines.len() > MOST_WAITING {
             waiting.lost += 1;
             return;
@@ -102,10 +108,14 @@ impl AccessLog {
     }
 }
 
-impl Drop for AccessLog {
+/// What waits is written first.
+impl Drop for Writer {
     fn drop(&mut self) {
-        if let Some(waiting) = &self.0 {
-            locked(waiting).ended = true;
+        locked(&self.waiting).ended = true;
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // One that panicked has nothing left to write.
+            let _ = thread.join();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trust::PlanetId;
 use trust::sign::SigningKey;
-use vocab::{Millis, Rate};
+use vocab::Rate;
 
 /// The host of a region's blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Settings {
     /// A gateway with the usual patience and limits.
     #[must_use]
     pub fn new(planet: Arc<Planet>, id: PlanetId, key: Arc<SigningKey>, hosts: Vec<Host>) -> Self {
-        let rate = Rate { events: 1_000, per: Millis::minutes(1) };
+        let (agent_rate, address_rate) = (planet.gateway.agent_rate.value, planet.gateway.address_rate.value);
         Self {
             planet,
             id,
@@ -65,8 +65,8 @@ impl Settings {
             certificates: Vec::new(),
             threads: 0,
             access_log: None,
-            agent_rate: rate,
-            address_rate: rate,
+            agent_rate,
+            address_rate,
             bounds: Bounds::default(),
             connect: Duration::from_secs(2),
             answer: Duration::from_secs(90),

@@ -8,6 +8,7 @@ mod passing;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod two;
 
 use client::{Body, Client, Place};
 use node::gateway::{Gateway, Host, Settings};

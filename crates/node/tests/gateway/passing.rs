@@ -86,3 +86,26 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     other.op(Body::Echo(b"fine".to_vec())).await.unwrap();
     pair.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_is_a_line_of_the_access_log_under_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let pair = Pair::told(|settings| settings.access_log = Some(log.clone())).await;
+    let (client, _) = pair.attached(1, "dublin").await;
+    client.op(put("name", "value")).await.unwrap();
+    let named = "GET /v1/\"nowhere\" HTTP/1.1\r\nhost: x\r\nx-request-id: mine-7\r\nconnection: close\r\n\r\n";
+    let named = named.replace('"', "%22");
+    let answer = crate::raw::Answer::of(&crate::raw::bytes(pair.gateway.addresses()[0], named.as_bytes()).await);
+    assert_eq!(answer.header("x-request-id"), Some("mine-7"));
+    pair.stop().await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let op = lines.iter().find(|line| line["path"] == "/v1/ops").unwrap();
+    assert_eq!((op["status"].as_u64(), op["region"].as_str()), (Some(200), Some("dublin")));
+    assert_eq!(op["agent"].as_str().unwrap(), crate::support::key(1).id().to_string());
+    let nowhere = lines.iter().find(|line| line["id"] == "mine-7").unwrap();
+    assert_eq!((nowhere["status"].as_u64(), nowhere["source"].as_str()), (Some(404), Some("127.0.0.1")));
+    // The lease is nobody's to read.
+    assert!(!text.contains(&client.lease().unwrap().to_string()));
+}

@@ -195,6 +195,10 @@ static STANDSTILL: Lint = Lint {
         if let Some(reads) = facts.planet.block.read_rate.as_ref().filter(|reads| reads.events == 0) {
             report.add(&STANDSTILL, "the holder of a slot may read nothing").at(reads.span, "");
         }
+        let gateway = &facts.planet.gateway;
+        for rate in [&gateway.agent_rate, &gateway.address_rate].into_iter().filter(|rate| rate.events == 0) {
+            report.add(&STANDSTILL, "the gateways let nobody through").at(rate.span, "");
+        }
         if queue.value == 0 {
             report.add(&STANDSTILL, "no op may wait in a block, so none can run").at(queue.span, "");
         }

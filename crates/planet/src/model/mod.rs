@@ -24,7 +24,7 @@ pub use network::{
     Vpn,
 };
 pub use region::{Region, Replicas};
-pub use service::{Fallback, LoadTest, Rollout, Route, Scale, Sla, Strategy, Weights};
+pub use service::{Fallback, Gateway, LoadTest, Rollout, Route, Scale, Sla, Strategy, Weights};
 pub use store::{Store, StoreEngine};
 pub use watch::{Escalation, Reputation, Staleness, Watch, WatchTargets};
 
@@ -74,6 +74,8 @@ section! {
         region: Vec<Region>,
         /// Where an op should go.
         route: Route,
+        /// What the gateways in front of the regions let through.
+        gateway: Gateway,
         /// When replicas are added and removed.
         scale: Option<Scale>,
         /// Where records live.

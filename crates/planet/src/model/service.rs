@@ -46,6 +46,16 @@ section! {
 }
 
 section! {
+    /// What the gateways in front of the regions let through.
+    Gateway {
+        /// How often one agent may ask.
+        agent_rate: At<Rate> = Rate { events: 1_000, per: Millis::minutes(1) },
+        /// How often one address may ask; an IPv6 /64 counts as one.
+        address_rate: At<Rate> = Rate { events: 1_000, per: Millis::minutes(1) },
+    }
+}
+
+section! {
     /// When replicas are added and removed.
     Scale {
         /// Never fewer replicas on the whole planet.

@@ -1,0 +1,106 @@
+//! `mycel up --regions`: the mesh planet as five processes behind one gateway,
+//! and one of them killed while agents work.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+#[path = "support/process.rs"]
+mod process;
+
+use client::{Body, Client, Place};
+use process::{Folder, Up, key};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The mesh planet, with blocks that anybody may come to, and looked after each second.
+fn mesh(folder: &Folder) -> std::path::PathBuf {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("planets/mesh.toml")).unwrap();
+    let text = text.replace("health_check = \"30s\"", "health_check = \"1s\"");
+    let text = format!(
+        "{text}\n[enrol]\nhow = \"open\"\nquota = \"1000/s\"\n[block]\nop_rate = \"1000000/s\"\n\
+         [gateway]\nagent_rate = \"100000/s\"\naddress_rate = \"100000/s\"\n"
+    );
+    let file = folder.0.join("mesh.toml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+async fn seated(up: &Up, seed: u8, region: &str) -> Client {
+    let client = up.client(key(seed)).await;
+    let attached = client.attach(Place::Region(region.to_owned()), None).await.unwrap();
+    assert_eq!(attached.block.region, region);
+    client
+}
+
+fn process(up: &Up, region: &str) -> u64 {
+    let regions = up.told["regions"].as_array().unwrap();
+    regions.iter().find(|known| known["region"] == region).unwrap()["process"].as_u64().unwrap()
+}
+
+fn put(value: &str) -> Body {
+    Body::Put { key: b"name".to_vec(), value: value.into(), class: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_is_killed_comes_back_and_no_acknowledged_op_is_lost() {
+    let folder = Folder::new("regions");
+    let (file, data) = (mesh(&folder), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let regions: Vec<_> = up.told["regions"].as_array().unwrap().iter().map(|known| known["region"].clone()).collect();
+    assert_eq!(regions.len(), 5, "{regions:?}");
+    let (stays, loses) = (seated(&up, 1, "us-east-1").await, seated(&up, 2, "eu-west-1").await);
+    let mut acknowledged = 0;
+    for number in 0..20 {
+        acknowledged = loses.op(put(&number.to_string())).await.unwrap().sequence;
+        stays.op(put("value")).await.unwrap();
+    }
+
+    let killed = Command::new("kill").args(["-KILL", &process(&up, "eu-west-1").to_string()]).status().unwrap();
+    assert!(killed.success());
+    let begun = Instant::now();
+    // Nobody elsewhere notices; who is there is told what happens, until it is back.
+    let mut refused = 0;
+    let got = loop {
+        stays.op(put("value")).await.unwrap();
+        match loses.op(Body::Get(b"name".to_vec())).await {
+            Ok(done) => break done,
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("eu-west-1"), "{error}");
+                assert!(begun.elapsed() < Duration::from_secs(30), "{error}");
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    println!("back after {:?}, {refused} ops refused meanwhile", begun.elapsed());
+    assert_eq!(got.value.as_deref(), Some(&b"19"[..]));
+    assert_eq!(got.sequence, acknowledged + 1, "its chain goes on where it was");
+    let log = folder.0.join("access.log");
+    up.stop();
+    let lines = std::fs::read_to_string(log).unwrap();
+    assert!(lines.lines().any(|line| line.contains("\"region\":\"eu-west-1\"") && line.contains("\"status\":503")));
+
+    // The next start goes on, every region where it was.
+    let up = Up::regions(&file, &data);
+    let again = seated(&up, 2, "eu-west-1").await;
+    assert_eq!(again.op(Body::Get(b"name".to_vec())).await.unwrap().value.as_deref(), Some(&b"19"[..]));
+    up.stop();
+}
+
+/// Without its gateway a region's process would go on for ever, with its directory locked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn regions_end_with_the_process_that_began_them() {
+    let folder = Folder::new("regions-end");
+    let (file, data) = (mesh(&folder), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let region = process(&up, "us-west-2");
+    up.kill();
+    let begun = Instant::now();
+    let is_there = || {
+        let status = std::fs::read_to_string(format!("/proc/{region}/stat")).unwrap_or_default();
+        !status.is_empty() && !status.contains(") Z ")
+    };
+    while is_there() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "process {region} is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
