@@ -1,8 +1,9 @@
 //! What an agent whose lease administers may ask.
 
-use crate::client::{Client, Place, block_path, encoded};
+use crate::client::{Client, Place};
 use crate::error::Error;
 use crate::http::{Line, PATIENCE, Sent};
+use crate::path::{block_path, encoded};
 use hyper::Method;
 use std::time::Duration;
 use trust::AgentId;

@@ -7,6 +7,7 @@ use crate::frames::Wire;
 use crate::http::{Line, PATIENCE, Sent};
 use crate::names::Names;
 use crate::op::{Ask, Done};
+use crate::path::block_path;
 use crate::retry::Tries;
 use block::chain::OpId;
 use block::kinds::Cursor;
@@ -250,8 +251,8 @@ impl Client {
         let path = block_path(follow.block());
         let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
         let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
-        let node = self.0.nodes.get(&follow.block().region).copied();
-        follow.take(told, node.unwrap_or(self.0.node))
+        let node = self.0.nodes.get(&follow.block().region).unwrap_or(&self.0.node);
+        follow.take(told, *node)
     }
 
     /// Messages after one; when there are none, waits for one.
@@ -428,22 +429,6 @@ async fn keep(inner: Weak<Inner>) {
             tokio::time::sleep(RENEW_AGAIN).await;
         }
     }
-}
-
-pub(crate) fn block_path(block: &tell::Block) -> String {
-    format!("/v1/blocks/{}/{}", encoded(&block.region), block.index)
-}
-
-/// Percent-encodes what could end a part of a path.
-pub(crate) fn encoded(part: &str) -> String {
-    let mut out = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Error> {

@@ -14,6 +14,7 @@ mod frames;
 mod http;
 mod names;
 mod op;
+mod path;
 mod retry;
 
 pub use chain::{Follow, Stretch};

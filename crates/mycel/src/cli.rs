@@ -4,13 +4,14 @@
 mod load;
 mod policy;
 mod store;
+mod up;
 
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use policy::{DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
+pub(crate) use up::{LogLevel, UpArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const AFTER: &str =
@@ -112,58 +113,6 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UpArgs {
-    /// The planet file; a planet for a laptop when left out.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) file: Option<PathBuf>,
-    /// Where everything is kept.
-    #[arg(long, value_name = "DIR", default_value = ".mycel", value_hint = ValueHint::DirPath)]
-    pub(crate) data: PathBuf,
-    /// Where to listen; port 0 is any that is free.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7117")]
-    pub(crate) listen: Vec<SocketAddr>,
-    /// The certificate for TLS 1.3, as PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// Its key, as PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
-    pub(crate) tls_key: Option<PathBuf>,
-    /// How much to log to standard error.
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
-    pub(crate) log: LogLevel,
-    /// Log as JSON, a line each.
-    #[arg(long)]
-    pub(crate) log_json: bool,
-    /// Ban in the process only, and leave the kernel's packet filter alone.
-    #[arg(long)]
-    pub(crate) no_kernel_bans: bool,
-    /// The most that the log may take on the disk, such as "10 GB"; 128 MiB at
-    /// least, which are two of its files.
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) quota: Option<vocab::Bytes>,
-    /// Run a process for each region, and a gateway in front of them.
-    #[arg(long, conflicts_with_all = ["only", "no_kernel_bans"])]
-    pub(crate) regions: bool,
-    /// Write a line for each request that passes the gateway.
-    #[arg(long, value_name = "FILE", requires = "regions", value_hint = ValueHint::FilePath)]
-    pub(crate) access_log: Option<PathBuf>,
-    /// Serve this region only; others serve the rest.
-    #[arg(long, value_name = "REGION")]
-    pub(crate) only: Option<String>,
-    /// Stop when standard input ends.
-    #[arg(long, hide = true)]
-    pub(crate) until_stdin_closes: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
 }
 
 /// Which planet, and as whom.

@@ -7,13 +7,11 @@ use super::body::{Asked, Told};
 use super::forward::told;
 use super::page;
 use super::rates::Meter;
-use super::regions::{self, Wish};
+use super::regions::Wish;
 use super::session::{Session, Sessions};
-use super::settings::Settings;
 use crate::engine::Where;
 use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -36,10 +34,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use trust::attach::Channel;
-use trust::lease::Claim;
-use trust::sign::Signature;
 use vocab::{Millis, Site};
-use wire::{Code, Hex, ask, tell};
+use wire::{Code, ask};
 
 /// After an accept that failed because the process has no more file
 /// descriptors: some connection has to end first.
@@ -64,8 +60,8 @@ pub(crate) struct Front {
     pub(crate) thread: usize,
     pub(crate) source_header: HeaderValue,
     source: IpAddr,
-    secure: bool,
-    sessions: Sessions,
+    pub(super) secure: bool,
+    pub(super) sessions: Sessions,
     meter: Arc<Meter>,
     pace: Arc<Pace>,
     open: AtomicUsize,
@@ -178,9 +174,9 @@ where
 
 /// What a request came to, beside its answer: for the log.
 #[derive(Default)]
-struct Seen {
-    session: Option<Arc<Session>>,
-    region: Option<RegionNumber>,
+pub(super) struct Seen {
+    pub(super) session: Option<Arc<Session>>,
+    pub(super) region: Option<RegionNumber>,
 }
 
 impl Front {
@@ -347,70 +343,6 @@ impl Front {
         };
         self.shared.regions.class(name).ok_or_else(unknown)
     }
-
-    /// Which planet it is, and who signs for its regions.
-    async fn planet(&self, settings: &Settings) -> Result<Response<Told>, No> {
-        let usable = self.shared.regions.usable();
-        let unheard = usable.iter().filter(|region| self.shared.hosts.node(*region).is_none());
-        join_all(unheard.map(|region| regions::check(Arc::clone(&self.shared), region))).await;
-        let regions = settings.planet.region.iter().map(|region| region.id.value.as_str());
-        let node = |id: &str| Some((id.to_owned(), self.shared.hosts.node(self.shared.regions.find(id)?)?));
-        let known = regions.filter_map(node);
-        let nodes: Vec<tell::Node> = known.map(|(region, node)| tell::Node { region, node }).collect();
-        let nobody = || {
-            let wait = Some(Millis::seconds(1));
-            No { retry_after: wait, ..No::new(Code::Unavailable, "no region has answered yet") }
-        };
-        json(&tell::Planet {
-            planet: Hex(settings.id.0),
-            node: nodes.first().ok_or_else(nobody)?.node,
-            nodes,
-            now: self.shared.clock.now().0,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        })
-    }
-
-    /// A challenge to the agent of a lease, once its host has found that good.
-    async fn challenge(&self, head: Parts, seen: &mut Seen, settings: &Settings) -> Result<Response<Told>, No> {
-        let lease = decode::lease(&head.headers)?.to_owned();
-        let claim = Claim::read(&lease).map_err(|why| No::new(Code::Unknown, format!("this is not a lease: {why}")))?;
-        let region = self.region_of(&claim)?;
-        seen.region = Some(region);
-        let answer = self.forward(region, (head, Asked::none()), settings).await?;
-        if answer.status() != StatusCode::OK {
-            return Ok(answer);
-        }
-        drop(answer);
-        let nonce = self.sessions.challenge(&lease, region, self.shared.clock.now())?;
-        let channel = (!self.secure).then(|| Hex(self.sessions.channel().0));
-        json(&tell::Challenge { nonce: Hex(nonce.0), channel })
-    }
-
-    fn region_of(&self, claim: &Claim) -> Result<RegionNumber, No> {
-        let tag = claim.lease.block.region;
-        let settings = self.shared.settings();
-        let of_tag = settings.planet.region.iter().find(|region| trust::RegionTag::of(region.id.value.as_str()) == tag);
-        let unknown = || No::new(Code::Unknown, "the lease is for a region that this planet does not have");
-        of_tag.and_then(|region| self.shared.regions.find(region.id.value.as_str())).ok_or_else(unknown)
-    }
-
-    async fn prove(
-        &self,
-        head: &Parts,
-        body: Incoming,
-        seen: &mut Seen,
-        settings: &Settings,
-    ) -> Result<Response<Told>, No> {
-        decode::lease(&head.headers)?;
-        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
-        let prove: ask::Prove = decode::json(&body)?;
-        let now = self.shared.clock.now();
-        let meter = |agent| self.shared.rates.agent(agent, self.now());
-        let agent = self.sessions.prove(&Signature(prove.signature.0), now, meter)?;
-        let lease = decode::lease(&head.headers)?;
-        seen.session = self.sessions.of(lease, now).ok();
-        json(&tell::Session { agent: Hex(agent.0) })
-    }
 }
 
 /// What is refused before anything is done for it.
@@ -448,7 +380,7 @@ fn text(media: &'static str, bytes: Vec<u8>) -> Response<Told> {
     answer
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Response<Told>, No> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Response<Told>, No> {
     let bytes = serde_json::to_vec(value).map_err(|why| No::new(Code::Internal, why.to_string()))?;
     Ok(text("application/json", bytes))
 }

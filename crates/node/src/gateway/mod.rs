@@ -18,6 +18,7 @@ mod forward;
 mod front;
 mod hosts;
 mod page;
+mod prove;
 mod rates;
 mod regions;
 mod session;

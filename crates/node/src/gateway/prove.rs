@@ -1,0 +1,89 @@
+//! What a gateway answers itself before anybody is believed: which planet it
+//! is, a challenge to the agent of a lease, and what the answer proves.
+
+use super::body::{Asked, Told};
+use super::front::{Front, Seen, json};
+use super::regions;
+use super::settings::Settings;
+use crate::http::{No, decode};
+use futures_util::future::join_all;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use policy::set::RegionNumber;
+use std::sync::Arc;
+use trust::lease::Claim;
+use trust::sign::Signature;
+use vocab::Millis;
+use wire::{Code, Hex, ask, tell};
+
+impl Front {
+    /// Which planet it is, and who signs for its regions.
+    pub(super) async fn planet(&self, settings: &Settings) -> Result<Response<Told>, No> {
+        let usable = self.shared.regions.usable();
+        let unheard = usable.iter().filter(|region| self.shared.hosts.node(*region).is_none());
+        join_all(unheard.map(|region| regions::check(Arc::clone(&self.shared), region))).await;
+        let regions = settings.planet.region.iter().map(|region| region.id.value.as_str());
+        let node = |id: &str| Some((id.to_owned(), self.shared.hosts.node(self.shared.regions.find(id)?)?));
+        let known = regions.filter_map(node);
+        let nodes: Vec<tell::Node> = known.map(|(region, node)| tell::Node { region, node }).collect();
+        let nobody = || {
+            let wait = Some(Millis::seconds(1));
+            No { retry_after: wait, ..No::new(Code::Unavailable, "no region has answered yet") }
+        };
+        json(&tell::Planet {
+            planet: Hex(settings.id.0),
+            node: nodes.first().ok_or_else(nobody)?.node,
+            nodes,
+            now: self.shared.clock.now().0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// A challenge to the agent of a lease, once its host has found that good.
+    pub(super) async fn challenge(
+        &self,
+        head: Parts,
+        seen: &mut Seen,
+        settings: &Settings,
+    ) -> Result<Response<Told>, No> {
+        let lease = decode::lease(&head.headers)?.to_owned();
+        let claim = Claim::read(&lease).map_err(|why| No::new(Code::Unknown, format!("this is not a lease: {why}")))?;
+        let region = self.region_of(&claim)?;
+        seen.region = Some(region);
+        let answer = self.forward(region, (head, Asked::none()), settings).await?;
+        if answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        drop(answer);
+        let nonce = self.sessions.challenge(&lease, region, self.shared.clock.now())?;
+        let channel = (!self.secure).then(|| Hex(self.sessions.channel().0));
+        json(&tell::Challenge { nonce: Hex(nonce.0), channel })
+    }
+
+    fn region_of(&self, claim: &Claim) -> Result<RegionNumber, No> {
+        let tag = claim.lease.block.region;
+        let settings = self.shared.settings();
+        let of_tag = settings.planet.region.iter().find(|region| trust::RegionTag::of(region.id.value.as_str()) == tag);
+        let unknown = || No::new(Code::Unknown, "the lease is for a region that this planet does not have");
+        of_tag.and_then(|region| self.shared.regions.find(region.id.value.as_str())).ok_or_else(unknown)
+    }
+
+    pub(super) async fn prove(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        seen: &mut Seen,
+        settings: &Settings,
+    ) -> Result<Response<Told>, No> {
+        decode::lease(&head.headers)?;
+        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
+        let prove: ask::Prove = decode::json(&body)?;
+        let now = self.shared.clock.now();
+        let meter = |agent| self.shared.rates.agent(agent, self.now());
+        let agent = self.sessions.prove(&Signature(prove.signature.0), now, meter)?;
+        let lease = decode::lease(&head.headers)?;
+        seen.session = self.sessions.of(lease, now).ok();
+        json(&tell::Session { agent: Hex(agent.0) })
+    }
+}
