@@ -1,9 +1,9 @@
 //! Where records of a residency class may be: jurisdictions as sets, with what
 //! lies in what and who recognises whom.
 //!
-//! The one rule that lints, routing and the part that keeps records share; a
-//! second one somewhere else would be a hole. It must never allow what it does
-//! not know: a jurisdiction without an entry is only itself.
+//! One rule, for lints and routing alike; a second one would differ some day, and
+//! be a hole. It must never allow what it does not know: a jurisdiction without
+//! an entry is only itself.
 
 mod known;
 
@@ -234,6 +234,8 @@ mod tests {
         let laws = ["US", "US-CA", "USA-CA", "-CA", "US-"];
         assert_eq!(world(&laws, "jurisdictions = [\"US\"]", ""), [true, true, false, false, false]);
         assert_eq!(world(&laws, "jurisdictions = [\"US-CA\"]", ""), [false, true, false, false, false]);
+        let no_country = "jurisdictions = [\"USA\", \"us\"]";
+        assert_eq!(world(&["USA-CA", "us-ca", "US-CA"], no_country, ""), [false; 3]);
         let own = "[[jurisdiction]]\nname = \"USA-CA\"\nwithin = [\"US-CA\"]\n";
         assert_eq!(world(&laws, "jurisdictions = [\"US\"]", own), [true, true, true, false, false]);
     }

@@ -3,9 +3,10 @@
 //!
 //! It asks the same functions as a decision does and decides nothing itself.
 
+use crate::place::FARTHEST_KM;
 use crate::residency::Purpose;
 use crate::route::{Filter, Policy, Request, decide, removes};
-use crate::score::{Score, Scored, Terms, Trust, score};
+use crate::score::{Score, Scored, Terms, Trust, View, score};
 use crate::set::RegionNumber;
 use crate::table::{Now, Table};
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub enum Because {
     InUse,
     /// It is the only one that is left.
     OnlyOne,
+    /// Nobody knows where the request comes from; the fallback decides.
+    Fallback,
 }
 
 impl Because {
@@ -33,6 +36,7 @@ impl Because {
             Self::Tie => "another has the same score, and the fallback decides",
             Self::InUse => "it is in use, and no other is better by enough",
             Self::OnlyOne => "no other is left",
+            Self::Fallback => "nobody knows where it comes from, and the fallback decides",
         }
     }
 }
@@ -87,7 +91,9 @@ pub struct Explanation {
 pub fn explain(policy: &Policy, table: &Table, now: &Now<'_>, request: &Request) -> Explanation {
     let count = policy.atlas.count();
     let start = request.origin.0 as usize * count;
-    let views = now.views.get(start..start + count).unwrap_or_default();
+    let known = now.views.get(start..start + count);
+    let nowhere = vec![View { distance_km: FARTHEST_KM / 2, rtt: None }; count];
+    let views = known.unwrap_or(&nowhere);
     let mut scored: Vec<(Line, RegionNumber)> = policy
         .atlas
         .all()
@@ -101,7 +107,11 @@ pub fn explain(policy: &Policy, table: &Table, now: &Now<'_>, request: &Request)
     scored.sort_by_key(|(line, region)| (line.removed, std::cmp::Reverse(line.score), *region));
     let decision = decide(policy, table, &now.standing, request);
     let winner = decision.as_ref().ok().copied();
-    let because = winner.map(|winner| because(&scored, winner));
+    let because = winner.map(|winner| match because(&scored, winner) {
+        Because::OnlyOne => Because::OnlyOne,
+        _ if known.is_none() => Because::Fallback,
+        because => because,
+    });
     let refusal = decision.err();
     let class = policy.residency.class(request.class);
     Explanation {

@@ -10,15 +10,13 @@ use vocab::{Millis, Ppm, Rate};
 /// What a capacity comes to in one tick. Over any run of ticks the sum is the
 /// capacity exactly, also where one tick's part is no whole number.
 #[must_use]
-pub fn in_tick(capacity: Rate, tick: u64, length: Millis) -> u64 {
-    // A rate of a planet file is at most 10^18 in a period, so with 64-bit ticks
-    // the product stays far inside 192 bits; ticks are folded into periods.
+pub fn in_tick(capacity: Rate, tick: u64) -> u64 {
     let (events, per) = (u128::from(capacity.events), u128::from(capacity.per.0.max(1)));
-    let length = u128::from(length.0);
+    let length = u128::from(TICK.0);
+    // Only the place within the period counts, so products stay small.
     let into = (u128::from(tick) * length) % per;
-    let until = |at: u128| at * events / per;
-    let part = until(into + length) - until(into);
-    u64::try_from(part).unwrap_or(u64::MAX)
+    let until = |at: u128| at.saturating_mul(events) / per;
+    u64::try_from(until(into + length) - until(into)).unwrap_or(u64::MAX)
 }
 
 /// Divides a capacity by demand: who asks for less than an equal share gets what

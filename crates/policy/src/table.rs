@@ -16,6 +16,11 @@ use crate::set::{RegionNumber, RegionSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OriginNumber(pub u32);
 
+impl OriginNumber {
+    /// Nobody knows where. What decides between equals decides alone.
+    pub const NOWHERE: Self = Self(u32::MAX);
+}
+
 /// What decides between regions of one score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tie {
@@ -79,6 +84,8 @@ pub struct Table {
     candidates: Vec<RegionSet>,
     order: Vec<RegionNumber>,
     in_use: Vec<InUse>,
+    /// The order for origins that the table does not know.
+    nowhere: Vec<RegionNumber>,
     /// Kept between rebuilds so that these allocate nothing.
     ranked: Vec<Ranked>,
 }
@@ -93,6 +100,7 @@ impl Table {
             regions,
             order: vec![RegionNumber(0); regions * origins],
             in_use: vec![nothing; candidates.len() * origins],
+            nowhere: Vec::with_capacity(regions),
             candidates,
             ranked: Vec::with_capacity(regions),
         }
@@ -110,6 +118,9 @@ impl Table {
             now.conditions.iter().map(|condition| of_condition(*condition, settings.weights, settings.scales));
         let fixed: Vec<u32> = standing.map(|(health, cost)| health + cost).collect();
         let usable: Vec<RegionSet> = self.candidates.iter().map(|may| now.standing.usable(*may)).collect();
+        let mut nowhere: Vec<_> = (0..=u8::MAX).map(RegionNumber).take(self.regions).collect();
+        nowhere.sort_by_key(|region| (tie(settings, now, *region, self.regions, None), *region));
+        self.nowhere = nowhere;
         let (regions, classes) = (self.regions.max(1), self.candidates.len().max(1));
         let origins = self.order.chunks_exact_mut(regions).zip(self.in_use.chunks_exact_mut(classes));
         for ((order, in_use), views) in origins.zip(now.views.chunks_exact(regions)) {
@@ -138,7 +149,7 @@ impl Table {
         let (origin, class, classes) = (origin.0 as usize, usize::from(class.0), self.candidates.len());
         let used = if class < classes { self.in_use.get(origin * classes + class) } else { None };
         let start = origin * self.regions;
-        let order = self.order.get(start..start + self.regions).unwrap_or_default();
+        let order = self.order.get(start..start + self.regions).unwrap_or(&self.nowhere);
         used.and_then(|used| used.region).into_iter().chain(order.iter().copied())
     }
 
@@ -156,17 +167,22 @@ fn rank(ranked: &mut Vec<Ranked>, settings: &Settings, now: &Now<'_>, views: &[V
     ranked.clear();
     for ((region, view), fixed) in (0..=u8::MAX).map(RegionNumber).zip(views).zip(fixed) {
         let (geography, latency) = of_view(*view, settings.weights, settings.scales);
-        let tie = match settings.tie {
-            Tie::LeastConnections => now.connections.get(region.at()).copied().unwrap_or(0),
-            Tie::InTurn => {
-                let (number, count) = (u64::from(region.0), views.len() as u64);
-                (number + count - now.tick % count) % count
-            }
-            Tie::Nearest => u64::from(view.distance_km),
-        };
+        let tie = tie(settings, now, region, views.len(), Some(view));
         ranked.push(Ranked { short_of_best: u32::MAX - (geography + latency + fixed), tie, region });
     }
     ranked.sort_unstable();
+}
+
+/// What decides between equals: the least is the first.
+fn tie(settings: &Settings, now: &Now<'_>, region: RegionNumber, count: usize, view: Option<&View>) -> u64 {
+    match settings.tie {
+        Tie::LeastConnections => now.connections.get(region.at()).copied().unwrap_or(0),
+        Tie::InTurn => {
+            let (number, count) = (u64::from(region.0), count as u64);
+            (number + count - now.tick % count) % count
+        }
+        Tie::Nearest => view.map_or(0, |view| u64::from(view.distance_km)),
+    }
 }
 
 /// Decides which region an origin uses for a class from here on.

@@ -64,7 +64,7 @@ proptest! {
         let policy = policy(&file(&[0, 1, 2, 3]));
         let world = idle();
         let table = world.table(&policy);
-        let cap = |tick: u64, region: usize| in_tick(Rate::per_second(50 + region as u64), tick, TICK);
+        let cap = |tick: u64, region: usize| in_tick(Rate::per_second(50 + region as u64), tick);
         let meters = |tick: u64| -> Vec<Meter> {
             let parts: Vec<_> = (0..REGIONS).map(|region| divide(cap(tick, region), &demands[region])).collect();
             (0..GATEWAYS).map(|gateway| Meter::new(tick, parts.iter().map(|part| part[gateway]).collect())).collect()
@@ -112,10 +112,12 @@ proptest! {
     #[test]
     fn ticks_add_up_to_the_rate(events in 0..1_000_000_000_000_u64, per in 1..4_000_000_u64, first in any::<u32>(), ticks in 1..200_u64) {
         let rate = Rate { events, per: Millis(per) };
-        let sum: u128 = (0..ticks).map(|tick| u128::from(in_tick(rate, u64::from(first) + tick, TICK))).sum();
+        let sum: u128 = (0..ticks).map(|tick| u128::from(in_tick(rate, u64::from(first) + tick))).sum();
         let until = |at: u128| at * 1_000 * u128::from(events) / u128::from(per);
         prop_assert_eq!(sum, until(u128::from(first) + u128::from(ticks)) - until(first.into()));
-        let _ = in_tick(Rate { events: u64::MAX, per: Millis(0) }, u64::MAX, Millis(u64::MAX));
+        for per in [0, 1, u64::MAX - 1, u64::MAX] {
+            let _ = in_tick(Rate { events: u64::MAX, per: Millis(per) }, u64::MAX);
+        }
     }
 
     #[test]
@@ -229,6 +231,44 @@ fn outliers_come_back_apart() {
     assert_eq!(out(&outliers, 41_000), [2, 5, 8], "the second time is twice as long");
     let region = RegionNumber(8);
     assert!(outliers.regions(Millis(41_000)).has(region));
+}
+
+/// What is above a region's quota goes to its next choice, as long as that may
+/// take it, and is refused only when nobody has room.
+#[test]
+fn what_is_above_spills_to_the_next() {
+    let policy = policy(&file(&[0, 1, 2, 3]));
+    let world = idle();
+    let table = world.table(&policy);
+    let mut meter = Meter::new(0, vec![2, 1, 0, 2]);
+    let adequate = policy.residency.find("adequate").unwrap();
+    let mut goes = |class| {
+        let request = Request { origin: OriginNumber(0), class, purpose: Purpose::Store, home: None };
+        meter.admit(&policy, &table, &world.standing, &request, Millis(400)).map(|region| region.0)
+    };
+    let any: Vec<_> = (0..4).map(|_| goes(ClassNumber::NONE).unwrap()).collect();
+    assert_eq!(any, [0, 0, 1, 3], "the third has no quota");
+    // The class may be in 0 and 2, and there is no room in either.
+    assert_eq!(goes(adequate).unwrap_err().retry_after, Some(Millis(600)));
+    assert_eq!(goes(ClassNumber::NONE).unwrap(), 3);
+    assert_eq!(goes(ClassNumber::NONE).unwrap_err().retry_after, Some(Millis(600)));
+}
+
+/// What ops cost adds up to the bill again.
+#[test]
+fn costs_are_those_of_the_bill() {
+    let planet = planet::parse(include_bytes!("../../../planets/mesh.toml")).0.unwrap();
+    let tables = planet::Tables::builtin();
+    let plan = planet::plan::Plan::new(&planet, &tables).unwrap();
+    let bill = planet::price::Bill::new(&planet, &plan, &tables).unwrap();
+    let atlas = policy::atlas::Atlas::new(&planet).unwrap();
+    let costs = policy::cost::Costs::new(&atlas, &plan, &bill);
+    let millions = |at: usize| plan.regions[at].ops_per_second * 730 * 3_600 / 1_000_000;
+    let sum: u64 = atlas.iter().map(|(number, place)| costs.each[number.at()].0 * millions(place.in_file)).sum();
+    let billed: u64 = bill.regions.iter().map(|region| region.computed.0).sum();
+    assert!(sum.abs_diff(billed) < billed / 1_000, "{sum} and {billed}");
+    let ops: u64 = (0..plan.regions.len()).map(millions).sum();
+    assert!(costs.scale.0.abs_diff(2 * billed / ops) < costs.scale.0 / 1_000, "{:?}", costs.scale);
 }
 
 /// A gateway whose clock is in another tick than its quotas admits nothing.

@@ -4,7 +4,7 @@
 
 mod support;
 
-use policy::explain::explain;
+use policy::explain::{Because, explain};
 use policy::preview::drain;
 use policy::residency::Purpose;
 use policy::route::{Filter, Policy, Request, Standing, decide, removes};
@@ -272,6 +272,32 @@ proptest! {
             }
         }
         prop_assert_eq!(told, moves.iter().map(|known| known.origins.len()).sum::<usize>());
+    }
+}
+
+/// Whoever comes from nowhere goes to the fewest connections among the regions
+/// that it may be in.
+#[test]
+fn who_comes_from_nowhere_goes_where_there_are_the_fewest_connections() {
+    let policy = eight();
+    let condition = Condition { health: Ppm::ONE, load: Ppm(0), cost: MicroUsd(0) };
+    let world = World {
+        regions: REGIONS,
+        origins: 1,
+        views: vec![View { distance_km: 100, rtt: None }; REGIONS],
+        conditions: vec![condition; REGIONS],
+        connections: vec![9, 3, 2, 8, 1, 7, 5, 4],
+        standing: Standing::well(policy.atlas.all()),
+    };
+    let table = world.table(&policy);
+    for (class, region) in [("none", 4), ("gdpr", 6), ("adequate", 4), ("pdpa", 5)] {
+        let class = policy.residency.find(class).unwrap();
+        let request = Request { origin: OriginNumber::NOWHERE, class, purpose: Purpose::Store, home: None };
+        let decided = decide(&policy, &table, &world.standing, &request).unwrap();
+        assert_eq!(decided, RegionNumber(region));
+        let explained = explain(&policy, &table, &world.now(0), &request);
+        let because = if region == 5 { Because::OnlyOne } else { Because::Fallback };
+        assert_eq!((explained.because, explained.regions.len()), (Some(because), REGIONS));
     }
 }
 
