@@ -10,7 +10,7 @@ use block::queue::Op;
 use block::shard::Answer;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{Kept, NOW, Rows, World, add, delete, get, message, of, op_at, put, rules};
+use support::{Kept, NOW, Rows, World, add, delete, erase, get, message, of, op_at, put, put_asking, rules, say};
 use vocab::Millis;
 
 /// What somebody does, beside what happens to the index and the blocks.
@@ -36,6 +36,9 @@ enum What {
     Delete(u8),
     Send(u8),
     Ack(u8),
+    PutAsking(u8, u8),
+    Say(&'static str, bool),
+    Erase,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -46,6 +49,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u8..4).prop_map(What::Delete),
         2 => (0u8..3).prop_map(What::Send),
         1 => any::<u8>().prop_map(What::Ack),
+        3 => (0u8..4, any::<u8>()).prop_map(|(key, value)| What::PutAsking(key, value)),
+        2 => any::<bool>().prop_map(|given| What::Say("consent", given)),
+        1 => any::<bool>().prop_map(|out| What::Say("opt-out", out)),
+        1 => Just(What::Erase),
     ];
     let step = prop_oneof![
         12 => (place(), what).prop_map(|((block, who, number), what)| Step::Op(block, who, number, what)),
@@ -73,6 +80,9 @@ fn op(number: u16, who: u8, what: &What) -> Op {
             let cursor = Cursor { segment: 1, offset: u64::from(at), sequence: u64::from(at) };
             op_at(NOW, number, "ack", who, cursor.to_bytes().to_vec())
         }
+        What::PutAsking(key, value) => put_asking(number, who, key, &[value; 5]),
+        What::Say(kind, stands) => say(number, who, kind, stands),
+        What::Erase => erase(number, who),
     }
 }
 

@@ -15,6 +15,7 @@ mod http;
 mod names;
 mod op;
 mod retry;
+mod stances;
 
 pub use chain::{Follow, Stretch};
 pub use client::{Client, Options, Place};

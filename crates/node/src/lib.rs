@@ -25,7 +25,7 @@ mod wake;
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
     MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
-    StartError, Started, Where,
+    Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};

@@ -4,12 +4,12 @@
 //! key, no clock, and no order but the log's.
 
 use super::{
-    Change, SeatRow, Space, block_key, head_value, key, last, last_key, message_value, newest, piece, record_key,
-    seat_key, stored_value,
+    Change, SeatRow, Space, StanceRow, block_key, head_value, key, last, last_key, message_value, newest, piece,
+    record_key, seat_key, stored_value,
 };
 use crate::chain::{Entry, Head, Link, Outcome};
 use crate::house::{self, Deed};
-use crate::kinds::{self, Cursor, Effect, Tag};
+use crate::kinds::{self, Cursor, Effect, Stance, Tag};
 use std::collections::BTreeMap;
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment};
@@ -32,6 +32,7 @@ pub struct Fold {
     inbox: BTreeMap<Vec<u8>, Vec<u8>>,
     acknowledged: BTreeMap<AgentId, Cursor>,
     invited: BTreeMap<Vec<u8>, Vec<u8>>,
+    stances: BTreeMap<Vec<u8>, Vec<u8>>,
     entries: u64,
 }
 
@@ -138,6 +139,11 @@ impl Fold {
                 *known = up_to.max(*known);
                 self.inbox.retain(|key, _| !is_acknowledged(key, entry.agent, up_to));
             }
+            Some(Ok(Effect::Stand(matter, class, stands))) => {
+                let stance = Stance { sequence, time: entry.time, stands };
+                let row = StanceRow { matter, agent: entry.agent, block, class, stance, place };
+                self.stances.insert(row.key(), row.value());
+            }
             Some(Ok(Effect::None) | Err(_)) | None => {}
         }
     }
@@ -154,6 +160,9 @@ impl Fold {
         let mut change = |space, key, value| changes.push(Change { space, key, value });
         for (key, value) in self.invited {
             change(Space::Invited, key, Some(value));
+        }
+        for (key, value) in self.stances {
+            change(Space::Stances, key, Some(value));
         }
         for (agent, up_to) in self.acknowledged {
             for key in rows.inbox(agent, up_to)? {

@@ -69,6 +69,9 @@ pub enum Why {
     /// The record's class may not be in this region.
     #[error("records of this residency class may not be in this region")]
     Residency,
+    /// The record's class needs its owner's consent, which does not stand here.
+    #[error("{0}")]
+    Consent(String),
     /// There is no such kind of op, or its payload is none of its kind.
     #[error("{0}")]
     Payload(String),

@@ -15,6 +15,7 @@ mod answer;
 mod block;
 mod deeds;
 mod desk;
+mod over;
 mod overlay;
 mod pending;
 mod seat;
@@ -58,6 +59,8 @@ pub struct Rules {
     pub waiting: usize,
     /// The residency classes whose records may be here.
     pub classes: Vec<ClassTag>,
+    /// Those whose owner has to have agreed, each with its name in the file.
+    pub consent: BTreeMap<ClassTag, String>,
     /// Tests only.
     #[doc(hidden)]
     pub planted: Planted,

@@ -10,11 +10,12 @@ mod ops;
 mod read;
 mod sealing;
 mod slots;
+mod stances;
 mod start;
 
 pub use api::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
-    RegionStanding, Seated, Where,
+    RegionStanding, Seated, Stance, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
 pub use mailbox::Mailbox;
@@ -85,7 +86,7 @@ struct Inner {
     policy: Option<Policy>,
     book: Mutex<Book>,
     gate: Gate,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     directory: Arc<Mutex<Directory>>,
     index: Arc<Index>,
     log: Arc<Log<RealDisk>>,
@@ -282,7 +283,7 @@ fn refused(why: &Why) -> Refusal {
         Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(*wait),
         Why::NoRate => Refusal::new(Code::Forbidden, what),
         Why::Full => Refusal::new(Code::TooMany, what).after(FULL),
-        Why::Residency => Refusal::new(Code::Residency, what).field("class"),
+        Why::Residency | Why::Consent(_) => Refusal::new(Code::Residency, what).field("class"),
         Why::Payload(_) => Refusal::new(Code::Bad, what),
         Why::Trouble(_) | Why::Crowded => Refusal::new(Code::Unavailable, what).after(FULL),
     }

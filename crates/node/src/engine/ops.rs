@@ -21,12 +21,17 @@ pub const MOST_PATIENCE: Millis = Millis::minutes(1);
 /// How long a reader waits for the index to come to what is durable.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(5);
 
+/// The kind whose end is told only when what it asks for was done.
+pub(super) const ERASE: &str = "erase";
+
 fn fits(kind: &Kind, body: &Body) -> Result<(), Refusal> {
     let (good, needs) = match kind.name {
         "put" => (matches!(body, Body::Value { .. }), "a key and a value"),
         "get" | "delete" => (matches!(body, Body::Record { .. }), "a key"),
         "send" => (matches!(body, Body::Message { .. }), "a message and to whom"),
         "ack" => (matches!(body, Body::Place(_)), "a cursor"),
+        "consent" | "opt-out" => (matches!(body, Body::Stance { .. }), "a class, and whether it stands"),
+        "erase" => (matches!(body, Body::Nothing), "nothing"),
         _ => (matches!(body, Body::Bytes(_)), "bytes"),
     };
     if good { Ok(()) } else { Err(Refusal::new(Code::Bad, format!("{} needs {needs}, and nothing else", kind.name))) }
@@ -244,7 +249,12 @@ impl Pending {
         let reply = crate::trace::in_lane(self.answer).await.unwrap_or(Reply::Gone);
         match self.engine.read_reply(reply)? {
             Answer::Before(_, sequence) => self.engine.again(self.asked.block, sequence).await,
-            answer => self.engine.done(&self.asked, answer),
+            answer => {
+                if self.asked.kind.name == ERASE {
+                    self.engine.carried_out(self.asked.block).await?;
+                }
+                self.engine.done(&self.asked, answer)
+            }
         }
     }
 }

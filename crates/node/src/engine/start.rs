@@ -7,7 +7,7 @@ use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
 use crate::entropy;
-use crate::follower::Follower;
+use crate::follower::{self, Follower};
 use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
 use crate::keyring::Keyring;
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
@@ -15,14 +15,15 @@ use crate::reopen::Reopened;
 use crate::reply::Token;
 use crate::retention::Keeper;
 use crate::wake::{Bells, Progress};
-use block::index::{Space, invited};
-use block::kinds::{ClassTag, Trouble};
+use block::index::{Space, StanceRow, invited};
+use block::kinds::{ClassTag, Matter, Trouble};
 use block::monitor::Rules as MonitorRules;
 use block::rate::{Limit, Limits};
 use block::shard::{Rules, Shard};
 use block::wheel::Wheel;
+use planet::law::Laws;
 use planet::plan::layout::Layout;
-use planet::{Enrolment, Planet};
+use planet::{Class, Enrolment, Planet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -110,7 +111,7 @@ struct Parts {
     bells: Arc<Bells>,
     directory: Arc<Mutex<Directory>>,
     clock: Arc<Clock>,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     lanes: Lanes,
 }
 
@@ -128,6 +129,7 @@ impl Engine {
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
         follower.catch_up()?;
+        erase_again(&parts)?;
         let (seats, book) = restore(&parts, &policy)?;
         let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
@@ -176,7 +178,10 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
     let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
-    let keyring = Keyring::open(&home.place.join(OWNERS), home.planet, wrapping)?;
+    let log = Arc::new(log);
+    let of_log = Arc::clone(&log);
+    let end = Box::new(move || of_log.end());
+    let keyring = Arc::new(Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, end)?);
     let blocks: Vec<usize> =
         regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
     let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
@@ -185,7 +190,6 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
     let (progress, bells, clock) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Arc::new(Clock::default()));
-    let log = Arc::new(log);
     let lanes = Lanes::default();
     Ok((Parts { home, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes }, recovered))
 }
@@ -212,8 +216,24 @@ fn follower(parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Result<F
             }
         }
     });
+    let keyring = Arc::clone(&parts.keyring);
+    let erasure = Box::new(move |agent, place| erase(&keyring, agent, place));
+    let told = follower::Told { damage: on_damage, erasure };
     let (index, progress) = (Arc::clone(&parts.index), Arc::clone(&parts.progress));
-    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, on_damage)
+    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, told)
+}
+
+fn erase(keyring: &Keyring, agent: AgentId, place: store::Position) -> Result<(), Trouble> {
+    let destroyed = keyring.destroy_older(agent.into(), place);
+    let told = |why| Trouble(format!("the erasure of {agent} cannot be carried out: {why}"));
+    destroyed.map(|_| ()).map_err(told)
+}
+
+/// Carries out again every erasure that the index knows of: the register of the
+/// owners' keys may be an older one, restored.
+fn erase_again(parts: &Parts) -> Result<(), Trouble> {
+    let place = |row: &StanceRow| follower::position(row.place);
+    parts.index.stances(Matter::Erasure, None, |row| erase(&parts.keyring, row.agent, place(&row)))
 }
 
 type Seats = Vec<(BlockId, Slot, u64)>;
@@ -245,7 +265,8 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
     Ok((seats, book))
 }
 
-fn rules(planet: &Planet, region: &str) -> Rules {
+/// What holds for the blocks of a region, by its place in the file.
+fn rules(planet: &Planet, region: usize) -> Rules {
     // The clock counts milliseconds: what a faster rate lets through in one of
     // them may come at once.
     let with_burst = |rate: vocab::Rate| {
@@ -256,19 +277,16 @@ fn rules(planet: &Planet, region: &str) -> Rules {
     let reads = planet.block.read_rate.as_ref().map_or(rate, |reads| reads.value);
     let [other, read] = Limit::sharing([with_burst(rate), with_burst(reads)]);
     let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
-    let classes = planet.data.iter().flat_map(|data| &data.class);
-    let here = classes.filter(|class| {
-        let named = class.regions.iter().any(|at| at.value.as_str() == region);
-        let jurisdictions = planet.region.iter().find(|at| at.id.value.as_str() == region);
-        let lawful = jurisdictions.is_some_and(|at| {
-            at.jurisdictions.iter().any(|here| class.jurisdictions.iter().any(|there| here.value == there.value))
-        });
-        (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
-    });
+    let laws = Laws::new(planet);
+    let classes = || planet.data.iter().flat_map(|data| &data.class);
+    let tag = |class: &Class| ClassTag::of(class.name.value.as_str());
+    let here = classes().filter(|class| laws.keeps(class).get(region) == Some(&true));
+    let asks = classes().filter(|class| class.consent.value);
     Rules {
         limits: Limits::new(other, read),
         waiting,
-        classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect(),
+        classes: here.map(tag).collect(),
+        consent: asks.map(|class| (tag(class), class.name.to_string())).collect(),
         planted: block::Planted::Nothing,
     }
 }
@@ -327,7 +345,7 @@ fn run(
         let served = shards.iter().filter(|(shard, _)| mine(**shard)).map(|(shard, (region_at, region))| {
             let state = parts.log.shard(*shard);
             let epoch = state.epoch + 1;
-            let rules = rules(planet, parts.layout.region_id(*region_at));
+            let rules = rules(planet, usize::try_from(*region_at).unwrap_or(usize::MAX));
             let shard_of = Shard::<Token>::new(*region, state.next, epoch, rules);
             (*shard, Served { shard: shard_of, epoch, region: *region })
         });
