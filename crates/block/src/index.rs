@@ -15,6 +15,7 @@
 //! | records | block, owner, tag | [`Stored`] |
 //! | inbox | agent, place in the log | from where, the op, its envelope |
 //! | invited | who invited, which invitation | by whom it was used, until when that matters |
+//! | aging | block, sequence of the entry that wrote a record of a class | whose, which, of what class, when |
 //! | stances | matter, agent, block, class | what the agent said last, and its place in the log |
 
 mod fold;
@@ -47,13 +48,15 @@ pub enum Space {
     Inbox,
     /// Invitations that were used up.
     Invited,
+    /// Records of classes, in the order in which they were written.
+    Aging,
     /// What agents have said of classes, and of what they had sealed.
     Stances,
 }
 
 impl Space {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Chain,
         Self::Names,
         Self::Heads,
@@ -62,6 +65,7 @@ impl Space {
         Self::Records,
         Self::Inbox,
         Self::Invited,
+        Self::Aging,
         Self::Stances,
     ];
 
@@ -77,6 +81,7 @@ impl Space {
             Self::Records => "records",
             Self::Inbox => "inbox",
             Self::Invited => "invited",
+            Self::Aging => "aging",
             Self::Stances => "stances",
         }
     }
@@ -295,6 +300,63 @@ pub fn invited(key: &[u8], value: &[u8]) -> Option<(AgentId, house::Invitation)>
     let expires = Moment(u64::from_be_bytes(expires.try_into().ok()?));
     let serial = serial.try_into().ok()?;
     Some((AgentId(*agent), house::Invitation { inviter: *inviter, serial, expires }))
+}
+
+/// A record of a class, by the entry that wrote it: so that those of a block
+/// are found in the order in which they grow too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgingRow {
+    /// The block.
+    pub block: BlockRef,
+    /// The entry.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
+    /// Its class.
+    pub class: ClassTag,
+    /// Whose it is.
+    pub owner: AgentId,
+    /// Which of its owner's.
+    pub tag: Tag,
+}
+
+impl AgingRow {
+    /// The row of a record's row, if it has a class.
+    #[must_use]
+    pub fn of_record(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (owner, tag) = key.get(16..)?.split_first_chunk()?;
+        let mut fields = Numbers(value);
+        let (sequence, time) = (fields.next()?, Moment(fields.next()?));
+        let class = ClassTag(*fields.0.get(16..)?.first_chunk()?);
+        let (owner, tag) = (AgentId(*owner), Tag(tag.try_into().ok()?));
+        (class != ClassTag::NONE).then_some(Self { block: block_of(key)?, sequence, time, class, owner, tag })
+    }
+
+    /// The change that writes it.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        Change { space: Space::Aging, key: aging_key(self.block, self.sequence), value: Some(self.value()) }
+    }
+
+    fn value(&self) -> Vec<u8> {
+        key(&[&self.time.0.to_be_bytes(), &self.class.0, &self.owner.0, &self.tag.0])
+    }
+
+    /// Reads a row of aging.
+    #[must_use]
+    pub fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let sequence = u64::from_be_bytes(key.get(16..)?.try_into().ok()?);
+        let mut fields = Numbers(value);
+        let time = Moment(fields.next()?);
+        let (class, rest) = fields.0.split_first_chunk()?;
+        let (owner, tag) = rest.split_first_chunk()?;
+        let (class, owner, tag) = (ClassTag(*class), AgentId(*owner), Tag(tag.try_into().ok()?));
+        Some(Self { block: block_of(key)?, sequence, time, class, owner, tag })
+    }
+}
+
+fn aging_key(block: BlockRef, sequence: u64) -> Vec<u8> {
+    key(&[&block_key(block), &sequence.to_be_bytes()])
 }
 
 /// What an agent has said, with where.

@@ -7,9 +7,9 @@ mod support;
 use block::chain::Outcome;
 use block::index::{Space, StanceRow, stances_key};
 use block::kinds::{ClassTag, Matter, by_name};
-use block::shard::Why;
+use block::shard::{Answer, Why};
 use proptest::prelude::*;
-use support::{World, agent, erase, get, message, put, put_asking, say};
+use support::{KEPT, World, agent, delete, erase, get, message, op_at, put, put_asking, say};
 
 fn stances(world: &World, matter: Matter) -> Vec<StanceRow> {
     let rows = world.rows.prefixed(Space::Stances, &stances_key(matter, agent(1)));
@@ -106,8 +106,60 @@ fn what_one_agreed_to_holds_for_itself_in_its_block() {
     for (seat, who, good) in [(here, 1, true), (there, 1, false), (other, 2, false)] {
         let token = world.op(seat, put_asking(2, who, 1, b"x"));
         world.flush();
-        assert_eq!(matches!(world.answer(token), block::shard::Answer::Ended(_)), good, "{seat:?}");
+        assert_eq!(matches!(world.answer(token), Answer::Ended(_)), good, "{seat:?}");
     }
+}
+
+/// In its millisecond a record is too old, to whoever reads and to the router;
+/// one that was written anew is not.
+#[test]
+fn a_record_expires_in_its_millisecond_and_only_once() {
+    let mut world = World::new();
+    let seat = (0, 0, world.seat(0, 0, 1));
+    world.op(seat, say(1, 1, "consent", true));
+    let kept = world.op(seat, put_asking(2, 1, 1, b"old"));
+    world.op(seat, put_asking(3, 1, 2, b"written anew"));
+    world.op(seat, put(4, 1, 3, b"of no class"));
+    let aging = |world: &World| world.rows.prefixed(Space::Aging, &[]).len();
+    world.flush();
+    world.follow_all();
+    assert_eq!(aging(&world), 2);
+    let expires = |world: &mut World, key| {
+        let token = world.expire(0, 1, key);
+        world.flush();
+        match world.answer(token) {
+            Answer::Written(_) => true,
+            Answer::Refused(Why::NotTooOld) => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    let read = |world: &mut World, number, key| {
+        let token = world.op(seat, op_at(world.now, number, "get", 1, vec![key; 16]));
+        world.flush();
+        world.ended(token).record.clone().map(|record| record.sequence)
+    };
+    world.tick(KEPT.0 - 1);
+    let anew = op_at(world.now, 5, "put", 1, [&[2; 16][..], &ClassTag::of("asks").0, b"anew"].concat());
+    world.op(seat, anew);
+    assert!(!expires(&mut world, 1));
+    assert_eq!(read(&mut world, 6, 1), Some(world.ended(kept).sequence));
+    world.tick(1);
+    assert_eq!(read(&mut world, 7, 1), None, "before its entry is written");
+    let entries = world.log.len();
+    assert!(expires(&mut world, 1) && !expires(&mut world, 1) && !expires(&mut world, 2) && !expires(&mut world, 3));
+    assert_eq!(world.log.len(), entries + 1);
+    assert!(read(&mut world, 8, 2).is_some() && read(&mut world, 9, 3).is_some());
+    world.restart();
+    // The limit that is read from the chain is stricter.
+    world.tick(10);
+    assert_eq!(read(&mut world, 10, 1), None);
+    assert_eq!((aging(&world), world.rows.prefixed(Space::Records, &[]).len()), (1, 2));
+    // What is deleted grows no older.
+    world.tick(1);
+    world.op(seat, delete(11, 1, 2));
+    world.flush();
+    world.follow_all();
+    assert_eq!(aging(&world), 0);
 }
 
 proptest! {

@@ -21,6 +21,7 @@ enum Step {
     Renew(u64, u8),
     Leave(u64, u8),
     Full(bool),
+    Expire(u64, u8, u8),
     Later(u16),
     Flush,
     // What nobody may notice.
@@ -60,6 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u64..2, 0u8..3).prop_map(|(block, who)| Step::Renew(block, who)),
         1 => (0u64..2, 0u8..3).prop_map(|(block, who)| Step::Leave(block, who)),
         1 => any::<bool>().prop_map(Step::Full),
+        2 => (0u64..2, 0u8..3, 0u8..4).prop_map(|(block, who, key)| Step::Expire(block, who, key)),
         2 => (0u16..3_000).prop_map(Step::Later),
         3 => Just(Step::Flush),
         3 => (1usize..20).prop_map(Step::Follow),
@@ -112,6 +114,7 @@ fn run(steps: &[Step], noticed: bool) -> (World, Vec<String>) {
             Step::Leave(block, who) if fencing.remove(&(*block, *who)).is_some() => {
                 asked.push(world.leave(*block, *who));
             }
+            Step::Expire(block, who, key) => asked.push(world.expire(*block, who + 1, *key)),
             Step::Full(full) => world.rows.full.set(*full),
             Step::Later(wait) => world.tick(u64::from(*wait)),
             Step::Flush => world.flush(),

@@ -90,6 +90,7 @@ pub(crate) fn as_line(bytes: &[u8]) -> String {
         Some(Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) => {
             format!("slot {slot}")
         }
+        Some(Deed::Expire(aged)) => format!("written in {}", aged.written),
         None if entry.outcome == Outcome::Failed => String::from_utf8_lossy(entry.result).into_owned(),
         None => format!("{} B sealed", entry.payload.len()),
     };

@@ -9,6 +9,7 @@ mod clock;
 mod directory;
 mod engine;
 mod entropy;
+mod expiry;
 mod follower;
 mod home;
 pub mod http;

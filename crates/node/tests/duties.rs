@@ -209,3 +209,82 @@ async fn an_erasure_in_an_older_log_reaches_the_keys_of_today() {
         engine.stop();
     }
 }
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..100 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never: {what}");
+}
+
+/// Records of a class end by themselves: to whoever reads at once, in the chain
+/// a little later, and also what had ended while nothing ran.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_class_expire_by_themselves_in_their_chain() {
+    let folder = tempdir().unwrap();
+    let file = planet("retention = \"2s\"");
+    let (engine, _) = start(&file, folder.path());
+    let agent = european(&engine, 1).await;
+    let kept = put(&engine, &agent, "name", "value").await.unwrap();
+    agent.put(&engine, "of no class", "stays").await.unwrap();
+    let read = read(&engine, "name");
+    let got = engine.op(&agent.connection, &agent.session, read.clone()).await.unwrap();
+    assert_eq!(got.value.as_deref(), Some(&b"value"[..]));
+    let expired = async |engine: &Engine, written: u64| {
+        let part = engine.chain(&agent.attached.block, 1, 100, Duration::ZERO).await.unwrap();
+        let entries = part.entries.iter().map(|bytes| block::chain::Entry::decode(bytes).unwrap());
+        let deeds = entries.filter_map(|entry| block::house::Deed::decode(entry.kind, entry.payload));
+        deeds.filter(|deed| matches!(deed, block::house::Deed::Expire(aged) if aged.written == written)).count()
+    };
+    until("it expires", async || expired(&engine, kept.sequence).await == 1).await;
+    let gone = agent.get(&engine, "name").await.unwrap();
+    assert_eq!((gone.value, gone.before), (None, Some(0)));
+    // The answer of before is not given again.
+    let again = engine.op(&agent.connection, &agent.session, read).await.unwrap();
+    assert!(again.again && again.value.is_none() && again.why.unwrap().contains("expired"));
+    let late = put(&engine, &agent, "late", "value").await.unwrap();
+    engine.stop();
+    drop(engine);
+
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let (engine, _) = start(&file, folder.path());
+    let agent = european(&engine, 1).await;
+    let gone = agent.get(&engine, "late").await.unwrap();
+    assert_eq!((gone.value, gone.before), (None, Some(0)), "from the first read on");
+    until("it expires", async || expired(&engine, late.sequence).await == 1).await;
+    assert_eq!(expired(&engine, kept.sequence).await, 1, "once");
+    assert_eq!(agent.get(&engine, "of no class").await.unwrap().value.as_deref(), Some(&b"stays"[..]));
+    engine.stop();
+    drop(engine);
+    let checked = AtRest::open(folder.path()).unwrap().verify(&mut |_| {}).unwrap();
+    assert!(checked.is_whole(), "{checked:?}");
+}
+
+/// An index of a version that knew no end of records learns of those it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_earlier_versions_expire_too() {
+    use store::{FjallRecords, Records as _, Space};
+    let folder = tempdir().unwrap();
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = european(&engine, 1).await;
+    let kept = put(&engine, &agent, "name", "value").await.unwrap();
+    engine.stop();
+    drop(engine);
+    let (aging, marks) = (Space("aging"), Space("marks"));
+    let records = FjallRecords::open(&folder.path().join("index"), &[aging, marks], 1 << 20).unwrap();
+    let rows = records.scan(aging, &[0], None, 10).unwrap();
+    assert_eq!(rows.len(), 1);
+    let mut batch = store::Batch::default();
+    batch.delete(aging, rows[0].0.clone());
+    batch.delete(marks, b"aging");
+    records.write(batch).unwrap();
+    records.persist().unwrap();
+    drop(records);
+    let (engine, _) = start(&planet("retention = \"1s\""), folder.path());
+    let part = async || engine.chain(&agent.attached.block, kept.sequence + 1, 10, Duration::ZERO).await.unwrap();
+    until("it expires", async || !part().await.entries.is_empty()).await;
+    engine.stop();
+}

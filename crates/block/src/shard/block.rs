@@ -235,7 +235,7 @@ impl<T> Block<T> {
             return;
         }
         // Most ops find nobody before them, and need no queue.
-        let (outcome, result, record) = match self.attempt(desk, &op, below) {
+        let (outcome, result, record) = match self.attempt(desk, &op, now, below) {
             Ok((result, record)) => (Outcome::Done, result, record),
             Err(Failure::Never(why)) => (Outcome::Failed, why.into_bytes(), None),
             Err(Failure::Again(_)) => {
@@ -264,7 +264,7 @@ impl<T> Block<T> {
                 return;
             }
             let Some(op) = self.queue.as_ref().and_then(|pending| pending.queue.ops().next()) else { return };
-            let tried = self.attempt(desk, op, below);
+            let tried = self.attempt(desk, op, now, below);
             let Some(pending) = &mut self.queue else { return };
             let next = match &tried {
                 Err(Failure::Never(_)) => pending.queue.give_up(),
@@ -293,7 +293,13 @@ impl<T> Block<T> {
         }
     }
 
-    fn attempt(&self, desk: &Desk<T>, op: &Op, below: &dyn Below) -> Result<(Vec<u8>, Option<Stored>), Failure> {
+    fn attempt(
+        &self,
+        desk: &Desk<T>,
+        op: &Op,
+        now: Moment,
+        below: &dyn Below,
+    ) -> Result<(Vec<u8>, Option<Stored>), Failure> {
         let kind: &Kind = kinds::by_code(op.kind).ok_or_else(|| Failure::Never("no such kind".to_owned()))?;
         let request = Request { block: self.head.block, agent: op.agent, payload: &op.payload };
         let view = Over { desk, below };
@@ -304,6 +310,8 @@ impl<T> Block<T> {
             None => {}
         }
         match (kind.run)(request, &view) {
+            // Its entry may come late; it is read no more.
+            Ran::Done(_, Some(record)) if desk.rules.is_too_old(&record, now) => Ok((vec![0; 8], None)),
             Ran::Done(result, record) => Ok((result, record)),
             Ran::Again(why) => Err(Failure::Again(why)),
             Ran::Never(why) => Err(Failure::Never(why)),

@@ -151,9 +151,13 @@ pub fn rules(rate: u64) -> Rules {
         waiting: 10,
         classes: vec![ClassTag::of("here"), ClassTag::of("asks")],
         consent: BTreeMap::from([(ClassTag::of("asks"), "asks".to_owned())]),
+        retention: BTreeMap::from([(ClassTag::of("asks"), KEPT)]),
         planted: block::Planted::Nothing,
     }
 }
+
+/// How long records of the class that needs consent are kept.
+pub const KEPT: Millis = Millis(2_000);
 
 impl World {
     /// As many ops as anybody likes.
@@ -210,6 +214,13 @@ impl World {
     pub fn op(&mut self, (index, slot, fencing): (u64, u8, u64), op: Op) -> u32 {
         let token = self.token();
         self.shard.op((index, Slot::new(slot).unwrap(), fencing), op, token, self.now, &self.rows);
+        token
+    }
+
+    /// Says that a record may be too old.
+    pub fn expire(&mut self, index: u64, who: u8, key: u8) -> u32 {
+        let token = self.token();
+        self.shard.expire(index, (agent(who), tag(key)), token, self.now, &self.rows);
         token
     }
 

@@ -8,6 +8,7 @@ mod gate;
 mod mailbox;
 mod ops;
 mod read;
+mod rules;
 mod sealing;
 mod slots;
 mod stances;
@@ -36,6 +37,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use gate::Gate;
 use planet::plan::layout::Layout;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +81,8 @@ struct Inner {
     regions: Vec<Region>,
     layout: Layout,
     classes: Vec<(String, ClassTag)>,
+    /// How long records of a class may be kept.
+    retention: BTreeMap<ClassTag, Millis>,
     node: SigningKey,
     operator: AgentId,
     /// Gateways whose word is taken.
@@ -215,8 +219,13 @@ impl Engine {
 
     /// The shard that a block is in.
     fn shard(region: &Region, index: u64) -> u32 {
+        Self::shard_at(&region.shards, index)
+    }
+
+    /// The same, by the shards of its region.
+    fn shard_at(shards: &[u32], index: u64) -> u32 {
         let stretch = usize::try_from(index / SHARD_BLOCKS).unwrap_or(usize::MAX);
-        region.shards.get(stretch).copied().unwrap_or(u32::MAX)
+        shards.get(stretch).copied().unwrap_or(u32::MAX)
     }
 
     /// Where a lane finds a block that a lease is for.
@@ -278,6 +287,7 @@ fn refused(why: &Why) -> Refusal {
     match why {
         Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
+        Why::NotTooOld => Refusal::new(Code::Conflict, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),
         Why::TooNew => Refusal::new(Code::Bad, what).field("id"),
         Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(*wait),

@@ -123,9 +123,14 @@ impl Engine {
     fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
         let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
-        let value = ended.record.as_ref().and_then(|stored| self.open_record(block, agent, stored));
-        let erased = good && kind.name == "get" && ended.record.is_some() && value.is_none();
+        let read = ended.record.as_ref().filter(|_| good && kind.name == "get");
+        // An answer that is given again may be of a record that has ended since.
+        let expired = read.is_some_and(|stored| self.is_too_old(stored));
+        let value = read.filter(|_| !expired).and_then(|stored| self.open_record(block, agent, stored));
+        let erased = read.is_some() && value.is_none() && !expired;
         let why = if good { None } else { Some(String::from_utf8_lossy(&ended.result).into_owned()) };
+        let why =
+            why.or_else(|| expired.then(|| "the record has expired: its class lets it be kept no longer".to_owned()));
         let why = why.or_else(|| erased.then(|| "the record's key was destroyed: it is erased".to_owned()));
         OpDone {
             id,

@@ -92,6 +92,11 @@ impl Engine {
         })
     }
 
+    /// Whether a record has been kept for as long as its class lets it.
+    pub(super) fn is_too_old(&self, stored: &Stored) -> bool {
+        self.0.retention.get(&stored.class).is_some_and(|kept| stored.time.after(*kept) <= self.now())
+    }
+
     /// What a record says; `None` when its owner's key was destroyed.
     pub(super) fn open_record(&self, block: BlockRef, owner: AgentId, stored: &Stored) -> Option<Vec<u8>> {
         self.open_value(block, owner, stored.id, &stored.envelope)

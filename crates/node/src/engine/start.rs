@@ -2,11 +2,13 @@
 //! the threads that serve it.
 
 use super::gate::Gate;
+use super::rules::{monitor, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
 use crate::entropy;
+use crate::expiry::{self, Expirer};
 use crate::follower::{self, Follower};
 use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
 use crate::keyring::Keyring;
@@ -17,13 +19,10 @@ use crate::retention::Keeper;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, StanceRow, invited};
 use block::kinds::{ClassTag, Matter, Trouble};
-use block::monitor::Rules as MonitorRules;
-use block::rate::{Limit, Limits};
-use block::shard::{Rules, Shard};
+use block::shard::Shard;
 use block::wheel::Wheel;
-use planet::law::Laws;
 use planet::plan::layout::Layout;
-use planet::{Class, Enrolment, Planet};
+use planet::{Enrolment, Planet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -130,6 +129,7 @@ impl Engine {
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
         follower.catch_up()?;
         erase_again(&parts)?;
+        expiry::fill(&parts.index)?;
         let (seats, book) = restore(&parts, &policy)?;
         let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
@@ -265,48 +265,6 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
     Ok((seats, book))
 }
 
-/// What holds for the blocks of a region, by its place in the file.
-fn rules(planet: &Planet, region: usize) -> Rules {
-    // The clock counts milliseconds: what a faster rate lets through in one of
-    // them may come at once.
-    let with_burst = |rate: vocab::Rate| {
-        let at_once = u32::try_from(rate.events / rate.per.0.max(1)).unwrap_or(u32::MAX).max(1);
-        (rate, at_once)
-    };
-    let rate = planet.block.op_rate.value;
-    let reads = planet.block.read_rate.as_ref().map_or(rate, |reads| reads.value);
-    let [other, read] = Limit::sharing([with_burst(rate), with_burst(reads)]);
-    let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
-    let laws = Laws::new(planet);
-    let classes = || planet.data.iter().flat_map(|data| &data.class);
-    let tag = |class: &Class| ClassTag::of(class.name.value.as_str());
-    let here = classes().filter(|class| laws.keeps(class).get(region) == Some(&true));
-    let asks = classes().filter(|class| class.consent.value);
-    Rules {
-        limits: Limits::new(other, read),
-        waiting,
-        classes: here.map(tag).collect(),
-        consent: asks.map(|class| (tag(class), class.name.to_string())).collect(),
-        planted: block::Planted::Nothing,
-    }
-}
-
-fn monitor(planet: &Planet) -> MonitorRules {
-    let monitor = &planet.block.monitor;
-    MonitorRules {
-        window: monitor.window.value,
-        large: monitor.large.value.0,
-        large_score: monitor.large_score.value,
-        requests: monitor.requests.value,
-        requests_score: monitor.requests_score.value,
-        destinations: monitor.destinations.value,
-        destinations_score: monitor.destinations_score.value,
-        event_score: monitor.event_score.value,
-        suspicious: monitor.suspicious.value,
-        blocked: monitor.blocked.value,
-    }
-}
-
 type Found = (BTreeMap<u32, (u32, RegionTag)>, Seats, Follower);
 
 fn run(
@@ -356,7 +314,8 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let behind = behind(follower, keeper(planet, &parts))?;
+    let expirer = expirer(planet, &parts, &shards);
+    let behind = behind(follower, keeper(planet, &parts), expirer)?;
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let limits = &planet.block.monitor;
     let inner = Inner {
@@ -364,6 +323,7 @@ fn run(
         name: planet.planet.name.to_string(),
         regions: parts.regions,
         layout: parts.layout,
+        retention: retention(planet),
         classes: classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect(),
         node: parts.home.node,
         operator: parts.home.operator,
@@ -389,10 +349,17 @@ fn run(
 }
 
 /// The threads that come behind the log.
-fn behind(follower: Follower, keeper: Option<Keeper>) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+fn behind(
+    follower: Follower,
+    keeper: Option<Keeper>,
+    expirer: Option<Expirer>,
+) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
     let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
     if let Some(keeper) = keeper {
         behind.push(spawn("retention".to_owned(), move || keeper.run())?);
+    }
+    if let Some(expirer) = expirer {
+        behind.push(spawn("expiry".to_owned(), move || expirer.run())?);
     }
     Ok(behind)
 }
@@ -411,6 +378,28 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
         newest: None,
         cleared: None,
     })
+}
+
+/// Whoever ends records, when a class does.
+fn expirer(planet: &Planet, parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Option<Expirer> {
+    let retention = retention(planet);
+    if retention.is_empty() {
+        return None;
+    }
+    let regions = parts.regions.iter().map(|region| (region.tag, region.shards.clone(), region.blocks));
+    let (regions, served): (Vec<_>, BTreeSet<u32>) = (regions.collect(), shards.keys().copied().collect());
+    let lanes = Arc::clone(&parts.lanes);
+    let tell = Box::new(move |block: BlockRef, ask: &dyn Fn((u32, u64)) -> Ask| {
+        let region = regions.iter().find(|(tag, _, blocks)| *tag == block.region && block.index < *blocks);
+        let shard = region.map(|(_, shards, _)| Engine::shard_at(shards, block.index));
+        // A block that is no longer in the file is not served, and told nothing.
+        let Some(shard) = shard.filter(|shard| served.contains(shard)) else { return true };
+        let lanes = locked(&lanes);
+        let lane = usize::try_from(shard).ok().and_then(|shard| lanes.get(shard.checked_rem(lanes.len())?));
+        lane.is_some_and(|lane| lane.try_send(ask((shard, block.index))).is_ok())
+    });
+    let (index, progress, clock) = (Arc::clone(&parts.index), Arc::clone(&parts.progress), Arc::clone(&parts.clock));
+    Some(Expirer { index, progress, clock, retention, tell, from: vec![0] })
 }
 
 fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {

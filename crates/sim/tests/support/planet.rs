@@ -82,7 +82,14 @@ fn rules(mistake: Mistake) -> Rules {
     let limit = Limit::new(Rate { events: 1, per: Millis(APART) }, BURST);
     let planted = if let Mistake::Core(planted) = mistake { planted } else { block::Planted::Nothing };
     let consent = BTreeMap::from([(asks(), "asks".to_owned())]);
-    Rules { limits: Limits::all(limit), waiting: 6, classes: vec![asks()], consent, planted }
+    Rules {
+        limits: Limits::all(limit),
+        waiting: 6,
+        classes: vec![asks()],
+        consent,
+        retention: BTreeMap::new(),
+        planted,
+    }
 }
 
 fn options() -> Options {

@@ -294,6 +294,7 @@ fn slots(entries: &[Entry<'_>]) -> Result<(), String> {
                 held.insert(slot, entry.agent).is_none() && !twice
             }
             Deed::Renew { slot, .. } => held.get(&slot) == Some(&entry.agent),
+            Deed::Expire(_) => return Err("nothing here expires".to_owned()),
             Deed::Release { slot, .. } => held.remove(&slot) == Some(entry.agent),
         };
         if !good {
