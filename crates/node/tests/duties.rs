@@ -288,3 +288,23 @@ async fn records_of_earlier_versions_expire_too() {
     until("it expires", async || !part().await.entries.is_empty()).await;
     engine.stop();
 }
+
+/// The one rule of law: a part is in its whole, and what says nothing may be nowhere.
+#[tokio::test]
+async fn records_may_be_where_the_law_of_the_file_says() {
+    let folder = tempdir().unwrap();
+    let file = PLANET.replace("jurisdictions = [\"EU\"]\n[data]", "jurisdictions = [\"IE\"]\n[data]");
+    let file = file.replace("[enrol]", "[[data.class]]\nname = \"nowhere\"\n[enrol]");
+    assert!(file.contains("IE"), "{file}");
+    let (engine, _) = start(&file, folder.path());
+    let (european, american) =
+        (european(&engine, 1).await, Agent::attach(&engine, key(2), Where::Region("one".into())).await);
+    put(&engine, &european, "name", "value").await.unwrap();
+    assert_eq!(put(&engine, &american, "name", "value").await.unwrap_err().code, Code::Residency);
+    for agent in [european, american] {
+        let (key, value, class) = (b"name".to_vec(), b"value".to_vec(), Some("nowhere".to_owned()));
+        let refused = agent.op(&engine, "put", Body::Value { key, value, class }).await.unwrap_err();
+        assert_eq!(refused.code, Code::Residency);
+    }
+    engine.stop();
+}

@@ -1,6 +1,6 @@
 //! How long what is left of a record is kept.
 
-use crate::finding::{Report, Severity};
+use crate::finding::Severity;
 use crate::lint::Lint;
 
 pub(super) static OUTLIVED: Lint = Lint {
