@@ -36,6 +36,12 @@ pub(super) fn rules(planet: &Planet, region: usize) -> Rules {
     }
 }
 
+/// The classes, by what records name them by.
+pub(super) fn classes(planet: &Planet) -> Vec<(String, ClassTag)> {
+    let classes = planet.data.iter().flat_map(|data| &data.class);
+    classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect()
+}
+
 /// How long records of each class may be kept.
 pub(super) fn retention(planet: &Planet) -> BTreeMap<ClassTag, Millis> {
     let classes = planet.data.iter().flat_map(|data| &data.class);

@@ -2,7 +2,7 @@
 //! the threads that serve it.
 
 use super::gate::Gate;
-use super::rules::{monitor, retention, rules};
+use super::rules::{classes, monitor, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use crate::reply::Token;
 use crate::retention::Keeper;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, StanceRow, invited};
-use block::kinds::{ClassTag, Matter, Trouble};
+use block::kinds::{Matter, Trouble};
 use block::shard::Shard;
 use block::wheel::Wheel;
 use planet::plan::layout::Layout;
@@ -123,7 +123,8 @@ impl Engine {
         crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
-        let (parts, recovered) = open(planet, data, &options)?;
+        let Options { lanes, log, only } = options;
+        let (parts, recovered) = open(planet, data, (log, only.as_deref()))?;
         let shards = shards_of(&parts);
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
@@ -135,7 +136,7 @@ impl Engine {
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
         let damage = recovered.damage.iter().map(ToString::to_string).collect();
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
-        let engine = run(planet, parts, (policy, book), (shards, seats, follower), &options)?;
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), lanes)?;
         Ok((engine, started))
     }
 }
@@ -151,13 +152,17 @@ fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
     policy.map(Some).map_err(|why| StartError::NotServed(format!("[enrol] of the planet file: {why}")))
 }
 
-fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store::Recovery), StartError> {
+fn open(
+    planet: &Planet,
+    data: &Path,
+    (log, only): (store::Options, Option<&str>),
+) -> Result<(Parts, store::Recovery), StartError> {
     let layout = Layout::new(planet).map_err(|why| StartError::NotServed(why.to_string()))?;
-    let served = |id: &str| options.only.as_deref().is_none_or(|only| only == id);
+    let served = |id: &str| only.is_none_or(|only| only == id);
     let blocks = |at: usize, id: &str| if served(id) { layout.blocks(at) } else { 0 };
     let ids = planet.region.iter().map(|region| region.id.to_string()).enumerate();
     let named: Vec<(String, u64)> = ids.map(|(at, id)| (id.clone(), blocks(at, &id))).collect();
-    if let Some(only) = options.only.as_ref().filter(|only| !named.iter().any(|(id, _)| id == *only)) {
+    if let Some(only) = only.filter(|only| !named.iter().any(|(id, _)| id == only)) {
         return Err(StartError::NotServed(format!("the planet file has no region \"{only}\"")));
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
@@ -174,7 +179,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
-    let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
+    let (log, recovered) = Log::open(disk, store::Options { salt, ..log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
     let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
@@ -272,7 +277,7 @@ fn run(
     parts: Parts,
     (policy, book): (Option<Policy>, Book),
     (shards, seats, follower): Found,
-    options: &Options,
+    lanes: usize,
 ) -> Result<Engine, StartError> {
     let shared = Arc::new(Shared {
         planet: parts.home.planet,
@@ -286,7 +291,7 @@ fn run(
         regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
     });
     let cores = thread::available_parallelism().map_or(1, usize::from).min(4);
-    let count = if options.lanes == 0 { cores } else { options.lanes }.min(shards.len().max(1));
+    let count = if lanes == 0 { cores } else { lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..count {
         let (ask, asked) = sync_channel::<Ask>(MOST_ASKED);
@@ -314,9 +319,7 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let expirer = expirer(planet, &parts, &shards);
-    let behind = behind(follower, keeper(planet, &parts), expirer)?;
-    let classes = planet.data.iter().flat_map(|data| &data.class);
+    let behind = behind(follower, keeper(planet, &parts), expirer(planet, &parts, &shards))?;
     let limits = &planet.block.monitor;
     let inner = Inner {
         planet: parts.home.planet,
@@ -324,7 +327,7 @@ fn run(
         regions: parts.regions,
         layout: parts.layout,
         retention: retention(planet),
-        classes: classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect(),
+        classes: classes(planet),
         node: parts.home.node,
         operator: parts.home.operator,
         gateways: parts.home.gateways,
