@@ -1,7 +1,9 @@
 //! What a block's own router writes into the chain: who was given which slot,
-//! until when, and who left it. Nothing of it is sealed: it says no more than
-//! the lease that follows from it.
+//! until when, who left it, and which record was too old. Nothing of it is
+//! sealed: it says no more than the lease that follows from it, or the entry
+//! that wrote the record.
 
+use crate::kinds::Tag;
 use trust::Moment;
 use trust::lease::Rights;
 use vocab::Slot;
@@ -51,6 +53,8 @@ pub enum Deed {
         /// Why.
         why: Left,
     },
+    /// A record of the entry's agent has expired.
+    Expire(Aged),
 }
 
 /// An invitation that was used up.
@@ -64,9 +68,19 @@ pub struct Invitation {
     pub expires: Moment,
 }
 
+/// A record that has been kept for as long as its class lets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aged {
+    /// Which record of the entry's agent.
+    pub tag: Tag,
+    /// The entry that wrote what is gone.
+    pub written: u64,
+}
+
 const ASSIGN: u8 = FIRST;
 const RENEW: u8 = FIRST + 1;
 const RELEASE: u8 = FIRST + 2;
+const EXPIRE: u8 = FIRST + 3;
 
 impl Deed {
     /// The kind of its entry.
@@ -76,6 +90,16 @@ impl Deed {
             Self::Assign { .. } => ASSIGN,
             Self::Renew { .. } => RENEW,
             Self::Release { .. } => RELEASE,
+            Self::Expire(_) => EXPIRE,
+        }
+    }
+
+    /// The slot that it is about.
+    #[must_use]
+    pub const fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Assign { slot, .. } | Self::Renew { slot, .. } | Self::Release { slot, .. } => Some(*slot),
+            Self::Expire(_) => None,
         }
     }
 
@@ -86,6 +110,7 @@ impl Deed {
             ASSIGN => Some("assign"),
             RENEW => Some("renew"),
             RELEASE => Some("release"),
+            EXPIRE => Some("expire"),
             _ => None,
         }
     }
@@ -111,12 +136,18 @@ impl Deed {
                 bytes
             }
             Self::Release { slot, why } => vec![slot.number(), why as u8],
+            Self::Expire(aged) => [&aged.tag.0[..], &aged.written.to_be_bytes()].concat(),
         }
     }
 
     /// Reads a deed that is exactly this payload of an entry of this kind.
     #[must_use]
     pub fn decode(code: u8, payload: &[u8]) -> Option<Self> {
+        if code == EXPIRE {
+            let (tag, written) = payload.split_first_chunk()?;
+            let written = u64::from_be_bytes(written.try_into().ok()?);
+            return Some(Self::Expire(Aged { tag: Tag(*tag), written }));
+        }
         let (slot, rest) = payload.split_first()?;
         let slot = Slot::new(*slot)?;
         match code {
@@ -165,7 +196,8 @@ mod tests {
             let (slot, until) = (Slot::new(slot).unwrap(), Moment(until));
             let invitation = used.map(|(inviter, serial, at)| Invitation { inviter, serial, expires: Moment(at) });
             let assign = Deed::Assign { slot, rights: Rights::from_bits(bits).unwrap(), until, invitation };
-            for deed in [assign, Deed::Renew { slot, until }, Deed::Release { slot, why: Left::Expired }] {
+            let expire = Deed::Expire(Aged { tag: Tag([bits.to_be_bytes()[1]; 16]), written: until.0 });
+            for deed in [assign, expire, Deed::Renew { slot, until }, Deed::Release { slot, why: Left::Expired }] {
                 prop_assert_eq!(Deed::decode(deed.code(), &deed.encode()), Some(deed));
             }
         }

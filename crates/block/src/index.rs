@@ -15,6 +15,8 @@
 //! | records | block, owner, tag | [`Stored`] |
 //! | inbox | agent, place in the log | from where, the op, its envelope |
 //! | invited | who invited, which invitation | by whom it was used, until when that matters |
+//! | aging | block, sequence of the entry that wrote a record of a class | whose, which, of what class, when |
+//! | stances | matter, agent, block, class | what the agent said last, and its place in the log |
 
 mod fold;
 
@@ -22,7 +24,7 @@ pub use fold::{Fold, Rows};
 
 use crate::chain::{Entry, Head, Link, OpId, Outcome};
 use crate::house;
-use crate::kinds::{ClassTag, Cursor, Stored, Tag};
+use crate::kinds::{ClassTag, Cursor, Matter, Stance, Stored, Tag};
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment, RegionTag};
 use vocab::Slot;
@@ -46,12 +48,26 @@ pub enum Space {
     Inbox,
     /// Invitations that were used up.
     Invited,
+    /// Records of classes, in the order in which they were written.
+    Aging,
+    /// What agents have said of classes, and of what they had sealed.
+    Stances,
 }
 
 impl Space {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Chain, Self::Names, Self::Heads, Self::Seats, Self::Last, Self::Records, Self::Inbox, Self::Invited];
+    pub const ALL: [Self; 10] = [
+        Self::Chain,
+        Self::Names,
+        Self::Heads,
+        Self::Seats,
+        Self::Last,
+        Self::Records,
+        Self::Inbox,
+        Self::Invited,
+        Self::Aging,
+        Self::Stances,
+    ];
 
     /// What it is called on the disk.
     #[must_use]
@@ -65,6 +81,8 @@ impl Space {
             Self::Records => "records",
             Self::Inbox => "inbox",
             Self::Invited => "invited",
+            Self::Aging => "aging",
+            Self::Stances => "stances",
         }
     }
 }
@@ -282,6 +300,129 @@ pub fn invited(key: &[u8], value: &[u8]) -> Option<(AgentId, house::Invitation)>
     let expires = Moment(u64::from_be_bytes(expires.try_into().ok()?));
     let serial = serial.try_into().ok()?;
     Some((AgentId(*agent), house::Invitation { inviter: *inviter, serial, expires }))
+}
+
+/// A record of a class, by the entry that wrote it: so that those of a block
+/// are found in the order in which they grow too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgingRow {
+    /// The block.
+    pub block: BlockRef,
+    /// The entry.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
+    /// Its class.
+    pub class: ClassTag,
+    /// Whose it is.
+    pub owner: AgentId,
+    /// Which of its owner's.
+    pub tag: Tag,
+}
+
+impl AgingRow {
+    /// The row of a record's row, if it has a class.
+    #[must_use]
+    pub fn of_record(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (owner, tag) = key.get(16..)?.split_first_chunk()?;
+        let mut fields = Numbers(value);
+        let (sequence, time) = (fields.next()?, Moment(fields.next()?));
+        let class = ClassTag(*fields.0.get(16..)?.first_chunk()?);
+        let (owner, tag) = (AgentId(*owner), Tag(tag.try_into().ok()?));
+        (class != ClassTag::NONE).then_some(Self { block: block_of(key)?, sequence, time, class, owner, tag })
+    }
+
+    /// The change that writes it.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        Change { space: Space::Aging, key: aging_key(self.block, self.sequence), value: Some(self.value()) }
+    }
+
+    fn value(&self) -> Vec<u8> {
+        key(&[&self.time.0.to_be_bytes(), &self.class.0, &self.owner.0, &self.tag.0])
+    }
+
+    /// Reads a row of aging.
+    #[must_use]
+    pub fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let sequence = u64::from_be_bytes(key.get(16..)?.try_into().ok()?);
+        let mut fields = Numbers(value);
+        let time = Moment(fields.next()?);
+        let (class, rest) = fields.0.split_first_chunk()?;
+        let (owner, tag) = rest.split_first_chunk()?;
+        let (class, owner, tag) = (ClassTag(*class), AgentId(*owner), Tag(tag.try_into().ok()?));
+        Some(Self { block: block_of(key)?, sequence, time, class, owner, tag })
+    }
+}
+
+fn aging_key(block: BlockRef, sequence: u64) -> Vec<u8> {
+    key(&[&block_key(block), &sequence.to_be_bytes()])
+}
+
+/// What an agent has said, with where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StanceRow {
+    /// Of what.
+    pub matter: Matter,
+    /// Who.
+    pub agent: AgentId,
+    /// The block in whose chain it stands.
+    pub block: BlockRef,
+    /// The class; none for an erasure.
+    pub class: ClassTag,
+    /// What.
+    pub stance: Stance,
+    /// Where in the log: what was made behind it, it is not about.
+    pub place: Cursor,
+}
+
+impl StanceRow {
+    fn value(&self) -> Vec<u8> {
+        let Stance { sequence, time, stands } = self.stance;
+        key(&[&self.place.to_bytes(), &sequence.to_be_bytes(), &time.0.to_be_bytes(), &[u8::from(stands)]])
+    }
+
+    fn key(&self) -> Vec<u8> {
+        stance_key(self.block, self.agent, (self.matter, self.class))
+    }
+
+    /// Reads a row of stances.
+    #[must_use]
+    pub fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (matter, rest) = key.split_first()?;
+        let matter = [Matter::Consent, Matter::OptOut, Matter::Erasure].into_iter().find(|of| *of as u8 == *matter)?;
+        let (agent, rest) = rest.split_first_chunk()?;
+        let (block, class) = (block_of(rest)?, rest.get(16..)?.try_into().ok()?);
+        let (place, stance) = value.split_at_checked(Cursor::LEN)?;
+        let mut fields = Numbers(stance);
+        let (sequence, time) = (fields.next()?, Moment(fields.next()?));
+        let stands = match fields.0 {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        let stance = Stance { sequence, time, stands };
+        Some(Self {
+            matter,
+            agent: AgentId(*agent),
+            block,
+            class: ClassTag(class),
+            stance,
+            place: Cursor::from_bytes(place)?,
+        })
+    }
+}
+
+/// What the keys of an agent's stances on a matter begin with, in every block.
+#[must_use]
+pub fn stances_key(matter: Matter, agent: AgentId) -> Vec<u8> {
+    key(&[&[matter as u8], &agent.0])
+}
+
+/// The key of an agent's stance in a block.
+#[must_use]
+pub fn stance_key(block: BlockRef, agent: AgentId, (matter, class): (Matter, ClassTag)) -> Vec<u8> {
+    key(&[&stances_key(matter, agent), &block_key(block), &class.0])
 }
 
 struct Numbers<'a>(&'a [u8]);

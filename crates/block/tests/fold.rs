@@ -10,7 +10,7 @@ use block::queue::Op;
 use block::shard::Answer;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{Kept, NOW, Rows, World, add, delete, get, message, of, op_at, put, rules};
+use support::{Kept, NOW, Rows, World, add, delete, erase, get, message, of, op_at, put, put_asking, rules, say};
 use vocab::Millis;
 
 /// What somebody does, beside what happens to the index and the blocks.
@@ -21,6 +21,7 @@ enum Step {
     Renew(u64, u8),
     Leave(u64, u8),
     Full(bool),
+    Expire(u64, u8, u8),
     Later(u16),
     Flush,
     // What nobody may notice.
@@ -36,6 +37,9 @@ enum What {
     Delete(u8),
     Send(u8),
     Ack(u8),
+    PutAsking(u8, u8),
+    Say(&'static str, bool),
+    Erase,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -46,6 +50,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u8..4).prop_map(What::Delete),
         2 => (0u8..3).prop_map(What::Send),
         1 => any::<u8>().prop_map(What::Ack),
+        3 => (0u8..4, any::<u8>()).prop_map(|(key, value)| What::PutAsking(key, value)),
+        2 => any::<bool>().prop_map(|given| What::Say("consent", given)),
+        1 => any::<bool>().prop_map(|out| What::Say("opt-out", out)),
+        1 => Just(What::Erase),
     ];
     let step = prop_oneof![
         12 => (place(), what).prop_map(|((block, who, number), what)| Step::Op(block, who, number, what)),
@@ -53,6 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u64..2, 0u8..3).prop_map(|(block, who)| Step::Renew(block, who)),
         1 => (0u64..2, 0u8..3).prop_map(|(block, who)| Step::Leave(block, who)),
         1 => any::<bool>().prop_map(Step::Full),
+        2 => (0u64..2, 0u8..3, 0u8..4).prop_map(|(block, who, key)| Step::Expire(block, who, key)),
         2 => (0u16..3_000).prop_map(Step::Later),
         3 => Just(Step::Flush),
         3 => (1usize..20).prop_map(Step::Follow),
@@ -73,6 +82,9 @@ fn op(number: u16, who: u8, what: &What) -> Op {
             let cursor = Cursor { segment: 1, offset: u64::from(at), sequence: u64::from(at) };
             op_at(NOW, number, "ack", who, cursor.to_bytes().to_vec())
         }
+        What::PutAsking(key, value) => put_asking(number, who, key, &[value; 5]),
+        What::Say(kind, stands) => say(number, who, kind, stands),
+        What::Erase => erase(number, who),
     }
 }
 
@@ -102,6 +114,7 @@ fn run(steps: &[Step], noticed: bool) -> (World, Vec<String>) {
             Step::Leave(block, who) if fencing.remove(&(*block, *who)).is_some() => {
                 asked.push(world.leave(*block, *who));
             }
+            Step::Expire(block, who, key) => asked.push(world.expire(*block, who + 1, *key)),
             Step::Full(full) => world.rows.full.set(*full),
             Step::Later(wait) => world.tick(u64::from(*wait)),
             Step::Flush => world.flush(),

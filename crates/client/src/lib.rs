@@ -16,6 +16,7 @@ mod names;
 mod op;
 mod path;
 mod retry;
+mod stances;
 
 pub use chain::{Follow, Stretch};
 pub use client::{Client, Options, Place};

@@ -32,6 +32,23 @@ pub enum Body {
     },
     /// Acknowledges messages up to one.
     Ack(Cursor),
+    /// Agrees that records of a class are kept, or takes that back.
+    Consent {
+        /// The residency class.
+        class: String,
+        /// Whether it is given from now on, or taken back.
+        given: bool,
+    },
+    /// Opts out of sharing records of a class, or back in.
+    OptOut {
+        /// The residency class.
+        class: String,
+        /// Whether the agent is opted out from now on, or back in.
+        out: bool,
+    },
+    /// Destroys the agent's keys: what it had sealed nobody reads again. What it
+    /// sends before it has the answer may be erased with the rest.
+    Erase,
     /// Makes an entry in the chain, and nothing else.
     Echo(Vec<u8>),
 }
@@ -87,6 +104,9 @@ impl Body {
             Self::Delete(_) => "delete",
             Self::Send { .. } => "send",
             Self::Ack(_) => "ack",
+            Self::Consent { .. } => "consent",
+            Self::OptOut { .. } => "opt-out",
+            Self::Erase => "erase",
             Self::Echo(_) => "echo",
         }
     }
@@ -101,6 +121,10 @@ impl Body {
             Self::Get(key) | Self::Delete(key) => frame::Body::Record { key },
             Self::Send { to, message } => frame::Body::Message { to: *to, message },
             Self::Ack(cursor) => frame::Body::Place(*cursor),
+            Self::Consent { class, given: stands } | Self::OptOut { class, out: stands } => {
+                frame::Body::Stance { class, stands: *stands }
+            }
+            Self::Erase => frame::Body::Nothing,
             Self::Echo(bytes) => frame::Body::Bytes(bytes),
         }
     }
@@ -131,6 +155,11 @@ impl Ask {
                 ask::Op::Send(ask::Send { kind, id, wait, patience_ms, to, message })
             }
             Body::Ack(cursor) => ask::Op::Ack(ask::Ack { kind, id, wait, patience_ms, cursor: Hex(cursor.to_bytes()) }),
+            Body::Consent { class, given } => {
+                ask::Op::Consent(ask::Consent { kind, id, wait, patience_ms, class, given })
+            }
+            Body::OptOut { class, out } => ask::Op::OptOut(ask::OptOut { kind, id, wait, patience_ms, class, out }),
+            Body::Erase => ask::Op::Erase(ask::Erase { kind, id, wait, patience_ms }),
             Body::Echo(bytes) => ask::Op::Echo(ask::Echo { kind, id, wait, patience_ms, bytes: Data(bytes) }),
         }
     }

@@ -9,7 +9,7 @@ use crate::screen::Screen;
 use crate::word;
 use block::chain::{Entry, Outcome, link};
 use block::house::Deed;
-use block::kinds;
+use block::kinds::{self, Effect, Matter};
 use client::Follow;
 use serde_json::json;
 use std::time::Duration;
@@ -84,14 +84,25 @@ fn ended(outcome: Outcome) -> &'static str {
     }
 }
 
+/// What an op's payload shows: how long it is, where it is sealed.
+fn asked(entry: &Entry<'_>) -> String {
+    match kinds::by_code(entry.kind).map(|kind| (kind.effect)(entry.payload)) {
+        Some(Ok(Effect::Stand(Matter::Erasure, ..))) => "all from before".to_owned(),
+        Some(Ok(Effect::Stand(_, _, true))) => "from here on".to_owned(),
+        Some(Ok(Effect::Stand(_, _, false))) => "taken back".to_owned(),
+        _ => format!("{} B sealed", entry.payload.len()),
+    }
+}
+
 pub(crate) fn as_line(bytes: &[u8]) -> String {
     let Ok(entry) = Entry::decode(bytes) else { return "an entry that cannot be read".to_owned() };
     let what = match Deed::decode(entry.kind, entry.payload) {
         Some(Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) => {
             format!("slot {slot}")
         }
+        Some(Deed::Expire(aged)) => format!("written in {}", aged.written),
         None if entry.outcome == Outcome::Failed => String::from_utf8_lossy(entry.result).into_owned(),
-        None => format!("{} B sealed", entry.payload.len()),
+        None => asked(&entry),
     };
     format!(
         "{:>6}  {}  {}  {:8} {:20} {:9} {}",

@@ -2,11 +2,13 @@
 //! come from here.
 
 mod load;
+mod op;
 mod policy;
 mod store;
 mod up;
 
 pub(crate) use load::{LoadArgs, LoadKind};
+pub(crate) use op::{OpCommand, Sending};
 pub(crate) use policy::{DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 pub(crate) use up::{LogLevel, UpArgs};
@@ -149,87 +151,6 @@ pub(crate) struct AttachArgs {
     /// An invitation, where the planet wants one.
     #[arg(long, value_name = "TEXT")]
     pub(crate) invitation: Option<String>,
-}
-
-/// How an op is sent.
-#[derive(Debug, Args)]
-pub(crate) struct Sending {
-    #[command(flatten)]
-    pub(crate) who: Who,
-    /// Wait at most so long for the rate; 0s fails at once.
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    pub(crate) patience: vocab::Millis,
-    /// The op's name, 32 letters: the same again does nothing twice.
-    #[arg(long, value_name = "HEX")]
-    pub(crate) id: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OpCommand {
-    /// Write a record.
-    Put {
-        /// The record's name.
-        key: String,
-        /// What it is to say.
-        value: String,
-        /// Its residency class.
-        #[arg(long, value_name = "NAME")]
-        class: Option<String>,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Read a record.
-    Get {
-        /// The record's name.
-        key: String,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Remove a record.
-    Delete {
-        /// The record's name.
-        key: String,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Send a message to an agent.
-    Send {
-        /// The agent: 64 letters, or the name of one of yours.
-        to: String,
-        /// What to say.
-        message: String,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Make an entry in the chain, and nothing else.
-    Echo {
-        /// Any text.
-        text: String,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Say where an op is.
-    Status {
-        /// The op's name.
-        id: String,
-        #[command(flatten)]
-        who: Who,
-    },
-    /// Cancel an op that has not begun.
-    Cancel {
-        /// The op's name.
-        id: String,
-        #[command(flatten)]
-        who: Who,
-    },
-    /// List your newest ops.
-    List {
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        most: usize,
-        #[command(flatten)]
-        who: Who,
-    },
 }
 
 #[derive(Debug, Args)]

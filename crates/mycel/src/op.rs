@@ -25,6 +25,18 @@ pub(crate) fn run(command: OpCommand, screen: &Screen) -> Result<Verdict, Failur
             send(&sending, Body::Send { to, message: message.into() }, screen)
         }
         OpCommand::Echo { text, sending } => send(&sending, Body::Echo(text.into()), screen),
+        OpCommand::Consent { class, withdraw, sending } => {
+            send(&sending, Body::Consent { class, given: !withdraw }, screen)
+        }
+        OpCommand::OptOut { class, back, sending } => send(&sending, Body::OptOut { class, out: !back }, screen),
+        OpCommand::Erase { yes: true, sending } => send(&sending, Body::Erase, screen),
+        OpCommand::Erase { yes: false, .. } => Err(Failure::told(
+            "an erasure destroys the key to all that you have sealed: records of every class, and messages that \
+             nobody has read; nobody can undo it"
+                .to_owned(),
+            "`mycel op erase --yes` does it",
+        )),
+        OpCommand::Stances { most, who } => stances(most, &who, screen),
         OpCommand::Status { id, who } => status(&id, &who, screen),
         OpCommand::Cancel { id, who } => cancel(&id, &who, screen),
         OpCommand::List { most, who } => list(most, &who, screen),
@@ -135,6 +147,28 @@ fn list(most: usize, who: &Who, screen: &Screen) -> Result<Verdict, Failure> {
     }
     for op in &ops {
         screen.data(line(op))?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn stances(most: usize, who: &Who, screen: &Screen) -> Result<Verdict, Failure> {
+    let stances = block_on(async { Ok(attached(who).await?.client.stances(most).await?) })?;
+    if screen.is_json() {
+        return screen.json(&json!({ "version": 1, "stances": stances })).map(|()| Verdict::Good);
+    }
+    for said in &stances {
+        let what = match (said.matter, said.stands) {
+            (tell::Matter::Consent, true) => "agrees",
+            (tell::Matter::Consent, false) => "does not agree",
+            (tell::Matter::OptOut, true) => "opted out",
+            (tell::Matter::OptOut, false) => "opted back in",
+            (tell::Matter::Erase, _) => "erased",
+        };
+        // A class may have left the file since.
+        let nameless = if said.matter == tell::Matter::Erase { "everything" } else { "(a class of earlier)" };
+        let class = said.class.as_deref().unwrap_or(nameless);
+        let (block, time) = (word::block(&said.block), word::clock(said.time));
+        screen.data(format_args!("{class:16} {what:16} {block:12} entry {:<8} {time}", said.sequence))?;
     }
     Ok(Verdict::Good)
 }

@@ -2,8 +2,8 @@
 
 use crate::reopen::Reopened;
 use block::chain::{Head, OpId};
-use block::index::{self, Change, Message, Rows, SeatRow, Space, block_key};
-use block::kinds::{Cursor, Room, Stored, Tag, Trouble, View};
+use block::index::{self, Change, Message, Rows, SeatRow, Space, StanceRow, block_key};
+use block::kinds::{ClassTag, Cursor, Matter, Room, Stance, Stored, Tag, Trouble, View};
 use block::shard::{Below, Earlier, Loaded};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,16 +129,35 @@ impl Index {
         })
     }
 
-    /// Every row of a space, read in pieces.
-    pub(crate) fn all(
+    /// Every row of a space.
+    pub(crate) fn all(&self, of: Space, each: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        self.between(of, (vec![0], None), each)
+    }
+
+    /// What agents have said of a matter; what one has, in every block.
+    pub(crate) fn stances(
+        &self,
+        matter: Matter,
+        agent: Option<AgentId>,
+        mut each: impl FnMut(StanceRow) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let prefix = agent.map_or_else(|| vec![matter as u8], |agent| index::stances_key(matter, agent));
+        let end = after(&prefix);
+        self.between(Space::Stances, (prefix, Some(end)), |key, value| {
+            each(StanceRow::read(key, value).ok_or_else(|| Trouble("the index is damaged at a stance".to_owned()))?)
+        })
+    }
+
+    /// The rows between two keys, read in pieces.
+    fn between(
         &self,
         of: Space,
+        (mut from, end): (Vec<u8>, Option<Vec<u8>>),
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         const PIECE: usize = 10_000;
-        let mut from = vec![0];
         loop {
-            let rows = self.records.scan(space(of), &from, None, PIECE).map_err(|error| trouble(&error))?;
+            let rows = self.records.scan(space(of), &from, end.as_deref(), PIECE).map_err(|error| trouble(&error))?;
             for (key, value) in &rows {
                 each(key, value)?;
             }
@@ -221,6 +240,13 @@ impl View for Index {
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
         let row = self.get(Space::Records, &index::record_key(block, owner, tag))?;
         Ok(row.and_then(|row| index::stored(&row)))
+    }
+
+    fn stance(&self, block: BlockRef, agent: AgentId, on: (Matter, ClassTag)) -> Result<Option<Stance>, Trouble> {
+        let key = index::stance_key(block, agent, on);
+        let Some(row) = self.get(Space::Stances, &key)? else { return Ok(None) };
+        let read = StanceRow::read(&key, &row).map(|row| Some(row.stance));
+        read.ok_or_else(|| Trouble(format!("the index is damaged at a stance in {block}")))
     }
 
     fn keep_room(&self, to: AgentId) -> Result<Room, Trouble> {

@@ -4,11 +4,16 @@
 //! It must never write a row for what is not durable, and never let one
 //! damaged entry stop the others: the block that it hits is sealed, and the
 //! rest goes on. After a kill it goes on from where its rows say that it was.
+//!
+//! Erasures are carried out here, because only what is durable comes by, and all
+//! of it: the keys go before the row that says so, so that a kill in between
+//! finds the entry again. Keys that cannot be destroyed stop the index, and with
+//! it everything that would be taken in.
 
 use crate::below::{Index, MARKS, batch};
 use crate::wake::{Bells, Progress};
-use block::index::{Fold, Space};
-use block::kinds::{Cursor, Trouble};
+use block::index::{Change, Fold, Space, StanceRow};
+use block::kinds::{Cursor, Matter, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +44,15 @@ pub(crate) type Regions = BTreeMap<u32, RegionTag>;
 /// Called for a block whose chain is damaged.
 pub(crate) type OnDamage = dyn Fn(BlockRef, &str) + Send;
 
+/// Called for an agent whose erasure stands at a place in the log.
+pub(crate) type OnErasure = dyn Fn(AgentId, Position) -> Result<(), Trouble> + Send;
+
+/// Whom the follower tells.
+pub(crate) struct Told {
+    pub(crate) damage: Box<OnDamage>,
+    pub(crate) erasure: Box<OnErasure>,
+}
+
 /// Whoever follows.
 pub(crate) struct Follower {
     log: Arc<Log<RealDisk>>,
@@ -47,13 +61,18 @@ pub(crate) struct Follower {
     progress: Arc<Progress>,
     bells: Arc<Bells>,
     regions: Regions,
-    on_damage: Box<OnDamage>,
+    told: Told,
     fold: Fold,
     folded_bytes: usize,
     next: BTreeMap<u32, u64>,
     /// Whether it came further than its rows say.
     moved: bool,
     position: Option<Position>,
+}
+
+/// Where a batch stands that a cursor is in.
+pub(crate) const fn position(place: Cursor) -> Position {
+    Position { segment: place.segment, offset: place.offset }
 }
 
 fn shard_key(shard: u32) -> Vec<u8> {
@@ -84,12 +103,12 @@ impl Follower {
         progress: Arc<Progress>,
         bells: Arc<Bells>,
         regions: Regions,
-        on_damage: Box<OnDamage>,
+        told: Told,
     ) -> Result<Self, Trouble> {
         let (fold, folded_bytes, moved) = (Fold::default(), 0, false);
         let (tail, next, position) = (log.tail(None), BTreeMap::new(), None);
         let mut new =
-            Self { log, tail, index, progress, bells, regions, on_damage, fold, folded_bytes, next, moved, position };
+            Self { log, tail, index, progress, bells, regions, told, fold, folded_bytes, next, moved, position };
         new.begin()?;
         Ok(new)
     }
@@ -212,8 +231,18 @@ impl Follower {
         // Whoever reads what is damaged seals its block again, so a failure
         // here loses nothing.
         if self.index.seal(block, Some(reason)).is_ok() {
-            (self.on_damage)(block, reason);
+            (self.told.damage)(block, reason);
         }
+    }
+
+    /// Carries out the erasures among these rows.
+    fn erase(&self, changes: &[Change]) -> Result<(), Trouble> {
+        let stances = changes.iter().filter(|change| change.space == Space::Stances);
+        let rows = stances.filter_map(|change| StanceRow::read(&change.key, change.value.as_deref()?));
+        for row in rows.filter(|row| row.matter == Matter::Erasure) {
+            (self.told.erasure)(row.agent, position(row.place))?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Trouble> {
@@ -222,6 +251,7 @@ impl Follower {
         }
         let grown: Vec<BlockRef> = self.fold.blocks().copied().collect();
         let changes = std::mem::take(&mut self.fold).finish(&*self.index)?;
+        self.erase(&changes)?;
         let agent_of = |key: &[u8]| key.first_chunk().map(|agent| AgentId(*agent));
         let inboxes = changes.iter().filter(|change| change.space == Space::Inbox);
         let (came, went): (Vec<_>, Vec<_>) = inboxes.partition(|change| change.value.is_some());

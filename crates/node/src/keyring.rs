@@ -2,10 +2,15 @@
 //! wrapped under its region's key, and kept in one file in places of one size,
 //! so that destroying a key is overwriting its place.
 //!
-//! A place is 160 bytes: 1 version, the wrapped key, zeros, crc32c of what is
-//! before it. A key is on the disk before anything is sealed under it. What
-//! the disk itself keeps of overwritten sectors is not in our hands, and a
-//! backup of this file keeps the keys that it had.
+//! A place is 160 bytes: 1 version, the wrapped key, where the log ended when
+//! the key was made, zeros, crc32c of what is before it. A key is on the disk
+//! before anything is sealed under it. What the disk itself keeps of
+//! overwritten sectors is not in our hands, and a backup of this file keeps the
+//! keys that it had.
+//!
+//! An erasure is about the keys that were made before it: it may be carried out
+//! again whenever the log is followed again, and must never reach the key with
+//! which its agent began anew.
 
 use crate::entropy;
 use crate::home::{HomeError, failed};
@@ -14,11 +19,15 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use store::Position;
 use trust::envelope::{DataKey, WrappedKey, WrappingKey};
 use trust::{KeyId, OwnerId, PlanetId, RegionTag, Secret};
 
 const PLACE: usize = 160;
-const VERSION: u8 = 1;
+/// The first form, whose keys were all made before the first erasure that an
+/// agent could ask for.
+const WITHOUT_PLACE: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Keys that are held ready to use: about 1 KiB each.
 const MOST_READY: usize = 65_536;
@@ -34,10 +43,18 @@ pub(crate) enum NoKey {
     Trouble(String),
 }
 
+/// A key as it is kept.
+struct Held {
+    /// Where in the file.
+    number: u64,
+    wrapped: WrappedKey,
+    /// Where the log ended when it was made.
+    made: Position,
+}
+
 struct Kept {
     file: File,
-    /// Where each owner's key stands.
-    places: BTreeMap<(RegionTag, OwnerId), (u64, WrappedKey)>,
+    places: BTreeMap<(RegionTag, OwnerId), Held>,
     ready: BTreeMap<(RegionTag, OwnerId), Arc<DataKey>>,
     next: u64,
 }
@@ -46,8 +63,16 @@ struct Kept {
 pub(crate) struct Keyring {
     planet: PlanetId,
     regions: BTreeMap<RegionTag, (KeyId, WrappingKey)>,
+    /// Where the log ends.
+    end: Box<End>,
     kept: Mutex<Kept>,
 }
+
+/// Tells where the log ends: all in front of it is durable.
+pub(crate) type End = dyn Fn() -> Position + Send + Sync;
+
+/// Before the first entry of any log.
+const NOWHERE: Position = Position { segment: 0, offset: 0 };
 
 impl Keyring {
     /// Opens the file of keys.
@@ -55,6 +80,7 @@ impl Keyring {
         path: &Path,
         planet: PlanetId,
         regions: BTreeMap<RegionTag, (KeyId, WrappingKey)>,
+        end: Box<End>,
     ) -> Result<Self, HomeError> {
         let what = || format!("open {}", path.display());
         let mut options = OpenOptions::new();
@@ -62,16 +88,22 @@ impl Keyring {
         let file = file.map_err(failed(what()))?;
         let length = file.metadata().map_err(failed(what()))?.len();
         let mut places = BTreeMap::new();
-        let mut place = [0; PLACE];
+        let (mut place, now) = ([0; PLACE], end());
         let whole = length / u64::try_from(PLACE).unwrap_or(1);
         for number in 0..whole {
             file.read_exact_at(&mut place, at(number)).map_err(failed(what()))?;
-            if let Some((region, wrapped)) = read(&place, &regions) {
-                places.insert((region, wrapped.owner()), (number, wrapped));
+            let Some((region, wrapped, mut made)) = read(&place, &regions) else { continue };
+            if made > now {
+                // The log is an older one, restored: what will be asked for in it
+                // is about this key too.
+                made = now;
+                let written = file.write_all_at(&place_of(&wrapped, made), at(number));
+                written.and_then(|()| file.sync_data()).map_err(failed(what()))?;
             }
+            places.insert((region, wrapped.owner()), Held { number, wrapped, made });
         }
         let kept = Kept { file, places, ready: BTreeMap::new(), next: whole };
-        Ok(Self { planet, regions, kept: Mutex::new(kept) })
+        Ok(Self { planet, regions, end, kept: Mutex::new(kept) })
     }
 
     /// An owner's key in a region, made when there is none.
@@ -82,16 +114,16 @@ impl Keyring {
         }
         let (_, wrapping) = self.regions.get(&region).ok_or_else(|| NoKey::Trouble("no such region".to_owned()))?;
         let key = match kept.places.get(&(region, owner)) {
-            Some((_, wrapped)) => wrapping.unwrap(wrapped).map_err(|why| NoKey::Trouble(why.to_string()))?,
+            Some(held) => wrapping.unwrap(&held.wrapped).map_err(|why| NoKey::Trouble(why.to_string()))?,
             None => {
                 let mut entropy = entropy::bytes().map_err(|why| NoKey::Trouble(why.to_string()))?;
                 let key = DataKey::new(self.planet, owner, Secret::take(&mut entropy));
                 let wrapped = wrapping.wrap(&key).map_err(|why| NoKey::Trouble(why.to_string()))?;
-                let number = kept.next;
-                let written = kept.file.write_all_at(&place_of(&wrapped), at(number));
+                let (number, made) = (kept.next, (self.end)());
+                let written = kept.file.write_all_at(&place_of(&wrapped, made), at(number));
                 written.and_then(|()| kept.file.sync_data()).map_err(|why| NoKey::Trouble(why.to_string()))?;
                 kept.next += 1;
-                kept.places.insert((region, owner), (number, wrapped));
+                kept.places.insert((region, owner), Held { number, wrapped, made });
                 key
             }
         };
@@ -114,12 +146,23 @@ impl Keyring {
     /// Destroys an owner's keys in every region: erasure. How many there were.
     /// Whoever comes back gets a new key, which opens nothing from before.
     pub(crate) fn destroy(&self, owner: OwnerId) -> Result<usize, HomeError> {
+        self.destroy_if(owner, |_| true)
+    }
+
+    /// The same for those that were made before something stood at a place in
+    /// the log.
+    pub(crate) fn destroy_older(&self, owner: OwnerId, place: Position) -> Result<usize, HomeError> {
+        self.destroy_if(owner, |made| made <= place)
+    }
+
+    fn destroy_if(&self, owner: OwnerId, goes: impl Fn(Position) -> bool) -> Result<usize, HomeError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut destroyed = 0;
         for region in self.regions.keys() {
+            let Some(held) = kept.places.get(&(*region, owner)).filter(|held| goes(held.made)) else { continue };
+            let number = held.number;
             kept.ready.remove(&(*region, owner));
-            let Some((number, _)) = kept.places.get(&(*region, owner)) else { continue };
-            let overwritten = kept.file.write_all_at(&[0; PLACE], at(*number));
+            let overwritten = kept.file.write_all_at(&[0; PLACE], at(number));
             overwritten.and_then(|()| kept.file.sync_data()).map_err(failed("overwrite an owner's key"))?;
             kept.places.remove(&(*region, owner));
             destroyed += 1;
@@ -132,23 +175,36 @@ fn at(number: u64) -> u64 {
     number.saturating_mul(u64::try_from(PLACE).unwrap_or(u64::MAX))
 }
 
-fn place_of(wrapped: &WrappedKey) -> [u8; PLACE] {
+/// Where in a place the log's end stands.
+const MADE: usize = 1 + WrappedKey::LEN;
+
+const _: () = assert!(MADE + 16 + 4 <= PLACE, "a key, the log's end and a checksum fit a place");
+
+fn place_of(wrapped: &WrappedKey, made: Position) -> [u8; PLACE] {
     let mut place = [0; PLACE];
     place[0] = VERSION;
-    place[1..=WrappedKey::LEN].copy_from_slice(&wrapped.to_bytes());
+    place[1..MADE].copy_from_slice(&wrapped.to_bytes());
+    place[MADE..MADE + 8].copy_from_slice(&made.segment.to_be_bytes());
+    place[MADE + 8..MADE + 16].copy_from_slice(&made.offset.to_be_bytes());
     let crc = crc32c::crc32c(&place[..PLACE - 4]);
     place[PLACE - 4..].copy_from_slice(&crc.to_be_bytes());
     place
 }
 
-/// The key in a place, with the region whose key wraps it. A place that holds
-/// none was overwritten, or never written to its end: nothing depends on it.
-fn read(place: &[u8; PLACE], regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>) -> Option<(RegionTag, WrappedKey)> {
+/// The key in a place, with the region whose key wraps it, and where the log
+/// ended when it was made. A place that holds none was overwritten, or never
+/// written to its end: nothing depends on it.
+fn read(
+    place: &[u8; PLACE],
+    regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>,
+) -> Option<(RegionTag, WrappedKey, Position)> {
     let crc = crc32c::crc32c(&place[..PLACE - 4]).to_be_bytes();
-    if place[0] != VERSION || place[PLACE - 4..] != crc {
+    if !matches!(place[0], WITHOUT_PLACE | VERSION) || place[PLACE - 4..] != crc {
         return None;
     }
-    let wrapped = WrappedKey::from_bytes(&place[1..=WrappedKey::LEN]).ok()?;
+    let wrapped = WrappedKey::from_bytes(&place[1..MADE]).ok()?;
     let region = regions.iter().find(|(_, (id, _))| *id == wrapped.key())?;
-    Some((*region.0, wrapped))
+    let number = |at: usize| place[at..].first_chunk().map_or(0, |number| u64::from_be_bytes(*number));
+    let made = if place[0] == VERSION { Position { segment: number(MADE), offset: number(MADE + 8) } } else { NOWHERE };
+    Some((*region.0, wrapped, made))
 }

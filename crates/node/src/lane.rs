@@ -12,6 +12,7 @@ use crate::reply::{Reply, Token, send, send_all};
 use crate::wake::Progress;
 use block::chain::OpId;
 use block::house::{Deed, Left};
+use block::kinds::Tag;
 use block::queue::Op;
 use block::shard::{Answer, Batch, Notice, Shard, Standing, Why};
 use block::wheel::Wheel;
@@ -86,6 +87,11 @@ pub(crate) enum Ask {
         fencing: Option<u64>,
         reply: Token,
     },
+    Expire {
+        at: (u32, u64),
+        owner: AgentId,
+        tag: Tag,
+    },
     Seal {
         at: (u32, u64),
         reason: Option<String>,
@@ -108,6 +114,8 @@ impl Ask {
         match self {
             Self::Ops { ops, .. } => Ok(ops.into_iter().map(|sent| sent.reply).collect()),
             Self::Cancel { reply, .. } | Self::Assign { reply, .. } | Self::Release { reply, .. } => Ok(vec![reply]),
+            // It is asked for again.
+            Self::Expire { .. } => Ok(Vec::new()),
             looks => Err(Box::new(looks)),
         }
     }
@@ -223,6 +231,7 @@ impl Lane {
             | Ask::Cancel { at, .. }
             | Ask::Assign { at, .. }
             | Ask::Release { at, .. }
+            | Ask::Expire { at, .. }
             | Ask::Seal { at, .. }
             | Ask::Standing { at, .. }
             | Ask::Waiting { at, .. } => *at,
@@ -244,13 +253,15 @@ impl Lane {
             Ask::State { agent, id, reply, .. } => shard.state(block, (agent, id), reply, now, below),
             Ask::Cancel { agent, id, reply, .. } => shard.cancel(block, (agent, id), reply, now, below),
             Ask::Assign { agent, deed, until, reply, .. } => {
-                let (Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) = deed;
-                self.wheel.enter(until.0.div_ceil(1_000), (number, block, slot));
+                if let Some(slot) = deed.slot() {
+                    self.wheel.enter(until.0.div_ceil(1_000), (number, block, slot));
+                }
                 shard.assign(block, agent, deed, reply, now, below);
             }
             Ask::Release { slot, why, fencing, reply, .. } => {
                 shard.release((block, slot, fencing), why, reply, now, below);
             }
+            Ask::Expire { owner, tag, .. } => shard.expire(block, (owner, tag), None, now, below),
             Ask::Seal { reason, reply, .. } => shard.seal(block, reason, reply, now, below),
             // Whoever asked may be gone.
             Ask::Standing { reply, .. } => drop(reply.send(shard.standing(block, now, below))),

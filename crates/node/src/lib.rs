@@ -9,6 +9,7 @@ mod clock;
 mod directory;
 mod engine;
 mod entropy;
+mod expiry;
 mod follower;
 pub mod gateway;
 mod home;
@@ -27,7 +28,7 @@ mod wake;
 pub use engine::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
     MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
-    StartError, Started, Where,
+    Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
 pub use homes::Homes;

@@ -205,6 +205,23 @@ ops! {
         /// The last message that the agent has, by its cursor.
         pub cursor: Hex<24>,
     }
+    /// `consent`: agrees that records of a class are kept, or takes that back.
+    Consent, "consent" {
+        /// The residency class.
+        pub class: String,
+        /// Whether it is given from now on, or taken back.
+        pub given: bool,
+    }
+    /// `opt-out`: records of a class are not to be shared, or may be again.
+    OptOut, "opt-out" {
+        /// The residency class.
+        pub class: String,
+        /// Whether the agent is opted out from now on, or back in.
+        pub out: bool,
+    }
+    /// `erase`: destroys the agent's keys once its entry is durable. What it had sealed nobody reads again.
+    Erase, "erase" {
+    }
     /// `echo`: an entry in the chain, and nothing else.
     Echo, "echo" {
         /// Any bytes.

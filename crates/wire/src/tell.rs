@@ -210,6 +210,27 @@ tells! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Data>,
     }
+    /// What an agent has said last.
+    Stances {
+        /// Of each matter, class and block, the newest first.
+        stances: Vec<Stance>,
+    }
+    /// What an agent has said of a residency class, or of what it had sealed.
+    Stance {
+        /// Of what.
+        matter: Matter,
+        /// The class; absent for an erasure, and where the planet file has it no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<String>,
+        /// Whether it stands. Consent from before an erasure does not.
+        stands: bool,
+        /// The block in whose chain it stands; consent holds there alone.
+        block: Block,
+        /// Its place in that chain.
+        sequence: u64,
+        /// When, in milliseconds since 1970.
+        time: u64,
+    }
     /// The regions of the planet.
     Regions {
         /// The regions in the order of the file.
@@ -297,6 +318,18 @@ tells! {
         /// `ok`.
         status: String,
     }
+}
+
+/// What can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matter {
+    /// That records of a class may be kept.
+    Consent,
+    /// That records of a class may not be shared.
+    OptOut,
+    /// That all it had sealed be erased.
+    Erase,
 }
 
 /// Where an op is.

@@ -25,8 +25,8 @@ fn written(encode: impl FnOnce(&mut Vec<u8>) -> Result<(), NoFrame>) -> Vec<u8> 
 proptest! {
     #[test]
     fn every_op_reads_back(
-        code in 1_u8..=6, id: u128, patience: u32, key: Vec<u8>, value: Vec<u8>,
-        class in option::of("[a-z]{0,9}"), number: u32, place: [u8; 24], to: [u8; 32],
+        code in 1_u8..=9, id: u128, patience: u32, key: Vec<u8>, value: Vec<u8>,
+        class in option::of("[a-z]{0,9}"), number: u32, place: [u8; 24], to: [u8; 32], stands: bool,
     ) {
         let kind = kinds::by_code(code).unwrap();
         let body = match Shape::of(kind) {
@@ -34,6 +34,8 @@ proptest! {
             Shape::Value => Body::Value { key: &key, value: &value, class: class.as_deref() },
             Shape::Message => Body::Message { to: AgentId(to), message: &value },
             Shape::Place => Body::Place(Cursor::from_bytes(&place).unwrap()),
+            Shape::Stance => Body::Stance { class: class.as_deref().unwrap_or_default(), stands },
+            Shape::Nothing => Body::Nothing,
             Shape::Bytes => Body::Bytes(&value),
         };
         let request = Request::Op(number, Op { kind, id: OpId(id), patience, body });

@@ -4,12 +4,12 @@
 //! key, no clock, and no order but the log's.
 
 use super::{
-    Change, SeatRow, Space, block_key, head_value, key, last, last_key, message_value, newest, piece, record_key,
-    seat_key, stored_value,
+    AgingRow, Change, SeatRow, Space, StanceRow, aging_key, block_key, head_value, key, last, last_key, message_value,
+    newest, piece, record_key, seat_key, stored_value,
 };
 use crate::chain::{Entry, Head, Link, Outcome};
 use crate::house::{self, Deed};
-use crate::kinds::{self, Cursor, Effect, Tag};
+use crate::kinds::{self, ClassTag, Cursor, Effect, Stance, Tag};
 use std::collections::BTreeMap;
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment};
@@ -32,6 +32,7 @@ pub struct Fold {
     inbox: BTreeMap<Vec<u8>, Vec<u8>>,
     acknowledged: BTreeMap<AgentId, Cursor>,
     invited: BTreeMap<Vec<u8>, Vec<u8>>,
+    stances: BTreeMap<Vec<u8>, Vec<u8>>,
     entries: u64,
 }
 
@@ -44,6 +45,9 @@ struct OfBlock {
     places: Vec<u8>,
     agents: BTreeMap<AgentId, OfAgent>,
     seats: BTreeMap<Slot, Option<SeatRow>>,
+    /// Records of classes, by the entries that wrote them; none for one that was
+    /// written before these entries and is gone.
+    aging: BTreeMap<u64, Option<AgingRow>>,
 }
 
 /// What was folded of one agent in a block.
@@ -102,7 +106,8 @@ impl Fold {
         let head = Head { block, sequence, epoch: entry.epoch, time: entry.time, link };
         let (places, agents, seats) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let of = self.blocks.entry(block);
-        let of = of.or_insert_with(|| OfBlock { head, first: sequence, places, agents, seats });
+        let aging = BTreeMap::new();
+        let of = of.or_insert_with(|| OfBlock { head, first: sequence, places, agents, seats, aging });
         of.head = head;
         of.places.extend(place.to_bytes());
         self.entries += 1;
@@ -126,9 +131,15 @@ impl Fold {
             Some(Ok(Effect::Put(tag, class, envelope))) => {
                 let stored = stored_value(entry, class, envelope);
                 agent.records.insert(tag, Some(stored));
+                of.replaced(entry);
+                if class != ClassTag::NONE {
+                    let (time, owner) = (entry.time, entry.agent);
+                    of.aging.insert(sequence, Some(AgingRow { block, sequence, time, class, owner, tag }));
+                }
             }
             Some(Ok(Effect::Delete(tag))) => {
                 agent.records.insert(tag, None);
+                of.replaced(entry);
             }
             Some(Ok(Effect::Send(to, envelope))) => {
                 self.inbox.insert(key(&[&to.0, &place.to_bytes()]), message_value(entry, envelope));
@@ -137,6 +148,11 @@ impl Fold {
                 let known = self.acknowledged.entry(entry.agent).or_insert(up_to);
                 *known = up_to.max(*known);
                 self.inbox.retain(|key, _| !is_acknowledged(key, entry.agent, up_to));
+            }
+            Some(Ok(Effect::Stand(matter, class, stands))) => {
+                let stance = Stance { sequence, time: entry.time, stands };
+                let row = StanceRow { matter, agent: entry.agent, block, class, stance, place };
+                self.stances.insert(row.key(), row.value());
             }
             Some(Ok(Effect::None) | Err(_)) | None => {}
         }
@@ -154,6 +170,9 @@ impl Fold {
         let mut change = |space, key, value| changes.push(Change { space, key, value });
         for (key, value) in self.invited {
             change(Space::Invited, key, Some(value));
+        }
+        for (key, value) in self.stances {
+            change(Space::Stances, key, Some(value));
         }
         for (agent, up_to) in self.acknowledged {
             for key in rows.inbox(agent, up_to)? {
@@ -185,6 +204,26 @@ impl OfBlock {
             Deed::Release { slot, .. } => {
                 self.seats.insert(slot, None);
             }
+            Deed::Expire(aged) => {
+                self.agents.entry(entry.agent).or_default().records.insert(aged.tag, None);
+                self.is_gone(aged.written);
+            }
+        }
+    }
+
+    /// What an entry's result says that it replaced grows no older.
+    fn replaced(&mut self, entry: &Entry<'_>) {
+        if let Some(before) = entry.result.try_into().ok().map(u64::from_be_bytes).filter(|before| *before != 0) {
+            self.is_gone(before);
+        }
+    }
+
+    fn is_gone(&mut self, written: u64) {
+        // One that was written among these entries has no row yet.
+        if written < self.first {
+            self.aging.insert(written, None);
+        } else {
+            self.aging.remove(&written);
         }
     }
 
@@ -208,6 +247,16 @@ impl OfBlock {
                 change(Space::Records, record_key(block, agent, tag), value);
             }
         }
+        for (sequence, row) in self.aging {
+            let key = aging_key(block, sequence);
+            match row {
+                Some(row) => changes.push(row.change()),
+                // Most have no class, and so no row.
+                None if rows.row(Space::Aging, &key)?.is_none() => {}
+                None => changes.push(Change { space: Space::Aging, key, value: None }),
+            }
+        }
+        let mut change = |space, key, value| changes.push(Change { space, key, value });
         for (slot, seat) in self.seats {
             let key = seat_key(block, slot);
             let Some(mut seat) = seat else {

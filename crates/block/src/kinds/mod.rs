@@ -7,9 +7,12 @@
 //! and still holds when an owner's key was destroyed.
 
 mod ack;
+mod consent;
 mod delete;
 mod echo;
+mod erase;
 mod get;
+mod opt_out;
 #[cfg(feature = "planted")]
 mod panic;
 mod put;
@@ -97,6 +100,29 @@ pub struct Stored {
     pub envelope: Vec<u8>,
 }
 
+/// What an agent can have said, once and for all that follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Matter {
+    /// That records of a class may be kept.
+    Consent = 1,
+    /// That records of a class may not be shared.
+    OptOut = 2,
+    /// That all it had sealed be erased.
+    Erasure = 3,
+}
+
+/// What an agent has said of a matter last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stance {
+    /// The entry that says so.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
+    /// Whether it stands, or was taken back.
+    pub stands: bool,
+}
+
 /// Whether there is room in an inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -117,8 +143,20 @@ pub struct Trouble(pub String);
 pub trait View {
     /// A record of an owner in a block.
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble>;
+    /// What an agent has said last in a block, of a matter and a class.
+    fn stance(&self, block: BlockRef, agent: AgentId, on: (Matter, ClassTag)) -> Result<Option<Stance>, Trouble>;
     /// Keeps a place in an agent's inbox.
     fn keep_room(&self, to: AgentId) -> Result<Room, Trouble>;
+}
+
+/// Whether an agent has agreed to records of a class, at this point of its
+/// block's chain. An erasure ends what was agreed before it.
+pub(crate) fn agreed(view: &dyn View, block: BlockRef, agent: AgentId, class: ClassTag) -> Result<bool, Trouble> {
+    let Some(consent) = view.stance(block, agent, (Matter::Consent, class))?.filter(|consent| consent.stands) else {
+        return Ok(false);
+    };
+    let erased = view.stance(block, agent, (Matter::Erasure, ClassTag::NONE))?;
+    Ok(erased.is_none_or(|erased| erased.sequence < consent.sequence))
 }
 
 /// An op as its kind sees it.
@@ -156,6 +194,8 @@ pub enum Effect<'a> {
     Send(AgentId, &'a [u8]),
     /// An agent has what came up to here.
     Acknowledge(Cursor),
+    /// An agent has said something of a matter and a class, or taken it back.
+    Stand(Matter, ClassTag, bool),
 }
 
 /// A payload that is none of its kind.
@@ -181,7 +221,17 @@ pub struct Kind {
 }
 
 /// Every kind that an agent may ask for.
-pub static ALL: [&Kind; 6] = [&put::PUT, &get::GET, &delete::DELETE, &send::SEND, &ack::ACK, &echo::ECHO];
+pub static ALL: [&Kind; 9] = [
+    &put::PUT,
+    &get::GET,
+    &delete::DELETE,
+    &send::SEND,
+    &ack::ACK,
+    &echo::ECHO,
+    &consent::CONSENT,
+    &opt_out::OPT_OUT,
+    &erase::ERASE,
+];
 
 /// Kinds that only tests have. They are in no list, so that what is generated
 /// from [`ALL`] does not depend on who tests what.
@@ -214,4 +264,16 @@ fn split<'p, const N: usize>(payload: &'p [u8], what: &'static str) -> Result<([
 /// A payload that begins with the tag of a record.
 fn tagged(payload: &[u8]) -> Result<(Tag, &[u8]), NoPayload> {
     split(payload, "the payload is too short for the tag of a record").map(|(tag, rest)| (Tag(tag), rest))
+}
+
+/// A payload that is a class, and whether something stands for it.
+fn stance(payload: &[u8]) -> Result<(ClassTag, bool), NoPayload> {
+    let (class, rest) = split(payload, "the payload is too short for a residency class")?;
+    let class = ClassTag(class);
+    match rest {
+        _ if class == ClassTag::NONE => Err(NoPayload("records without a class ask for nothing")),
+        [0] => Ok((class, false)),
+        [1] => Ok((class, true)),
+        _ => Err(NoPayload("behind the class is 1 or 0, and nothing else")),
+    }
 }

@@ -69,6 +69,12 @@ pub enum Why {
     /// The record's class may not be in this region.
     #[error("records of this residency class may not be in this region")]
     Residency,
+    /// The record's class needs its owner's consent, which does not stand here.
+    #[error("{0}")]
+    Consent(String),
+    /// The record is not there, or may be kept for longer.
+    #[error("the record is not too old, or gone already")]
+    NotTooOld,
     /// There is no such kind of op, or its payload is none of its kind.
     #[error("{0}")]
     Payload(String),

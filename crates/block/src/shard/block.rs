@@ -1,14 +1,15 @@
 //! One block that is served: its chain's end, its seats and its queue.
 
 use super::desk::{Desk, Draft};
+use super::over::Over;
 use super::pending::Pending;
 use super::{Answer, Below, Earlier, Ended, Loaded, PAUSE, Seat, Standing, Why, may_be_here};
 use crate::chain::{Head, MOST_BYTES, OpId, Outcome};
 use crate::index::newest;
-use crate::kinds::{self, Effect, Kind, Ran, Request, Room, Stored, Tag, Trouble, View};
+use crate::kinds::{self, Effect, Kind, Ran, Request, Stance, Stored};
 use crate::queue::{AHEAD, Cancelled, Known, Op, Queue, REMEMBERED, Submitted, Tried};
 use crate::rate::{self, Limits};
-use trust::{AgentId, BlockRef, Moment};
+use trust::{AgentId, Moment};
 use vocab::{Millis, Slot};
 
 /// Blocks of a shard that are held in memory at once: with every slot taken,
@@ -37,25 +38,6 @@ pub(super) struct Block<T> {
     end: u64,
     /// The second in which it was last asked for.
     touched: u32,
-}
-
-/// What a kind sees: what the index does not know yet, then what it does.
-struct Over<'a, T> {
-    desk: &'a Desk<T>,
-    below: &'a dyn Below,
-}
-
-impl<T> View for Over<'_, T> {
-    fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
-        match self.desk.overlay.find(&(tag, block.index, owner)) {
-            Some(stored) if !self.desk.rules.planted.forgets_the_overlay() => Ok(stored.cloned()),
-            _ => self.below.record(block, owner, tag),
-        }
-    }
-
-    fn keep_room(&self, to: AgentId) -> Result<Room, Trouble> {
-        self.below.keep_room(to)
-    }
 }
 
 impl<T> Block<T> {
@@ -178,6 +160,12 @@ impl<T> Block<T> {
         if !may_be_here(&effect, &desk.rules) {
             return Err(Why::Residency);
         }
+        // What waits may be a consent, or its end: then the op's own turn tells.
+        if self.queue.is_none()
+            && let Some(why) = (Over { desk, below }).lacks_consent(&effect, self.head.block, op.agent)
+        {
+            return Err(Why::Consent(why.map_err(|trouble| Why::Trouble(trouble.to_string()))?));
+        }
         let waiting = self.queue.as_ref().map_or(0, |pending| pending.queue.ops().count());
         if waiting >= desk.rules.waiting {
             return Err(Why::Full);
@@ -247,7 +235,7 @@ impl<T> Block<T> {
             return;
         }
         // Most ops find nobody before them, and need no queue.
-        let (outcome, result, record) = match self.attempt(desk, &op, below) {
+        let (outcome, result, record) = match self.attempt(desk, &op, now, below) {
             Ok((result, record)) => (Outcome::Done, result, record),
             Err(Failure::Never(why)) => (Outcome::Failed, why.into_bytes(), None),
             Err(Failure::Again(_)) => {
@@ -276,7 +264,7 @@ impl<T> Block<T> {
                 return;
             }
             let Some(op) = self.queue.as_ref().and_then(|pending| pending.queue.ops().next()) else { return };
-            let tried = self.attempt(desk, op, below);
+            let tried = self.attempt(desk, op, now, below);
             let Some(pending) = &mut self.queue else { return };
             let next = match &tried {
                 Err(Failure::Never(_)) => pending.queue.give_up(),
@@ -305,10 +293,25 @@ impl<T> Block<T> {
         }
     }
 
-    fn attempt(&self, desk: &Desk<T>, op: &Op, below: &dyn Below) -> Result<(Vec<u8>, Option<Stored>), Failure> {
+    fn attempt(
+        &self,
+        desk: &Desk<T>,
+        op: &Op,
+        now: Moment,
+        below: &dyn Below,
+    ) -> Result<(Vec<u8>, Option<Stored>), Failure> {
         let kind: &Kind = kinds::by_code(op.kind).ok_or_else(|| Failure::Never("no such kind".to_owned()))?;
         let request = Request { block: self.head.block, agent: op.agent, payload: &op.payload };
-        match (kind.run)(request, &Over { desk, below }) {
+        let view = Over { desk, below };
+        let effect = (kind.effect)(&op.payload).map_err(|why| Failure::Never(why.to_string()))?;
+        match view.lacks_consent(&effect, self.head.block, op.agent) {
+            Some(Ok(why)) => return Err(Failure::Never(why)),
+            Some(Err(trouble)) => return Err(Failure::Again(trouble.to_string())),
+            None => {}
+        }
+        match (kind.run)(request, &view) {
+            // Its entry may come late; it is read no more.
+            Ran::Done(_, Some(record)) if desk.rules.is_too_old(&record, now) => Ok((vec![0; 8], None)),
             Ran::Done(result, record) => Ok((result, record)),
             Ran::Again(why) => Err(Failure::Again(why)),
             Ran::Never(why) => Err(Failure::Never(why)),
@@ -339,6 +342,10 @@ impl<T> Block<T> {
                     desk.overlay.record(at, (tag, index, op.agent), Some(stored));
                 }
                 Ok(Effect::Delete(tag)) => desk.overlay.record(at, (tag, index, op.agent), None),
+                Ok(Effect::Stand(matter, class, stands)) => {
+                    let stance = Stance { sequence, time, stands };
+                    desk.overlay.stance(at, (index, op.agent, (matter, class)), stance);
+                }
                 _ => {}
             }
         }

@@ -7,10 +7,12 @@
 
 use super::block::Block;
 use super::desk::{Desk, Draft};
+use super::over::Over;
 use super::{Answer, Below, Notice, Seat, Why};
 use crate::chain::{OpId, Outcome};
-use crate::house::{Deed, Left};
+use crate::house::{Aged, Deed, Left};
 use crate::index::{SeatRow, newest};
+use crate::kinds::{Tag, View as _};
 use crate::rate::Due;
 use trust::{AgentId, Moment};
 use vocab::Slot;
@@ -35,7 +37,7 @@ impl<T> Block<T> {
         if let Some(reason) = &self.sealed {
             return Err(Why::Sealed(reason.to_string()));
         }
-        let (Deed::Assign { slot, .. } | Deed::Renew { slot, .. } | Deed::Release { slot, .. }) = deed;
+        let slot = deed.slot().ok_or(Why::NotHolder)?;
         let at = self.seats.iter().position(|seat| seat.slot == slot);
         let Deed::Assign { rights, until, .. } = deed else {
             let at = at.filter(|at| self.seats[*at].agent == agent).ok_or(Why::NotHolder)?;
@@ -116,6 +118,33 @@ impl<T> Block<T> {
             return desk.at_once(Answer::Refused(Why::NotHolder));
         };
         self.deed(desk, seat.agent, Deed::Release { slot, why }, now, below);
+    }
+
+    /// Writes that a record is too old, if it is there and is. Whoever asks has
+    /// read the index, and the record may have changed since.
+    pub(super) fn expire(&mut self, desk: &mut Desk<T>, (owner, tag): (AgentId, Tag), now: Moment, below: &dyn Below) {
+        match self.write_expiry(desk, (owner, tag), now, below) {
+            Ok(sequence) => desk.in_time(Answer::Written(sequence)),
+            Err(why) => desk.at_once(Answer::Refused(why)),
+        }
+    }
+
+    fn write_expiry(
+        &mut self,
+        desk: &mut Desk<T>,
+        (owner, tag): (AgentId, Tag),
+        now: Moment,
+        below: &dyn Below,
+    ) -> Result<u64, Why> {
+        if let Some(reason) = &self.sealed {
+            return Err(Why::Sealed(reason.to_string()));
+        }
+        let found = Over { desk, below }.record(self.head.block, owner, tag);
+        let found = found.map_err(|trouble| Why::Trouble(trouble.to_string()))?;
+        let written = found.filter(|found| desk.rules.is_too_old(found, now)).ok_or(Why::NotTooOld)?.sequence;
+        let place = self.append_deed(desk, owner, Deed::Expire(Aged { tag, written }), now)?;
+        desk.overlay.record(place, (tag, self.head.block.index, owner), None);
+        Ok(self.head.sequence)
     }
 
     /// Ends the leases that have run out: nothing could be written of it while

@@ -15,6 +15,7 @@ mod answer;
 mod block;
 mod deeds;
 mod desk;
+mod over;
 mod overlay;
 mod pending;
 mod seat;
@@ -28,7 +29,7 @@ use crate::Planted;
 use crate::chain::{Head, OpId};
 use crate::house::{Deed, Left};
 use crate::index::SeatRow;
-use crate::kinds::{ClassTag, Effect, Trouble, View};
+use crate::kinds::{ClassTag, Effect, Stored, Tag, Trouble, View};
 use crate::queue::{MOST_TRIES, Op};
 use crate::rate::Limits;
 use block::Block;
@@ -58,9 +59,21 @@ pub struct Rules {
     pub waiting: usize,
     /// The residency classes whose records may be here.
     pub classes: Vec<ClassTag>,
+    /// Those whose owner has to have agreed, each with its name in the file.
+    pub consent: BTreeMap<ClassTag, String>,
+    /// How long a record of a class may be kept.
+    pub retention: BTreeMap<ClassTag, Millis>,
     /// Tests only.
     #[doc(hidden)]
     pub planted: Planted,
+}
+
+impl Rules {
+    /// Whether a record has been kept for as long as its class lets it.
+    #[must_use]
+    pub fn is_too_old(&self, stored: &Stored, now: Moment) -> bool {
+        self.retention.get(&stored.class).is_some_and(|kept| stored.time.after(*kept) <= now)
+    }
 }
 
 /// What is stored of a block that is not here.
@@ -175,6 +188,11 @@ impl<T> Shard<T> {
         self.in_block(at.0, token, now, below, |block, desk| {
             block.release(desk, (at.1, why), at.2, now, below);
         });
+    }
+
+    /// Ends a record that has been kept for as long as its class lets it.
+    pub fn expire(&mut self, index: u64, of: (AgentId, Tag), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk| block.expire(desk, of, now, below));
     }
 
     /// Seals a block, or opens it again. One that is opened is read anew where

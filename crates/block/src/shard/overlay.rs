@@ -4,7 +4,7 @@
 //! Bounded by how far the index may lag, which whoever runs the shard sees to.
 
 use crate::chain::{OpId, Outcome};
-use crate::kinds::{Stored, Tag};
+use crate::kinds::{ClassTag, Matter, Stance, Stored, Tag};
 use crate::rate::Due;
 use std::collections::{BTreeMap, VecDeque};
 use trust::AgentId;
@@ -25,6 +25,7 @@ pub struct Earlier {
 type RecordAt = (Tag, u64, AgentId);
 type NameAt = (OpId, u64, AgentId);
 type LeftAt = (u64, AgentId);
+type StanceAt = (u64, AgentId, (Matter, ClassTag));
 
 /// What an entry of the overlay takes beside its envelope, in three maps'
 /// nodes, about.
@@ -35,6 +36,7 @@ enum Told {
     Record(RecordAt),
     Name(NameAt),
     Left(LeftAt),
+    Stance(StanceAt),
 }
 
 /// What the index does not know yet.
@@ -44,14 +46,15 @@ pub(super) struct Overlay {
     names: BTreeMap<NameAt, Earlier>,
     /// Who has left a slot since: the newest name, and when the next op is due.
     gone: BTreeMap<LeftAt, (u64, (u64, Due))>,
+    stances: BTreeMap<StanceAt, (u64, Stance)>,
     told: VecDeque<(u64, Told)>,
     bytes: usize,
 }
 
 impl Overlay {
     pub(super) fn new() -> Self {
-        let (records, names, gone) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { records, names, gone, told: VecDeque::new(), bytes: 0 }
+        let (records, names, gone, stances) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { records, names, gone, stances, told: VecDeque::new(), bytes: 0 }
     }
 
     /// A record changed in the entry with this sequence of the shard.
@@ -75,6 +78,17 @@ impl Overlay {
         let (before, was_due) = self.who_left(&key).unwrap_or((newest, due));
         self.gone.insert(key, (at, (newest.max(before), due.max(was_due))));
         self.tell(at, Told::Left(key));
+    }
+
+    /// An agent said something in the entry with this sequence of the shard.
+    pub(super) fn stance(&mut self, at: u64, key: StanceAt, stance: Stance) {
+        self.stances.insert(key, (at, stance));
+        self.tell(at, Told::Stance(key));
+    }
+
+    /// What an agent has said, if the index does not know it yet.
+    pub(super) fn said(&self, key: &StanceAt) -> Option<Stance> {
+        self.stances.get(key).map(|(_, stance)| *stance)
     }
 
     fn tell(&mut self, at: u64, told: Told) {
@@ -121,7 +135,10 @@ impl Overlay {
                 Told::Name(key) => {
                     self.names.remove(&key);
                 }
-                Told::Record(_) | Told::Left(_) => {}
+                Told::Stance(key) if self.stances.get(&key).is_some_and(|(said, _)| *said == at) => {
+                    self.stances.remove(&key);
+                }
+                Told::Record(_) | Told::Left(_) | Told::Stance(_) => {}
             }
         }
     }

@@ -6,7 +6,7 @@
 use block::chain::{Entry, Head, OpId, Outcome, link};
 use block::house::Deed;
 use block::index::{self, Fold, Rows as Lookup, SeatRow, Space};
-use block::kinds::{ClassTag, Cursor, Room, Stored, Tag, Trouble, View, by_name};
+use block::kinds::{ClassTag, Cursor, Matter, Room, Stance, Stored, Tag, Trouble, View, by_name};
 use block::queue::Op;
 use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Below, Earlier, Ended, Loaded, Notice, Rules, Shard, Why};
@@ -86,6 +86,12 @@ impl View for Rows {
         Ok(self.get(Space::Records, index::record_key(block, owner, tag)).and_then(|row| index::stored(&row)))
     }
 
+    fn stance(&self, block: BlockRef, agent: AgentId, on: (Matter, ClassTag)) -> Result<Option<Stance>, Trouble> {
+        let key = index::stance_key(block, agent, on);
+        let row = self.get(Space::Stances, key.clone());
+        Ok(row.map(|row| index::StanceRow::read(&key, &row).unwrap().stance))
+    }
+
     fn keep_room(&self, to: AgentId) -> Result<Room, Trouble> {
         Ok(match to {
             AgentId([0, ..]) => Room::Nobody,
@@ -143,10 +149,15 @@ pub fn rules(rate: u64) -> Rules {
     Rules {
         limits: Limits::all(Limit::new(Rate::per_second(rate), 1)),
         waiting: 10,
-        classes: vec![ClassTag::of("here")],
+        classes: vec![ClassTag::of("here"), ClassTag::of("asks")],
+        consent: BTreeMap::from([(ClassTag::of("asks"), "asks".to_owned())]),
+        retention: BTreeMap::from([(ClassTag::of("asks"), KEPT)]),
         planted: block::Planted::Nothing,
     }
 }
+
+/// How long records of the class that needs consent are kept.
+pub const KEPT: Millis = Millis(2_000);
 
 impl World {
     /// As many ops as anybody likes.
@@ -203,6 +214,13 @@ impl World {
     pub fn op(&mut self, (index, slot, fencing): (u64, u8, u64), op: Op) -> u32 {
         let token = self.token();
         self.shard.op((index, Slot::new(slot).unwrap(), fencing), op, token, self.now, &self.rows);
+        token
+    }
+
+    /// Says that a record may be too old.
+    pub fn expire(&mut self, index: u64, who: u8, key: u8) -> u32 {
+        let token = self.token();
+        self.shard.expire(index, (agent(who), tag(key)), token, self.now, &self.rows);
         token
     }
 
@@ -323,6 +341,20 @@ pub fn op_at(made: Moment, number: u128, kind: &str, who: u8, payload: Vec<u8>) 
 
 pub fn put(number: u128, who: u8, key: u8, value: &[u8]) -> Op {
     op_at(NOW, number, "put", who, [&[key; 16][..], &[0; 8], value].concat())
+}
+
+/// A record of the class that needs consent.
+pub fn put_asking(number: u128, who: u8, key: u8, value: &[u8]) -> Op {
+    op_at(NOW, number, "put", who, [&[key; 16][..], &ClassTag::of("asks").0, value].concat())
+}
+
+/// What somebody says of that class: `consent` or `opt-out`.
+pub fn say(number: u128, who: u8, kind: &str, stands: bool) -> Op {
+    op_at(NOW, number, kind, who, [&ClassTag::of("asks").0[..], &[u8::from(stands)]].concat())
+}
+
+pub fn erase(number: u128, who: u8) -> Op {
+    op_at(NOW, number, "erase", who, Vec::new())
 }
 
 pub fn get(number: u128, who: u8, key: u8) -> Op {

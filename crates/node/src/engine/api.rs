@@ -1,7 +1,7 @@
 //! What an engine is asked, and what it answers.
 
 use block::chain::{Link, OpId, Outcome};
-use block::kinds::Cursor;
+use block::kinds::{Cursor, Matter};
 use block::queue::State;
 use std::net::Ipv4Addr;
 use trust::{AgentId, BlockRef, Moment};
@@ -74,6 +74,16 @@ pub enum Body {
     },
     /// A place in the inbox: `ack`.
     Place(Cursor),
+    /// A residency class, and whether something stands for it: `consent` and
+    /// `opt-out`.
+    Stance {
+        /// The class.
+        class: String,
+        /// Whether it stands from now on, or is taken back.
+        stands: bool,
+    },
+    /// Nothing: `erase`.
+    Nothing,
     /// Any bytes: `echo`.
     Bytes(Vec<u8>),
 }
@@ -158,6 +168,24 @@ pub struct InboxMessage {
     pub sequence: u64,
     /// What it says; nothing when its sender's key was destroyed.
     pub message: Option<Vec<u8>>,
+}
+
+/// What an agent has said in a block, last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stance {
+    /// Of what.
+    pub matter: Matter,
+    /// The residency class; none for an erasure, nor for a class that the file
+    /// has no longer.
+    pub class: Option<String>,
+    /// Whether it stands: what was agreed before an erasure does not.
+    pub stands: bool,
+    /// The block.
+    pub block: BlockRef,
+    /// The entry that says so.
+    pub sequence: u64,
+    /// When.
+    pub time: Moment,
 }
 
 /// A slot that somebody holds.

@@ -5,7 +5,7 @@
 //! one message for all of it. Each op is still an op of its own, with its own
 //! answer when its own entry is durable.
 
-use super::ops::Asked;
+use super::ops::{Asked, ERASE};
 use super::{Connection, Engine, OpAsk, OpDone, Refusal};
 use crate::lane::{Ask, Sent};
 use crate::reply::{Inbox, Reply, send, send_all};
@@ -141,7 +141,12 @@ impl<T> Mailbox<T> {
         let result = match reply {
             Reply::Done(done) => *done,
             Reply::Answer(Answer::Before(_, sequence)) => {
-                self.look_up(number, asked.block, sequence);
+                self.look_up(number, asked.block, sequence, true);
+                return None;
+            }
+            Reply::Answer(Answer::Ended(ended)) if asked.kind.name == ERASE => {
+                // It is told when it was carried out, which its entry tells as well.
+                self.look_up(number, asked.block, ended.sequence, false);
                 return None;
             }
             reply => self.engine.read_reply(reply).and_then(|answer| self.engine.done(asked, answer)),
@@ -153,10 +158,10 @@ impl<T> Mailbox<T> {
 
     /// An op that was here before is looked up aside, because that may take
     /// until the index has followed.
-    fn look_up(&self, number: usize, block: trust::BlockRef, sequence: u64) {
+    fn look_up(&self, number: usize, block: trust::BlockRef, sequence: u64, again: bool) {
         let (engine, token) = (self.engine.clone(), self.inbox.token(number));
         tokio::spawn(async move {
-            let done = engine.again(block, sequence).await;
+            let done = engine.again(block, sequence).await.map(|done| OpDone { again, ..done });
             send(token, Reply::Done(Box::new(done)));
         });
     }

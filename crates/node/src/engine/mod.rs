@@ -8,13 +8,15 @@ mod gate;
 mod mailbox;
 mod ops;
 mod read;
+mod rules;
 mod sealing;
 mod slots;
+mod stances;
 mod start;
 
 pub use api::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
-    RegionStanding, Seated, Where,
+    RegionStanding, Seated, Stance, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
 pub use mailbox::Mailbox;
@@ -35,6 +37,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use gate::Gate;
 use planet::plan::layout::Layout;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +81,8 @@ struct Inner {
     regions: Vec<Region>,
     layout: Layout,
     classes: Vec<(String, ClassTag)>,
+    /// How long records of a class may be kept.
+    retention: BTreeMap<ClassTag, Millis>,
     node: SigningKey,
     operator: AgentId,
     /// Gateways whose word is taken.
@@ -85,7 +90,7 @@ struct Inner {
     policy: Option<Policy>,
     book: Mutex<Book>,
     gate: Gate,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     directory: Arc<Mutex<Directory>>,
     index: Arc<Index>,
     log: Arc<Log<RealDisk>>,
@@ -214,8 +219,13 @@ impl Engine {
 
     /// The shard that a block is in.
     fn shard(region: &Region, index: u64) -> u32 {
+        Self::shard_at(&region.shards, index)
+    }
+
+    /// The same, by the shards of its region.
+    fn shard_at(shards: &[u32], index: u64) -> u32 {
         let stretch = usize::try_from(index / SHARD_BLOCKS).unwrap_or(usize::MAX);
-        region.shards.get(stretch).copied().unwrap_or(u32::MAX)
+        shards.get(stretch).copied().unwrap_or(u32::MAX)
     }
 
     /// Where a lane finds a block that a lease is for.
@@ -277,12 +287,13 @@ fn refused(why: &Why) -> Refusal {
     match why {
         Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
+        Why::NotTooOld => Refusal::new(Code::Conflict, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),
         Why::TooNew => Refusal::new(Code::Bad, what).field("id"),
         Why::Rate(wait) => Refusal::new(Code::TooMany, what).after(*wait),
         Why::NoRate => Refusal::new(Code::Forbidden, what),
         Why::Full => Refusal::new(Code::TooMany, what).after(FULL),
-        Why::Residency => Refusal::new(Code::Residency, what).field("class"),
+        Why::Residency | Why::Consent(_) => Refusal::new(Code::Residency, what).field("class"),
         Why::Payload(_) => Refusal::new(Code::Bad, what),
         Why::Trouble(_) | Why::Crowded => Refusal::new(Code::Unavailable, what).after(FULL),
     }

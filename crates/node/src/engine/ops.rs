@@ -21,12 +21,17 @@ pub const MOST_PATIENCE: Millis = Millis::minutes(1);
 /// How long a reader waits for the index to come to what is durable.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(5);
 
+/// The kind whose end is told only when what it asks for was done.
+pub(super) const ERASE: &str = "erase";
+
 fn fits(kind: &Kind, body: &Body) -> Result<(), Refusal> {
     let (good, needs) = match kind.name {
         "put" => (matches!(body, Body::Value { .. }), "a key and a value"),
         "get" | "delete" => (matches!(body, Body::Record { .. }), "a key"),
         "send" => (matches!(body, Body::Message { .. }), "a message and to whom"),
         "ack" => (matches!(body, Body::Place(_)), "a cursor"),
+        "consent" | "opt-out" => (matches!(body, Body::Stance { .. }), "a class, and whether it stands"),
+        "erase" => (matches!(body, Body::Nothing), "nothing"),
         _ => (matches!(body, Body::Bytes(_)), "bytes"),
     };
     if good { Ok(()) } else { Err(Refusal::new(Code::Bad, format!("{} needs {needs}, and nothing else", kind.name))) }
@@ -118,9 +123,14 @@ impl Engine {
     fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
         let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
-        let value = ended.record.as_ref().and_then(|stored| self.open_record(block, agent, stored));
-        let erased = good && kind.name == "get" && ended.record.is_some() && value.is_none();
+        let read = ended.record.as_ref().filter(|_| good && kind.name == "get");
+        // An answer that is given again may be of a record that has ended since.
+        let expired = read.is_some_and(|stored| self.is_too_old(stored));
+        let value = read.filter(|_| !expired).and_then(|stored| self.open_record(block, agent, stored));
+        let erased = read.is_some() && value.is_none() && !expired;
         let why = if good { None } else { Some(String::from_utf8_lossy(&ended.result).into_owned()) };
+        let why =
+            why.or_else(|| expired.then(|| "the record has expired: its class lets it be kept no longer".to_owned()));
         let why = why.or_else(|| erased.then(|| "the record's key was destroyed: it is erased".to_owned()));
         OpDone {
             id,
@@ -244,7 +254,12 @@ impl Pending {
         let reply = crate::trace::in_lane(self.answer).await.unwrap_or(Reply::Gone);
         match self.engine.read_reply(reply)? {
             Answer::Before(_, sequence) => self.engine.again(self.asked.block, sequence).await,
-            answer => self.engine.done(&self.asked, answer),
+            answer => {
+                if self.asked.kind.name == ERASE {
+                    self.engine.carried_out(self.asked.block).await?;
+                }
+                self.engine.done(&self.asked, answer)
+            }
         }
     }
 }

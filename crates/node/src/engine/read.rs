@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// The same for every shard: a message may have been sent in any.
-    async fn all_caught_up(&self) -> Result<(), Refusal> {
+    pub(super) async fn all_caught_up(&self) -> Result<(), Refusal> {
         let shards = self.0.regions.iter().flat_map(|region| &region.shards);
         for shard in shards.filter(|shard| self.behind(**shard) > 0) {
             self.caught_up(*shard).await?;

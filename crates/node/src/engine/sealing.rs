@@ -46,15 +46,21 @@ impl Engine {
             Body::Record { key } => key.len(),
             Body::Value { key, value, .. } => key.len() + value.len(),
             Body::Message { message, .. } => message.len(),
-            Body::Place(_) => 0,
+            Body::Place(_) | Body::Stance { .. } | Body::Nothing => 0,
             Body::Bytes(bytes) => bytes.len(),
         };
         if size > MOST_BYTES - ROOM {
             let what = format!("an op carries at most {} bytes", MOST_BYTES - ROOM);
             return Err(Refusal::new(Code::TooLarge, what));
         }
-        if let Body::Place(cursor) = body {
-            return Ok(cursor.to_bytes().to_vec());
+        // What is not sealed needs no key, and makes none.
+        match body {
+            Body::Place(cursor) => return Ok(cursor.to_bytes().to_vec()),
+            Body::Stance { class, stands } => {
+                return Ok([&self.class(Some(class))?.0[..], &[u8::from(*stands)]].concat());
+            }
+            Body::Nothing => return Ok(Vec::new()),
+            _ => {}
         }
         let key = self.0.keyring.key(block.region, agent.into()).map_err(|why| no_key(&why))?;
         let seal = |clear: &[u8]| {
@@ -69,7 +75,9 @@ impl Engine {
             }
             Body::Message { to, message } => [&to.0[..], &seal(message)?].concat(),
             Body::Bytes(bytes) => seal(bytes)?,
-            Body::Place(_) => return Err(Refusal::new(Code::Internal, format!("{kind} carries a place"))),
+            Body::Place(_) | Body::Stance { .. } | Body::Nothing => {
+                return Err(Refusal::new(Code::Internal, format!("{kind} carries nothing to be sealed")));
+            }
         })
     }
 
@@ -82,6 +90,11 @@ impl Engine {
             let what = format!("the planet has no residency class \"{name}\"; it has: {has}");
             Refusal::new(Code::Bad, what).field("class")
         })
+    }
+
+    /// Whether a record has been kept for as long as its class lets it.
+    pub(super) fn is_too_old(&self, stored: &Stored) -> bool {
+        self.0.retention.get(&stored.class).is_some_and(|kept| stored.time.after(*kept) <= self.now())
     }
 
     /// What a record says; `None` when its owner's key was destroyed.
@@ -104,6 +117,8 @@ impl Engine {
 
     /// Destroys an owner's keys: what they had sealed is erased, in chains,
     /// records and every copy that has no copy of the keys. How many there were.
+    /// No entry tells of it: this is for whoever runs the planet, and an agent's
+    /// own way is the op `erase`.
     ///
     /// # Errors
     /// When the disk refuses.

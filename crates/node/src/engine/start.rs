@@ -2,12 +2,14 @@
 //! the threads that serve it.
 
 use super::gate::Gate;
+use super::rules::{classes, monitor, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
 use crate::entropy;
-use crate::follower::Follower;
+use crate::expiry::{self, Expirer};
+use crate::follower::{self, Follower};
 use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
 use crate::keyring::Keyring;
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
@@ -15,15 +17,13 @@ use crate::reopen::Reopened;
 use crate::reply::Token;
 use crate::retention::Keeper;
 use crate::wake::{Bells, Progress};
-use block::index::{Space, invited};
-use block::kinds::{ClassTag, Trouble};
-use block::monitor::Rules as MonitorRules;
-use block::rate::{Limit, Limits};
-use block::shard::{Rules, Shard};
+use block::index::{Space, StanceRow, invited};
+use block::kinds::{Matter, Trouble};
+use block::shard::Shard;
 use block::wheel::Wheel;
 use planet::plan::layout::Layout;
 use planet::{Enrolment, Planet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -110,7 +110,7 @@ struct Parts {
     bells: Arc<Bells>,
     directory: Arc<Mutex<Directory>>,
     clock: Arc<Clock>,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     lanes: Lanes,
 }
 
@@ -123,17 +123,20 @@ impl Engine {
         crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
-        let (parts, recovered) = open(planet, data, options)?;
+        let Options { lanes, log, only } = options;
+        let (parts, recovered) = open(planet, data, (*log, only.as_deref()))?;
         let shards = shards_of(&parts);
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
         follower.catch_up()?;
+        erase_again(&parts)?;
+        expiry::fill(&parts.index)?;
         let (seats, book) = restore(&parts, &policy)?;
         let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
         let damage = seal_damaged(&parts, &shards, &recovered)?;
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
-        let engine = run(planet, parts, (policy, book), (shards, seats, follower), options)?;
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), *lanes)?;
         Ok((engine, started))
     }
 }
@@ -171,13 +174,17 @@ fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
     policy.map(Some).map_err(|why| StartError::NotServed(format!("[enrol] of the planet file: {why}")))
 }
 
-fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store::Recovery), StartError> {
+fn open(
+    planet: &Planet,
+    data: &Path,
+    (log, only): (store::Options, Option<&str>),
+) -> Result<(Parts, store::Recovery), StartError> {
     let layout = Layout::new(planet).map_err(|why| StartError::NotServed(why.to_string()))?;
-    let served = |id: &str| options.only.as_deref().is_none_or(|only| only == id);
+    let served = |id: &str| only.is_none_or(|only| only == id);
     let blocks = |at: usize, id: &str| if served(id) { layout.blocks(at) } else { 0 };
     let ids = planet.region.iter().map(|region| region.id.to_string()).enumerate();
     let named: Vec<(String, u64)> = ids.map(|(at, id)| (id.clone(), blocks(at, &id))).collect();
-    if let Some(only) = options.only.as_ref().filter(|only| !named.iter().any(|(id, _)| id == *only)) {
+    if let Some(only) = only.filter(|only| !named.iter().any(|(id, _)| id == only)) {
         return Err(StartError::NotServed(format!("the planet file has no region \"{only}\"")));
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
@@ -194,11 +201,14 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
-    let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
+    let (log, recovered) = Log::open(disk, store::Options { salt, ..log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
     let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
-    let keyring = Keyring::open(&home.place.join(OWNERS), home.planet, wrapping)?;
+    let log = Arc::new(log);
+    let of_log = Arc::clone(&log);
+    let end = Box::new(move || of_log.end());
+    let keyring = Arc::new(Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, end)?);
     let blocks: Vec<usize> =
         regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
     let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
@@ -207,7 +217,6 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
     let (progress, bells, clock) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Arc::new(Clock::default()));
-    let log = Arc::new(log);
     let lanes = Lanes::default();
     Ok((Parts { home, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes }, recovered))
 }
@@ -234,8 +243,24 @@ fn follower(parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Result<F
             }
         }
     });
+    let keyring = Arc::clone(&parts.keyring);
+    let erasure = Box::new(move |agent, place| erase(&keyring, agent, place));
+    let told = follower::Told { damage: on_damage, erasure };
     let (index, progress) = (Arc::clone(&parts.index), Arc::clone(&parts.progress));
-    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, on_damage)
+    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, told)
+}
+
+fn erase(keyring: &Keyring, agent: AgentId, place: store::Position) -> Result<(), Trouble> {
+    let destroyed = keyring.destroy_older(agent.into(), place);
+    let told = |why| Trouble(format!("the erasure of {agent} cannot be carried out: {why}"));
+    destroyed.map(|_| ()).map_err(told)
+}
+
+/// Carries out again every erasure that the index knows of: the register of the
+/// owners' keys may be an older one, restored.
+fn erase_again(parts: &Parts) -> Result<(), Trouble> {
+    let place = |row: &StanceRow| follower::position(row.place);
+    parts.index.stances(Matter::Erasure, None, |row| erase(&parts.keyring, row.agent, place(&row)))
 }
 
 type Seats = Vec<(BlockId, Slot, u64)>;
@@ -267,50 +292,6 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
     Ok((seats, book))
 }
 
-fn rules(planet: &Planet, region: &str) -> Rules {
-    // The clock counts milliseconds: what a faster rate lets through in one of
-    // them may come at once.
-    let with_burst = |rate: vocab::Rate| {
-        let at_once = u32::try_from(rate.events / rate.per.0.max(1)).unwrap_or(u32::MAX).max(1);
-        (rate, at_once)
-    };
-    let rate = planet.block.op_rate.value;
-    let reads = planet.block.read_rate.as_ref().map_or(rate, |reads| reads.value);
-    let [other, read] = Limit::sharing([with_burst(rate), with_burst(reads)]);
-    let waiting = usize::try_from(planet.block.queue.value).unwrap_or(usize::MAX);
-    let classes = planet.data.iter().flat_map(|data| &data.class);
-    let here = classes.filter(|class| {
-        let named = class.regions.iter().any(|at| at.value.as_str() == region);
-        let jurisdictions = planet.region.iter().find(|at| at.id.value.as_str() == region);
-        let lawful = jurisdictions.is_some_and(|at| {
-            at.jurisdictions.iter().any(|here| class.jurisdictions.iter().any(|there| here.value == there.value))
-        });
-        (named || class.regions.is_empty()) && (lawful || class.jurisdictions.is_empty())
-    });
-    Rules {
-        limits: Limits::new(other, read),
-        waiting,
-        classes: here.map(|class| ClassTag::of(class.name.value.as_str())).collect(),
-        planted: block::Planted::Nothing,
-    }
-}
-
-fn monitor(planet: &Planet) -> MonitorRules {
-    let monitor = &planet.block.monitor;
-    MonitorRules {
-        window: monitor.window.value,
-        large: monitor.large.value.0,
-        large_score: monitor.large_score.value,
-        requests: monitor.requests.value,
-        requests_score: monitor.requests_score.value,
-        destinations: monitor.destinations.value,
-        destinations_score: monitor.destinations_score.value,
-        event_score: monitor.event_score.value,
-        suspicious: monitor.suspicious.value,
-        blocked: monitor.blocked.value,
-    }
-}
-
 type Found = (BTreeMap<u32, (u32, RegionTag)>, Seats, Follower);
 
 fn run(
@@ -318,7 +299,7 @@ fn run(
     parts: Parts,
     (policy, book): (Option<Policy>, Book),
     (shards, seats, follower): Found,
-    options: &Options,
+    lanes: usize,
 ) -> Result<Engine, StartError> {
     let shared = Arc::new(Shared {
         planet: parts.home.planet,
@@ -332,7 +313,7 @@ fn run(
         regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
     });
     let cores = thread::available_parallelism().map_or(1, usize::from).min(4);
-    let count = if options.lanes == 0 { cores } else { options.lanes }.min(shards.len().max(1));
+    let count = if lanes == 0 { cores } else { lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..count {
         let (ask, asked) = sync_channel::<Ask>(MOST_ASKED);
@@ -349,7 +330,7 @@ fn run(
         let served = shards.iter().filter(|(shard, _)| mine(**shard)).map(|(shard, (region_at, region))| {
             let state = parts.log.shard(*shard);
             let epoch = state.epoch + 1;
-            let rules = rules(planet, parts.layout.region_id(*region_at));
+            let rules = rules(planet, usize::try_from(*region_at).unwrap_or(usize::MAX));
             let shard_of = Shard::<Token>::new(*region, state.next, epoch, rules);
             (*shard, Served { shard: shard_of, epoch, region: *region })
         });
@@ -360,15 +341,15 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let behind = behind(follower, keeper(planet, &parts))?;
-    let classes = planet.data.iter().flat_map(|data| &data.class);
+    let behind = behind(follower, keeper(planet, &parts), expirer(planet, &parts, &shards))?;
     let limits = &planet.block.monitor;
     let inner = Inner {
         planet: parts.home.planet,
         name: planet.planet.name.to_string(),
         regions: parts.regions,
         layout: parts.layout,
-        classes: classes.map(|class| (class.name.to_string(), ClassTag::of(class.name.value.as_str()))).collect(),
+        retention: retention(planet),
+        classes: classes(planet),
         node: parts.home.node,
         operator: parts.home.operator,
         gateways: parts.home.gateways,
@@ -393,10 +374,17 @@ fn run(
 }
 
 /// The threads that come behind the log.
-fn behind(follower: Follower, keeper: Option<Keeper>) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+fn behind(
+    follower: Follower,
+    keeper: Option<Keeper>,
+    expirer: Option<Expirer>,
+) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
     let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
     if let Some(keeper) = keeper {
         behind.push(spawn("retention".to_owned(), move || keeper.run())?);
+    }
+    if let Some(expirer) = expirer {
+        behind.push(spawn("expiry".to_owned(), move || expirer.run())?);
     }
     Ok(behind)
 }
@@ -415,6 +403,28 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
         newest: None,
         cleared: None,
     })
+}
+
+/// Whoever ends records, when a class does.
+fn expirer(planet: &Planet, parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Option<Expirer> {
+    let retention = retention(planet);
+    if retention.is_empty() {
+        return None;
+    }
+    let regions = parts.regions.iter().map(|region| (region.tag, region.shards.clone(), region.blocks));
+    let (regions, served): (Vec<_>, BTreeSet<u32>) = (regions.collect(), shards.keys().copied().collect());
+    let lanes = Arc::clone(&parts.lanes);
+    let tell = Box::new(move |block: BlockRef, ask: &dyn Fn((u32, u64)) -> Ask| {
+        let region = regions.iter().find(|(tag, _, blocks)| *tag == block.region && block.index < *blocks);
+        let shard = region.map(|(_, shards, _)| Engine::shard_at(shards, block.index));
+        // A block that is no longer in the file is not served, and told nothing.
+        let Some(shard) = shard.filter(|shard| served.contains(shard)) else { return true };
+        let lanes = locked(&lanes);
+        let lane = usize::try_from(shard).ok().and_then(|shard| lanes.get(shard.checked_rem(lanes.len())?));
+        lane.is_some_and(|lane| lane.try_send(ask((shard, block.index))).is_ok())
+    });
+    let (index, progress, clock) = (Arc::clone(&parts.index), Arc::clone(&parts.progress), Arc::clone(&parts.clock));
+    Some(Expirer { index, progress, clock, retention, tell, from: vec![0] })
 }
 
 fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {

@@ -88,6 +88,11 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
             let ops = engine.ops(asked.session()?, most).await?;
             Ok(ok(&tell::Ops { ops: ops.into_iter().map(|(id, seen)| shown::seen(id, seen)).collect() }))
         }
+        Want::Stances(most) => {
+            let stances = engine.stances(asked.session()?.lease().agent, most).await?;
+            let shown = stances.into_iter().map(|stance| shown::stance(stance, &peer.shared.places));
+            Ok(ok(&tell::Stances { stances: shown.collect() }))
+        }
         Want::Chain(block, stretch) => chain(peer, block, &stretch).await,
         Want::Inbox(after, most, wait) => inbox(peer, asked.session()?.lease().agent, after, (most, wait)).await,
         Want::InboxStream(after) => stream::inbox(peer, after, asked),

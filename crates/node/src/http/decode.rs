@@ -175,6 +175,9 @@ fn body_of(op: ask::Op) -> Result<Body, No> {
         ask::Op::Delete(delete) => Body::Record { key: delete.key.0 },
         ask::Op::Send(send) => Body::Message { to: AgentId(send.to.0), message: send.message.0 },
         ask::Op::Ack(ack) => Body::Place(cursor(ack.cursor, "cursor")?),
+        ask::Op::Consent(consent) => Body::Stance { class: consent.class, stands: consent.given },
+        ask::Op::OptOut(opt) => Body::Stance { class: opt.class, stands: opt.out },
+        ask::Op::Erase(_) => Body::Nothing,
         ask::Op::Echo(echo) => Body::Bytes(echo.bytes.0),
     })
 }

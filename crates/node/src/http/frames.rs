@@ -390,6 +390,8 @@ fn ask(op: &frame::Op<'_>) -> OpAsk {
         }
         frame::Body::Message { to, message } => Body::Message { to, message: message.to_vec() },
         frame::Body::Place(cursor) => Body::Place(cursor),
+        frame::Body::Stance { class, stands } => Body::Stance { class: class.to_owned(), stands },
+        frame::Body::Nothing => Body::Nothing,
         frame::Body::Bytes(bytes) => Body::Bytes(bytes.to_vec()),
     };
     let patience = Millis(u64::from(op.patience));

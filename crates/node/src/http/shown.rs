@@ -2,11 +2,11 @@
 
 use super::peer::Places;
 use crate::engine::{
-    Attached, BlockAt, BlockStanding, ChainPart, InboxMessage, OpDone, OpSeen, RegionStanding, Seated,
+    Attached, BlockAt, BlockStanding, ChainPart, InboxMessage, OpDone, OpSeen, RegionStanding, Seated, Stance,
 };
 use block::bans::{Ban, Net, Reason};
 use block::chain::{self, Entry, OpId, Outcome};
-use block::kinds;
+use block::kinds::{self, Matter};
 use block::queue::State;
 use trust::AgentId;
 use wire::tell::{self, OpState};
@@ -129,6 +129,22 @@ pub(super) fn message(message: InboxMessage, places: &Places) -> tell::Message {
         block: block(places.at(message.block)),
         sequence: message.sequence,
         message: message.message.map(Data),
+    }
+}
+
+pub(super) fn stance(stance: Stance, places: &Places) -> tell::Stance {
+    let matter = match stance.matter {
+        Matter::Consent => tell::Matter::Consent,
+        Matter::OptOut => tell::Matter::OptOut,
+        Matter::Erasure => tell::Matter::Erase,
+    };
+    tell::Stance {
+        matter,
+        class: stance.class,
+        stands: stance.stands,
+        block: block(places.at(stance.block)),
+        sequence: stance.sequence,
+        time: stance.time.0,
     }
 }
 

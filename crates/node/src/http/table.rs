@@ -42,6 +42,7 @@ pub(crate) enum Call {
     Chain,
     Inbox,
     InboxStream,
+    Stances,
     Regions,
     Blocks,
     Block,
@@ -172,6 +173,9 @@ endpoints! {
     InboxStream "inbox-stream" GET "/v1/inbox/stream" Needs::Right(READ),
         "The same as events: each has its cursor as `id` and a message as `data`.",
         query ask::InboxStream, text "text/event-stream", [];
+    Stances "stances" GET "/v1/stances" Needs::Right(READ),
+        "What the agent has agreed to, opted out of and had erased, in each block, the newest first.",
+        query ask::Most, json tell::Stances, [];
     Regions "regions" GET "/v1/regions" Needs::Proof, "The regions of the planet.", json tell::Regions, [];
     Blocks "blocks" GET "/v1/blocks" Needs::Right(ADMINISTER), "Blocks in which somebody holds a slot.",
         query ask::Blocks, json tell::Blocks, [NotFound];

@@ -52,6 +52,7 @@ pub(crate) enum Want {
     Op(Box<OpAsk>, ask::Wait),
     OpStatus(OpId),
     Ops(usize),
+    Stances(usize),
     Cancel(OpId),
     Chain(BlockAt, Stretch),
     Inbox(Option<Cursor>, usize, Duration),
@@ -118,7 +119,7 @@ impl Want {
             Call::OpStatus => Self::OpStatus(decode::op_id(part())?),
             Call::Cancel => Self::Cancel(decode::op_id(part())?),
             Call::Block => Self::Block(block(came.parts)?),
-            Call::Ops | Call::Chain | Call::Inbox | Call::InboxStream | Call::Blocks | Call::Agents => {
+            Call::Ops | Call::Stances | Call::Chain | Call::Inbox | Call::InboxStream | Call::Blocks | Call::Agents => {
                 page(call, came)?
             }
             Call::Seal | Call::Ban | Call::Lift | Call::Backup => administer(call, came)?,
@@ -147,6 +148,10 @@ fn page(call: Call, came: &Came<'_>) -> Result<Want, No> {
         Call::Ops => {
             let page: ask::Most = query(came.query)?;
             Want::Ops(most(page.most, PAGE))
+        }
+        Call::Stances => {
+            let page: ask::Most = query(came.query)?;
+            Want::Stances(most(page.most, PAGE))
         }
         Call::Chain => {
             let block = block(came.parts)?;

@@ -5,6 +5,7 @@
 
 use super::RestError;
 use crate::below::{Index, space, spaces};
+use crate::expiry::is_filled;
 use crate::home::failed;
 use crate::reopen::Reopened;
 use block::index::{Space, block_of};
@@ -24,7 +25,16 @@ const CACHE: u64 = 32 << 20;
 const NAMES_PREFIX: usize = 16 + 32 + 4;
 /// Rows that are compared as they are; where entries and chains stand, the walk
 /// compares.
-const COMPARED: [Space; 6] = [Space::Names, Space::Seats, Space::Last, Space::Records, Space::Inbox, Space::Invited];
+const COMPARED: [Space; 8] = [
+    Space::Names,
+    Space::Seats,
+    Space::Last,
+    Space::Records,
+    Space::Inbox,
+    Space::Invited,
+    Space::Aging,
+    Space::Stances,
+];
 
 /// An index that is made anew, and removed when it is dropped.
 pub(super) struct Model {
@@ -58,7 +68,9 @@ impl Model {
     /// Holds an index against it; how many rows were compared.
     pub(super) fn compare(&self, index: &Index, differs: Differs<'_>) -> Result<u64, Trouble> {
         let mut rows = 0;
-        for of in COMPARED {
+        // An index of before there were such rows gets them at the next start.
+        let filled = is_filled(index)?;
+        for of in COMPARED.into_iter().filter(|of| filled || *of != Space::Aging) {
             rows += compare(&self.index, index, of, differs)?;
         }
         Ok(rows)

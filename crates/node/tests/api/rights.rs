@@ -130,6 +130,9 @@ impl Walk {
                 "get" | "delete" => json!({ "kind": kind, "key": "k", "patience_ms": 1000 }),
                 "send" => json!({ "kind": kind, "to": name, "message": "m", "patience_ms": 1000 }),
                 "ack" => json!({ "kind": kind, "cursor": cursor, "patience_ms": 1000 }),
+                "consent" => json!({ "kind": kind, "class": "gdpr", "given": true, "patience_ms": 1000 }),
+                "opt-out" => json!({ "kind": kind, "class": "gdpr", "out": true, "patience_ms": 1000 }),
+                "erase" => json!({ "kind": kind, "patience_ms": 1000 }),
                 "echo" => json!({ "kind": kind, "bytes": "b", "patience_ms": 1000 }),
                 other => panic!("there is no example of {other}"),
             };

@@ -1,7 +1,16 @@
 //! Which jurisdictions are known without a word from the planet file.
 //!
-//! A beginning, not advice: laws change, and what matters for a planet belongs
-//! into its file, where `[[jurisdiction]]` replaces any entry of this table.
+//! A beginning, not advice. The table was written from general knowledge of the
+//! decisions as they were published, and nobody has held it against the official
+//! journals: whoever relies on an entry has to check it, and whether it is still
+//! in force. What matters for a planet belongs into its file, where a
+//! `[[jurisdiction]]` replaces all that is known here about its name:
+//!
+//! ```toml
+//! [[jurisdiction]]
+//! name = "EU"
+//! adequate = ["CH", "GB"]   # these, and no others
+//! ```
 
 /// What one jurisdiction recognises as protecting data as well as itself.
 pub(super) struct Recognition {
@@ -36,7 +45,7 @@ pub(super) const EEA: [&str; 4] = ["EU", "IS", "LI", "NO"];
 /// Those of parts are left out, because a region cannot be in them: the EU's of
 /// Canada is for commercial organisations, and its of the United States for
 /// companies on a list. Several end or are reviewed; the EU's of GB has had its
-/// end moved before. Looked up in 2026.
+/// end moved before.
 pub(super) const ADEQUATE: &[Recognition] = &[
     of("EU", "AD", "2010/625/EU"),
     of("EU", "AR", "2003/490/EC"),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod class;
+mod kept;
 mod law;
 
 use super::{Facts, Lint};
@@ -29,6 +30,7 @@ pub(super) const ALL: &[&Lint] = &[
     &law::ADEQUACY_OF_NOBODY,
     &law::TWICE,
     &law::CIRCLE,
+    &kept::OUTLIVED,
 ];
 
 static UNKNOWN_REGION: Lint = Lint {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::planet::{AGENTS, Asked, BLOCKS, MOST_OPEN, Planet, SHARDS};
+use super::planet::{AGENTS, Asked, BLOCKS, MOST_OPEN, Planet, SHARDS, asks};
 use block::chain::OpId;
 use block::house::{Deed, Left};
 use block::kinds::{Cursor, by_name};
@@ -152,11 +152,15 @@ impl Planet {
         let key = [u8::try_from(self.dice.below(2)).unwrap(); 16];
         let value = id.0.to_be_bytes();
         let other = AgentId([u8::try_from(1 + self.dice.below(u64::from(AGENTS))).unwrap(); 32]);
-        let (kind, payload) = match self.dice.below(12) {
+        let (kind, payload) = match self.dice.below(16) {
             0..4 => ("put", [&key[..], &[0; 8], &value].concat()),
             4..7 => ("get", key.to_vec()),
             7 => ("delete", key.to_vec()),
             8..11 => ("send", [&other.0[..], &value].concat()),
+            11 => ("put", [&key[..], &asks().0, &value].concat()),
+            12 => ("consent", [&asks().0[..], &[u8::from(!self.dice.one_in(3))]].concat()),
+            13 => ("opt-out", [&asks().0[..], &[u8::from(self.dice.one_in(2))]].concat()),
+            14 => ("erase", Vec::new()),
             _ => {
                 let inbox = self.index.inbox_of(agent);
                 let cursor = inbox.get(self.dice.index(inbox.len())).copied().unwrap_or(Cursor::default());

@@ -3,7 +3,7 @@
 use super::planet::{BLOCKS, Mistake};
 use block::chain::{Head, OpId};
 use block::index::{self, Fold, Rows, SeatRow, Space};
-use block::kinds::{Cursor, Room, Stored, Tag, Trouble, View};
+use block::kinds::{ClassTag, Cursor, Matter, Room, Stance, Stored, Tag, Trouble, View};
 use block::shard::{Below, Earlier, Loaded};
 use sim::VirtualDisk;
 use std::cell::Cell;
@@ -138,6 +138,12 @@ impl Rows for Index {
 impl View for Index {
     fn record(&self, block: BlockRef, owner: AgentId, tag: Tag) -> Result<Option<Stored>, Trouble> {
         Ok(self.get(Space::Records, &index::record_key(block, owner, tag)).and_then(|row| index::stored(&row)))
+    }
+
+    fn stance(&self, block: BlockRef, agent: AgentId, on: (Matter, ClassTag)) -> Result<Option<Stance>, Trouble> {
+        let key = index::stance_key(block, agent, on);
+        let row = self.get(Space::Stances, &key);
+        Ok(row.map(|row| index::StanceRow::read(&key, &row).unwrap().stance))
     }
 
     fn keep_room(&self, to: AgentId) -> Result<Room, Trouble> {

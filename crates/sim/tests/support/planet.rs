@@ -7,6 +7,7 @@ use super::index::Index;
 use super::truth::Truth;
 use block::chain::OpId;
 use block::house::Deed;
+use block::kinds::ClassTag;
 use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Notice, Rules, Shard, Why};
 use sim::{Dice, Schedule, VirtualDisk};
@@ -72,10 +73,23 @@ pub(crate) struct Planet {
     over: bool,
 }
 
+/// The class whose records need consent.
+pub(crate) fn asks() -> ClassTag {
+    ClassTag::of("asks")
+}
+
 fn rules(mistake: Mistake) -> Rules {
     let limit = Limit::new(Rate { events: 1, per: Millis(APART) }, BURST);
     let planted = if let Mistake::Core(planted) = mistake { planted } else { block::Planted::Nothing };
-    Rules { limits: Limits::all(limit), waiting: 6, classes: Vec::new(), planted }
+    let consent = BTreeMap::from([(asks(), "asks".to_owned())]);
+    Rules {
+        limits: Limits::all(limit),
+        waiting: 6,
+        classes: vec![asks()],
+        consent,
+        retention: BTreeMap::new(),
+        planted,
+    }
 }
 
 fn options() -> Options {

@@ -5,14 +5,14 @@
 
 use super::index::{Index, block_of};
 use super::linear::{Did, Event, check};
-use super::planet::{APART, BURST, SHARDS};
+use super::planet::{APART, BURST, SHARDS, asks};
 use block::chain::{Entry, Head, Link, OpId, Outcome, link};
 use block::house::{Deed, FIRST};
-use block::kinds::{Cursor, Effect, by_code};
+use block::kinds::{Cursor, Effect, Matter, by_code};
 use block::queue::{Cancelled, Op};
 use block::shard::{Answer, Ended};
 use sim::VirtualDisk;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::Writer;
 use trust::{AgentId, Moment};
 use vocab::Slot;
@@ -133,6 +133,7 @@ impl Truth {
             self.order(*block, &entries)?;
             self.rate(*block, &entries)?;
             self.registers(*block, &entries)?;
+            Self::consents(*block, &entries)?;
         }
         self.promises(&found)
     }
@@ -206,6 +207,29 @@ impl Truth {
         Ok(())
     }
 
+    /// A record of a class that needs consent is kept only where it stands, and
+    /// refused for the lack of it only where it does not.
+    fn consents(block: u64, entries: &[Entry<'_>]) -> Result<(), String> {
+        let mut agreed = BTreeSet::new();
+        for entry in entries.iter().filter(|entry| entry.kind < FIRST) {
+            let effect = (by_code(entry.kind).unwrap().effect)(entry.payload).ok();
+            let done = entry.outcome == Outcome::Done;
+            match effect {
+                Some(Effect::Stand(Matter::Consent, _, true)) if done => _ = agreed.insert(entry.agent),
+                Some(Effect::Stand(Matter::Consent | Matter::Erasure, ..)) if done => _ = agreed.remove(&entry.agent),
+                Some(Effect::Put(_, class, _)) if class == asks() => {
+                    let stands = agreed.contains(&entry.agent);
+                    let lacked = entry.outcome == Outcome::Failed && entry.result.starts_with(b"records of class");
+                    if done && !stands || lacked && stands {
+                        return Err(format!("block {block}, entry {}: consent stands is {stands}", entry.sequence));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Each record is a register, and what was seen of it is linearizable.
     fn registers(&self, block: u64, entries: &[Entry<'_>]) -> Result<(), String> {
         let mut events: BTreeMap<(AgentId, [u8; 16]), Vec<Event>> = BTreeMap::new();
@@ -270,6 +294,7 @@ fn slots(entries: &[Entry<'_>]) -> Result<(), String> {
                 held.insert(slot, entry.agent).is_none() && !twice
             }
             Deed::Renew { slot, .. } => held.get(&slot) == Some(&entry.agent),
+            Deed::Expire(_) => return Err("nothing here expires".to_owned()),
             Deed::Release { slot, .. } => held.remove(&slot) == Some(entry.agent),
         };
         if !good {

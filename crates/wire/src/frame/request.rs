@@ -18,6 +18,10 @@ pub enum Shape {
     Message,
     /// A cursor.
     Place,
+    /// A residency class, and whether something stands for it.
+    Stance,
+    /// Nothing.
+    Nothing,
     /// Any bytes.
     Bytes,
 }
@@ -31,6 +35,8 @@ impl Shape {
             "get" | "delete" => Self::Record,
             "send" => Self::Message,
             "ack" => Self::Place,
+            "consent" | "opt-out" => Self::Stance,
+            "erase" => Self::Nothing,
             _ => Self::Bytes,
         }
     }
@@ -62,6 +68,15 @@ pub enum Body<'f> {
     },
     /// A place in the inbox.
     Place(Cursor),
+    /// What an agent says of a residency class.
+    Stance {
+        /// The class.
+        class: &'f str,
+        /// Whether it stands from now on.
+        stands: bool,
+    },
+    /// Nothing.
+    Nothing,
     /// Any bytes.
     Bytes(&'f [u8]),
 }
@@ -75,6 +90,8 @@ impl Body<'_> {
             Self::Value { .. } => Shape::Value,
             Self::Message { .. } => Shape::Message,
             Self::Place(_) => Shape::Place,
+            Self::Stance { .. } => Shape::Stance,
+            Self::Nothing => Shape::Nothing,
             Self::Bytes(_) => Shape::Bytes,
         }
     }
@@ -149,6 +166,8 @@ impl<'f> Request<'f> {
                     Body::Value { key, value, class } => to.bytes(key).bytes(value).maybe(class.map(str::as_bytes)),
                     Body::Message { to: agent, message } => to.put(&agent.0).bytes(message),
                     Body::Place(cursor) => to.put(&cursor.to_bytes()),
+                    Body::Stance { class, stands } => to.bytes(class.as_bytes()).flag(stands),
+                    Body::Nothing => &mut to,
                     Body::Bytes(bytes) => to.bytes(bytes),
                 };
                 to.finish()
@@ -191,6 +210,8 @@ impl<'f> Op<'f> {
                 let place: [u8; Cursor::LEN] = from.take()?;
                 Body::Place(Cursor::from_bytes(&place).ok_or(NoFrame::Field("this is no cursor"))?)
             }
+            Shape::Stance => Body::Stance { class: from.text()?, stands: from.flag()? },
+            Shape::Nothing => Body::Nothing,
             Shape::Bytes => Body::Bytes(from.bytes()?),
         };
         Ok(Self { kind, id, patience, body })

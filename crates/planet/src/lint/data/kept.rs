@@ -1,0 +1,25 @@
+//! How long what is left of a record is kept.
+
+use crate::finding::Severity;
+use crate::lint::Lint;
+
+pub(super) static OUTLIVED: Lint = Lint {
+    code: "MY0420",
+    severity: Severity::Warning,
+    title: "chains that outlive the records in them",
+    why: "When a record expires nobody reads it any more, but what it said stays in its chain, sealed under its owner's key, until the chain is pruned or the key is destroyed. With a `chain_kept` that is longer than a class's `retention`, that is longer than the class says.",
+    hint: "keep chains no longer than the class that expires first, or let the class keep its records for longer",
+    look: |facts, report| {
+        let Some(kept) = &facts.planet.block.chain_kept else { return };
+        for class in facts.planet.data.iter().flat_map(|data| &data.class) {
+            let Some(retention) = class.retention.as_ref().filter(|retention| retention.value < kept.value) else {
+                continue;
+            };
+            let what = format!(
+                "records of `{}` end after {}, and chains after {}",
+                class.name.value, retention.value, kept.value
+            );
+            report.add(&OUTLIVED, what).at(kept.span, "chains").at(retention.span, "records");
+        }
+    },
+};
