@@ -179,6 +179,25 @@ pub(super) struct Seen {
     pub(super) region: Option<RegionNumber>,
 }
 
+/// A request that is being answered, until it was or its client took it back.
+struct Busy<'f>(&'f Front);
+
+impl<'f> Busy<'f> {
+    fn new(front: &'f Front, many: bool) -> Self {
+        front.open.fetch_add(1, Relaxed);
+        front.pace.serving(many);
+        Self(front)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Relaxed) == 1 {
+            self.0.pace.idle();
+        }
+    }
+}
+
 impl Front {
     pub(crate) fn now(&self) -> Millis {
         Millis(self.shared.clock.now().0)
@@ -187,8 +206,7 @@ impl Front {
     /// Answers a request, whatever becomes of it.
     async fn answer(&self, request: Request<Incoming>) -> Response<Told> {
         let begun = Instant::now();
-        self.open.fetch_add(1, Relaxed);
-        self.pace.serving(request.version() == Version::HTTP_2);
+        let _busy = Busy::new(self, request.version() == Version::HTTP_2);
         let (head, body) = request.into_parts();
         let id = self.id_of(&head);
         let (method, path) = (head.method.clone(), head.uri.clone());
@@ -201,9 +219,6 @@ impl Front {
         told(&mut answer, &id);
         if self.shared.access.is_on() {
             self.write_down((&id, &method, path.path()), answer.status(), begun, &seen);
-        }
-        if self.open.fetch_sub(1, Relaxed) == 1 {
-            self.pace.idle();
         }
         answer
     }
