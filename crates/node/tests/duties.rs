@@ -308,3 +308,16 @@ async fn records_may_be_where_the_law_of_the_file_says() {
     }
     engine.stop();
 }
+
+/// Keys of the first form do not say when they were made: before any erasure.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_reaches_the_keys_of_earlier_versions() {
+    let folder = tempdir().unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/version-1"), folder.path());
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
+    assert!(agent.get(&engine, "key 17").await.unwrap().value.is_some());
+    erase(&engine, &agent).await;
+    assert!(is_erased(&engine, &agent, "key 17").await);
+    engine.stop();
+}
