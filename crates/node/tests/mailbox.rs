@@ -70,3 +70,24 @@ async fn what_is_refused_is_refused_alone() {
     let (called, refused) = mailbox.ended().await;
     assert_eq!((called, refused.unwrap_err().code), ('d', Code::Unavailable));
 }
+
+/// Also among many, an erasure is told when it was carried out.
+#[tokio::test]
+async fn an_erasure_is_told_when_nothing_can_be_read_any_more() {
+    let folder = tempdir().unwrap();
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
+    agent.put(&engine, "name", "value").await.unwrap();
+    let register = || std::fs::read(folder.path().join("owners")).unwrap();
+    assert_ne!(register(), [0; 160]);
+    let mut mailbox = engine.mailbox();
+    let erase = OpAsk { kind: "erase", body: Body::Nothing, ..echo(name(&engine)) };
+    for again in [false, true] {
+        mailbox.take(&agent.connection, &agent.session, 'e', &erase).unwrap();
+        let (_, done) = mailbox.ended().await;
+        let done = done.unwrap();
+        assert_eq!((done.sequence, done.again), (3, again));
+        assert_eq!(register(), [0; 160], "its key is overwritten");
+    }
+    engine.stop();
+}
