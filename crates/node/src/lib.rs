@@ -23,6 +23,7 @@ mod rest;
 mod retention;
 mod served;
 mod trace;
+mod turnstile;
 mod wake;
 
 pub use engine::{

@@ -1,13 +1,11 @@
-//! Who comes in: connections, what they have proved, and whom the monitor
-//! turns away.
+//! Who comes in: connections, and what they have proved.
 
 use super::{Code, Engine, Refusal, locked};
 use crate::entropy;
-use block::bans::{Ban, Bans, Lockout, Net, Reason};
-use block::monitor::{Event, Monitor, Rules, Standing};
+use block::bans::{Ban, Net};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use trust::attach::{Challenge, Channel, Nonce, NotAttached, NotOn, Session};
 use trust::lease::{Admitted, Claim, Door, Refused, Rights};
 use trust::sign::Signature;
@@ -21,9 +19,6 @@ pub const MOST_SESSIONS: usize = 64;
 /// Agents whose leases one connection of a gateway has shown: one that is
 /// forgotten is looked at again.
 const MOST_VOUCHED: usize = 4_096;
-
-/// Agents that are turned away at once.
-const MOST_AGENTS: usize = 65_536;
 
 /// One connection of somebody: where it comes from, and what it has proved.
 pub struct Connection {
@@ -59,107 +54,19 @@ impl Connection {
     }
 }
 
-struct Kept {
-    bans: Bans,
-    lockout: Lockout,
-    sources: Monitor<IpAddr>,
-    agents: Monitor<AgentId>,
-    banned_agents: BTreeMap<AgentId, u64>,
-}
-
-impl Kept {
-    /// Takes note of a request; a ban that begins with it is the next one's.
-    fn saw(
-        &mut self,
-        source: IpAddr,
-        agent: Option<AgentId>,
-        (bytes, destination): (u64, u64),
-        now: Moment,
-        begun: &mut Option<(Net, Millis)>,
-    ) -> Result<(), Refusal> {
-        if let Some((net, ban)) = self.bans.turned_away(source, now.0) {
-            return Err(turned_away(net, ban, now));
-        }
-        let source = source.to_canonical();
-        if self.sources.see(Event { source, bytes, destination }, now.0) == Standing::Banned {
-            let net = Net::of_source(source);
-            let reason = Reason::Traffic(self.sources.score(source, now.0));
-            let until = self.bans.ban(net, reason, now.0);
-            *begun = Some((net, Moment(until).since(now)));
-        }
-        let Some(agent) = agent else { return Ok(()) };
-        if let Some(until) = self.banned_agents.get(&agent).copied().filter(|until| *until > now.0) {
-            let wait = Moment(until).since(now);
-            return Err(Refusal::new(Code::Forbidden, format!("this agent is turned away for {wait}")).after(wait));
-        }
-        if self.agents.see(Event { source: agent, bytes, destination }, now.0) == Standing::Banned {
-            if self.banned_agents.len() >= MOST_AGENTS {
-                self.banned_agents.retain(|_, until| *until > now.0);
-                if self.banned_agents.len() >= MOST_AGENTS {
-                    self.banned_agents.pop_first();
-                }
-            }
-            self.banned_agents.insert(agent, now.after(block::bans::FIRST).0);
-        }
-        Ok(())
-    }
-}
-
-/// Told of every ban that begins, with its end, and of every one that is lifted.
-pub(crate) type OnBan = dyn Fn(Net, Option<Millis>) + Send + Sync;
-
-/// What stands between the world and the blocks.
-pub(super) struct Gate {
-    kept: Mutex<Kept>,
-    on_ban: Mutex<Option<Box<OnBan>>>,
-}
-
-impl Gate {
-    pub(super) fn new(rules: Rules, failures: u32, lockout: Millis) -> Self {
-        let kept = Kept {
-            bans: Bans::default(),
-            lockout: Lockout::new(failures, lockout),
-            sources: Monitor::new(rules),
-            agents: Monitor::new(rules),
-            banned_agents: BTreeMap::new(),
-        };
-        Self { kept: Mutex::new(kept), on_ban: Mutex::new(None) }
-    }
-
-    fn tell(&self, net: Net, lasts: Option<Millis>) {
-        if let Some(on_ban) = &*locked(&self.on_ban) {
-            on_ban(net, lasts);
-        }
-    }
-}
-
-fn turned_away(net: Net, ban: Ban, now: Moment) -> Refusal {
-    let wait = Moment(ban.until).since(now);
-    let why = match ban.reason {
-        Reason::Traffic(score) => format!("its traffic scored {score}"),
-        Reason::Authentication => "it failed to authenticate too often".to_owned(),
-        Reason::Verdict => "the hubs agreed".to_owned(),
-        Reason::Operator => "an operator said so".to_owned(),
-    };
-    Refusal::new(Code::Forbidden, format!("{net} is turned away for {wait}: {why}")).after(wait)
-}
-
 impl Engine {
     /// A connection that has just come.
     ///
     /// # Errors
     /// When its source is turned away.
     pub fn connect(&self, source: IpAddr, channel: Channel) -> Result<Connection, Refusal> {
-        let now = self.now();
-        if let Some((net, ban)) = locked(&self.0.gate.kept).bans.turned_away(source, now.0) {
-            return Err(turned_away(net, ban, now));
-        }
+        self.0.turnstile.turned_away(source, self.now())?;
         Ok(Connection { channel, source, challenge: None, sessions: BTreeMap::new(), gateway: Gateway::Not })
     }
 
     /// Tells somebody of every ban that begins and of every one that is lifted.
     pub fn on_ban(&self, tell: impl Fn(Net, Option<Millis>) + Send + Sync + 'static) {
-        *locked(&self.0.gate.on_ban) = Some(Box::new(tell));
+        self.0.turnstile.on_ban(tell);
     }
 
     /// A nonce for whoever shows a lease; to be answered on the same connection.
@@ -258,7 +165,7 @@ impl Engine {
                 return Err(Refusal::new(Code::Unknown, why.to_string()));
             }
         };
-        locked(&self.0.gate.kept).lockout.succeeded(connection.source);
+        self.0.turnstile.succeeded(connection.source);
         // A newer lease of the same agent takes the place of the older one.
         let agent = session.lease().agent;
         connection.sessions.retain(|_, older| older.lease().agent != agent);
@@ -325,40 +232,19 @@ impl Engine {
         agent: Option<AgentId>,
         requests: impl Iterator<Item = (u64, u64)>,
     ) -> (usize, Result<(), Refusal>) {
-        let (now, mut let_through, mut begun) = (self.now(), 0, None);
-        let mut kept = locked(&self.0.gate.kept);
-        let mut all = Ok(());
-        for request in requests {
-            all = kept.saw(source, agent, request, now, &mut begun);
-            if all.is_err() {
-                break;
-            }
-            let_through += 1;
-        }
-        drop(kept);
-        if let Some((net, lasts)) = begun {
-            self.0.gate.tell(net, Some(lasts));
-        }
-        (let_through, all)
+        self.0.turnstile.saw_all(source, agent, requests, self.now())
     }
 
     /// Somebody failed to prove who it is: its source is locked out when that
     /// was once too often, never the agent that it named.
     pub fn failed(&self, source: IpAddr) {
-        let now = self.now();
-        let mut kept = locked(&self.0.gate.kept);
-        let Some(until) = kept.lockout.failed(source, now.0) else { return };
-        let net = Net::of_source(source);
-        kept.bans.ban_until(net, Reason::Authentication, now.0, until);
-        drop(kept);
-        self.0.gate.tell(net, Some(Moment(until).since(now)));
+        self.0.turnstile.failed(source, self.now());
     }
 
     /// Everybody who is turned away.
     #[must_use]
     pub fn bans(&self) -> Vec<(Net, Ban)> {
-        let now = self.now().0;
-        locked(&self.0.gate.kept).bans.list(now).collect()
+        self.0.turnstile.bans(self.now())
     }
 
     /// Turns a network away until a moment.
@@ -366,13 +252,7 @@ impl Engine {
     /// # Errors
     /// When the moment has passed.
     pub fn ban(&self, net: Net, until: Moment) -> Result<(), Refusal> {
-        let now = self.now();
-        if until <= now {
-            return Err(Refusal::new(Code::Bad, "the ban would have ended already").field("until"));
-        }
-        locked(&self.0.gate.kept).bans.ban_until(net, Reason::Operator, now.0, until.0);
-        self.0.gate.tell(net, Some(until.since(now)));
-        Ok(())
+        self.0.turnstile.ban(net, until, self.now())
     }
 
     /// Lets a network in again.
@@ -380,10 +260,6 @@ impl Engine {
     /// # Errors
     /// When it was not turned away.
     pub fn lift(&self, net: Net) -> Result<(), Refusal> {
-        if !locked(&self.0.gate.kept).bans.lift(net) {
-            return Err(Refusal::new(Code::NotFound, format!("{net} is not turned away")));
-        }
-        self.0.gate.tell(net, None);
-        Ok(())
+        self.0.turnstile.lift(net)
     }
 }

@@ -32,10 +32,10 @@ use crate::home::SHARD_BLOCKS;
 use crate::keyring::Keyring;
 use crate::lane::{Ask, Shared};
 use crate::reply::{Reply, To, Token};
+use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
-use gate::Gate;
 use planet::plan::layout::Layout;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ struct Inner {
     gateways: Vec<AgentId>,
     policy: Option<Policy>,
     book: Mutex<Book>,
-    gate: Gate,
+    turnstile: Turnstile,
     keyring: Arc<Keyring>,
     directory: Arc<Mutex<Directory>>,
     index: Arc<Index>,

@@ -1,7 +1,6 @@
 //! What the planet file asks of its blocks, in their words.
 
 use block::kinds::ClassTag;
-use block::monitor::Rules as MonitorRules;
 use block::rate::{Limit, Limits};
 use block::shard::Rules;
 use planet::law::Laws;
@@ -47,20 +46,4 @@ pub(super) fn retention(planet: &Planet) -> BTreeMap<ClassTag, Millis> {
     let classes = planet.data.iter().flat_map(|data| &data.class);
     let kept = |class: &Class| Some((ClassTag::of(class.name.value.as_str()), class.retention.as_ref()?.value));
     classes.filter_map(kept).collect()
-}
-
-pub(super) fn monitor(planet: &Planet) -> MonitorRules {
-    let monitor = &planet.block.monitor;
-    MonitorRules {
-        window: monitor.window.value,
-        large: monitor.large.value.0,
-        large_score: monitor.large_score.value,
-        requests: monitor.requests.value,
-        requests_score: monitor.requests_score.value,
-        destinations: monitor.destinations.value,
-        destinations_score: monitor.destinations_score.value,
-        event_score: monitor.event_score.value,
-        suspicious: monitor.suspicious.value,
-        blocked: monitor.blocked.value,
-    }
 }

@@ -1,8 +1,7 @@
 //! How a planet starts: what its file asks for, what its directory holds, and
 //! the threads that serve it.
 
-use super::gate::Gate;
-use super::rules::{classes, monitor, retention, rules};
+use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
@@ -16,6 +15,7 @@ use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served,
 use crate::reopen::Reopened;
 use crate::reply::Token;
 use crate::retention::Keeper;
+use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, StanceRow, invited};
 use block::kinds::{Matter, Trouble};
@@ -342,7 +342,6 @@ fn run(
     }
     *locked(&parts.lanes) = lanes;
     let behind = behind(follower, keeper(planet, &parts), expirer(planet, &parts, &shards))?;
-    let limits = &planet.block.monitor;
     let inner = Inner {
         planet: parts.home.planet,
         name: planet.planet.name.to_string(),
@@ -355,7 +354,7 @@ fn run(
         gateways: parts.home.gateways,
         policy,
         book: Mutex::new(book),
-        gate: Gate::new(monitor(planet), limits.failures.value, limits.lockout.value),
+        turnstile: Turnstile::new(planet),
         keyring: parts.keyring,
         directory: parts.directory,
         index: parts.index,

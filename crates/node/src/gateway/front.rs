@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use trust::attach::Channel;
+use trust::lease::Claim;
 use vocab::{Millis, Site};
 use wire::{Code, ask};
 
@@ -59,7 +60,7 @@ pub(crate) struct Front {
     pub(crate) shared: Arc<Shared>,
     pub(crate) thread: usize,
     pub(crate) source_header: HeaderValue,
-    source: IpAddr,
+    pub(super) source: IpAddr,
     pub(super) secure: bool,
     pub(super) sessions: Sessions,
     meter: Arc<Meter>,
@@ -84,6 +85,10 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>,
             continue;
         };
         let source = address.ip().to_canonical();
+        // A source that is turned away has nothing done for it.
+        if shared.turnstile.turned_away(source, shared.clock.now()).is_err() {
+            continue;
+        }
         let bounds = shared.settings().bounds;
         let Some(place) = shared.crowd.enter(source, bounds.connections, bounds.of_a_source) else { continue };
         connections.spawn(connection(stream, source, acceptor.clone(), (thread, Arc::clone(&shared), place)));
@@ -261,6 +266,7 @@ impl Front {
         };
         self.shared.rates.ask_address(&self.meter, self.now()).map_err(|wait| too_soon("address", wait))?;
         bounded(&head)?;
+        self.saw(&head)?;
         let path = head.uri.path();
         match (&head.method, path) {
             (&Method::GET, "/health") => return Ok(text("application/json", br#"{"status":"ok"}"#.to_vec())),
@@ -307,6 +313,17 @@ impl Front {
             answer.headers_mut().insert(ROUTE, explained);
         }
         Ok(answer)
+    }
+
+    /// Tells the monitor; whoever is banned by it has had its last answer. The
+    /// agents' own monitors are their hosts'.
+    fn saw(&self, head: &Parts) -> Result<(), No> {
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let lease = decode::lease(&head.headers).ok().and_then(|lease| Claim::read(lease).ok());
+        let destination = lease.map_or(0, |claim| claim.lease.block.index);
+        let seen = std::iter::once((length.unwrap_or(0), destination));
+        let now = self.shared.clock.now();
+        self.shared.turnstile.saw_all(self.source, None, seen, now).1.map_err(|refusal| No::from(refusal).closing())
     }
 
     /// Where an agent wants to be seated: in a region that it names, or where it

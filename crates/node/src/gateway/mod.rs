@@ -27,6 +27,7 @@ mod settings;
 pub use settings::{Host, Settings};
 
 use crate::clock::Clock;
+use crate::turnstile::Turnstile;
 use access::AccessLog;
 use certificates::Certificates;
 use hosts::Hosts;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) regions: Regions,
     pub(crate) hosts: Hosts,
     pub(crate) rates: Rates,
+    pub(crate) turnstile: Turnstile,
     pub(crate) access: AccessLog,
     pub(crate) counts: page::Counts,
     pub(crate) budget: forward::Budget,
@@ -114,6 +116,7 @@ impl Gateway {
             regions: Regions::new(&settings, now).map_err(io::Error::other)?,
             hosts: Hosts::new(&settings, threads),
             rates: Rates::new(&settings),
+            turnstile: Turnstile::new(&settings.planet),
             access: AccessLog::start(settings.access_log.as_deref())?,
             counts: page::Counts::default(),
             budget: forward::Budget::default(),

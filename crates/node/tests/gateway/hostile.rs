@@ -85,3 +85,27 @@ async fn heads_and_bodies_are_bounded() {
     assert_eq!(raw::Answer::of(&raw::bytes(at, body.as_bytes()).await).status, 408);
     pair.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_fails_to_prove_who_it_is_is_turned_away_before_any_host_hears_of_it() {
+    let pair = Pair::start().await;
+    let (_, attached) = pair.attached(1, "dublin").await;
+    let at = pair.gateway.addresses()[0];
+    let lease = format!("authorization: Mycel {}\r\n", attached.lease);
+    let signature = "0".repeat(128);
+    let body = format!(r#"{{"signature":"{signature}"}}"#);
+    for _ in 0..5 {
+        let text = format!(
+            "GET /v1/challenge HTTP/1.1\r\nhost: x\r\n{lease}\r\nPOST /v1/session HTTP/1.1\r\nhost: x\r\n{lease}\
+             content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let told = raw::bytes(at, text.as_bytes()).await;
+        assert!(told.contains("401"), "{told}");
+    }
+    // The door is shut: not even what needs no proof is answered.
+    assert_eq!(raw::bytes(at, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await, "");
+    // The hosts know nothing of it.
+    assert!(pair.served.iter().all(|served| served.engine.bans().is_empty()));
+    pair.stop().await;
+}
