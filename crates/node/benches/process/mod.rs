@@ -27,6 +27,10 @@ impl Process {
         Self { child, lines }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn said(&mut self) -> String {
         self.lines.next().unwrap().unwrap()
     }
@@ -41,8 +45,17 @@ impl Process {
         (of("VmRSS:"), of("VmHWM:"))
     }
 
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    /// SIGKILL: nothing of it runs any more when this returns.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+/// Also when a bench panics: nobody would look for what it has begun.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has perhaps ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
