@@ -165,7 +165,12 @@ fn keep(
 }
 
 /// Runs every region, and the gateway in front of them, until Ctrl-C.
-pub(crate) fn run(args: &UpArgs, planet: Planet, file: &Path, screen: &Screen) -> Result<Verdict, Failure> {
+pub(crate) fn run(
+    args: &UpArgs,
+    planet: Planet,
+    (file, absent): (&Path, &[&str]),
+    screen: &Screen,
+) -> Result<Verdict, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
     let homes = Homes::open(&args.data).map_err(|error| failed(error.to_string()))?;
     let mut regions = Vec::new();
@@ -188,7 +193,7 @@ pub(crate) fn run(args: &UpArgs, planet: Planet, file: &Path, screen: &Screen) -
         let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
         Failure::told(error.to_string(), hint)
     })?;
-    runtime.block_on(serve(args, &planet, &homes, (&gateway, &regions), screen))?;
+    runtime.block_on(serve((args, absent), &planet, &homes, (&gateway, &regions), screen))?;
     screen.say("stopping: what has begun is finished");
     if !gateway.stop(GRACE) {
         screen.say("some requests took too long, and were cut off");
@@ -198,7 +203,7 @@ pub(crate) fn run(args: &UpArgs, planet: Planet, file: &Path, screen: &Screen) -
 }
 
 async fn serve(
-    args: &UpArgs,
+    (args, absent): (&UpArgs, &[&str]),
     planet: &Planet,
     homes: &Homes,
     (gateway, regions): (&Gateway, &[Region]),
@@ -218,7 +223,7 @@ async fn serve(
             .collect();
         screen.json(&json!({
             "version": 1, "planet": planet.planet.name.to_string(), "id": homes.planet().to_string(),
-            "at": urls, "data": args.data, "regions": regions,
+            "at": urls, "data": args.data, "regions": regions, "absent": absent,
         }))?;
     } else {
         screen.data(format_args!("{}  {} regions, each a process", planet.planet.name.as_str(), regions.len()))?;
@@ -228,6 +233,10 @@ async fn serve(
         for region in regions {
             let process = region.process().map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
             screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at))?;
+        }
+        if !absent.is_empty() {
+            screen
+                .data(format_args!("  absent {}: the file asks for it, and it is not done yet", absent.join(", ")))?;
         }
         screen.data("\nCtrl-C stops it; the next start goes on where it was.")?;
     }

@@ -33,14 +33,14 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
     let planet = planet(args, screen)?;
+    let absent = absent(&planet);
     if args.regions {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
         let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());
         let file = args.file.clone().or_else(here);
         let file = file.ok_or_else(|| Failure::told("--regions needs a planet file", hint))?;
-        return crate::spread::run(args, planet, &file, screen);
+        return crate::spread::run(args, planet, (&file, &absent), screen);
     }
-    let absent = absent(&planet);
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
         only: args.only.clone(),

@@ -47,6 +47,7 @@ async fn a_region_that_is_killed_comes_back_and_no_acknowledged_op_is_lost() {
     let up = Up::regions(&file, &data);
     let regions: Vec<_> = up.told["regions"].as_array().unwrap().iter().map(|known| known["region"].clone()).collect();
     assert_eq!(regions.len(), 5, "{regions:?}");
+    assert!(up.told["absent"].as_array().unwrap().contains(&"scaling".into()), "{}", up.told);
     let (stays, loses) = (seated(&up, 1, "us-east-1").await, seated(&up, 2, "eu-west-1").await);
     let mut acknowledged = 0;
     for number in 0..20 {

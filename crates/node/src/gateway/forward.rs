@@ -18,7 +18,6 @@ use policy::route::{Filter, Refusal};
 use policy::set::RegionNumber;
 use policy::signal::Outcome;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use tokio::time::Instant;
 use vocab::Millis;
 use wire::Code;
 
@@ -137,7 +136,7 @@ impl Front {
         let again = matches!(head.method, Method::GET | Method::HEAD).then(|| (head.clone(), body.again()));
         let budget = &self.shared.budget;
         budget.earn();
-        let (begun, thread) = (Instant::now(), (self.thread, &*self.shared, settings));
+        let (thread, _under_way) = ((self.thread, &*self.shared, settings), self.shared.regions.under_way(region));
         let mut answer = self.shared.hosts.send(region, Request::from_parts(head, body), thread).await;
         if let (Err(lost), Some((head, Some(body)))) = (&answer, again)
             && lost.was_sent()
@@ -153,7 +152,7 @@ impl Front {
             Ok(_) => Outcome::Answered,
             Err(_) => Outcome::Failed,
         };
-        self.shared.regions.outcome(region, outcome, begun.elapsed(), self.now());
+        self.shared.regions.outcome(region, outcome, self.now());
         match answer {
             Ok(answer) => Ok(answer.map(passed)),
             Err(lost) => {

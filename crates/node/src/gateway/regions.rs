@@ -12,8 +12,9 @@ use policy::residency::{ClassNumber, Purpose};
 use policy::route::{Filter, Policy, Refusal, Request, Standing, TICK, removes};
 use policy::score::{Condition, View};
 use policy::set::{RegionNumber, RegionSet};
-use policy::signal::{Micros, Outcome, Smoothed};
+use policy::signal::Outcome;
 use policy::table::{Now, OriginNumber, Table};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vocab::{MicroUsd, Millis, Ppm, Site};
@@ -22,8 +23,6 @@ use vocab::{MicroUsd, Millis, Ppm, Site};
 const WINDOW: Millis = Millis::seconds(10);
 /// How long a region that came back takes until it gets all that it may.
 const RAMP: Millis = Millis::seconds(30);
-/// How fast what is smoothed forgets.
-const TAU: Millis = Millis::seconds(10);
 /// A region without a capacity in the file takes what comes.
 const NO_LIMIT: u64 = u64::MAX;
 
@@ -36,14 +35,28 @@ struct State {
     standing: Standing,
     meter: Meter,
     health: Vec<Health>,
-    latency: Vec<Smoothed>,
     conditions: Vec<Condition>,
     connections: Vec<u64>,
     tick: u64,
 }
 
 /// The regions of a planet, as a gateway sees them.
-pub(crate) struct Regions(Mutex<State>);
+pub(crate) struct Regions {
+    state: Mutex<State>,
+    /// Requests on their way to each.
+    under_way: Vec<AtomicU64>,
+}
+
+/// A request on its way, until it was answered or its client took it back.
+pub(crate) struct UnderWay<'r>(Option<&'r AtomicU64>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            count.fetch_sub(1, Relaxed);
+        }
+    }
+}
 
 /// What wants to go somewhere.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +91,6 @@ fn state_of(settings: &Settings, now: Millis) -> Result<State, String> {
         standing: Standing::well(all),
         meter: Meter::new(0, Vec::new()),
         health: vec![Health::new(WINDOW, unhealthy_after); count],
-        latency: vec![Smoothed::new(0, now); count],
         conditions: vec![Condition { health: Ppm::ONE, load: Ppm(0), cost: MicroUsd(0) }; count],
         connections: vec![0; count],
         tick: 0,
@@ -131,11 +143,21 @@ impl State {
 
 impl Regions {
     pub(crate) fn new(settings: &Settings, now: Millis) -> Result<Self, String> {
-        Ok(Self(Mutex::new(state_of(settings, now)?)))
+        let state = state_of(settings, now)?;
+        let under_way = state.connections.iter().map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { state: Mutex::new(state), under_way })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a tick.
+    fn tick(&self, state: &mut State, now: Millis) {
+        for (known, count) in state.connections.iter_mut().zip(&self.under_way) {
+            *known = count.load(Relaxed);
+        }
+        state.tick(now);
     }
 
     /// Takes another planet file of the same regions; what was learned stays.
@@ -146,7 +168,7 @@ impl Regions {
         if ids(&new) != ids(&state) {
             return Err("the planet file has other regions now: start the gateway again".to_owned());
         }
-        (new.health, new.latency, new.standing) = (state.health.clone(), state.latency.clone(), state.standing);
+        (new.health, new.standing) = (state.health.clone(), state.standing);
         *state = new;
         Ok(())
     }
@@ -181,7 +203,7 @@ impl Regions {
     pub(crate) fn pin(&self, wish: &Wish, region: RegionNumber, now: Millis) -> Result<(), Filter> {
         let mut state = self.state();
         if now.0 / TICK.0 != state.tick {
-            state.tick(now);
+            self.tick(&mut state, now);
         }
         let request = Request { home: None, ..state.request(wish) };
         let State { policy, table, standing, meter, .. } = &mut *state;
@@ -198,7 +220,7 @@ impl Regions {
     pub(crate) fn admit(&self, wish: &Wish, now: Millis) -> Result<RegionNumber, Box<Refusal>> {
         let mut state = self.state();
         if now.0 / TICK.0 != state.tick {
-            state.tick(now);
+            self.tick(&mut state, now);
         }
         let request = state.request(wish);
         let State { policy, table, standing, meter, .. } = &mut *state;
@@ -220,15 +242,19 @@ impl Regions {
         explain(&state.policy, &state.table, &now, &request)
     }
 
+    /// A request is on its way to a region, for as long as this is kept.
+    pub(crate) fn under_way(&self, region: RegionNumber) -> UnderWay<'_> {
+        let count = self.under_way.get(region.at());
+        if let Some(count) = count {
+            count.fetch_add(1, Relaxed);
+        }
+        UnderWay(count)
+    }
+
     /// A request went to a region, and came to this.
-    pub(crate) fn outcome(&self, region: RegionNumber, outcome: Outcome, took: Duration, now: Millis) {
-        let mut state = self.state();
-        let Some(health) = state.health.get_mut(region.at()) else { return };
-        health.request(outcome, now);
-        let took = Micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        let charged = outcome.charged(took, Micros(1_000_000)).0;
-        if let Some(latency) = state.latency.get_mut(region.at()) {
-            latency.add_peak(charged, now, TAU);
+    pub(crate) fn outcome(&self, region: RegionNumber, outcome: Outcome, now: Millis) {
+        if let Some(health) = self.state().health.get_mut(region.at()) {
+            health.request(outcome, now);
         }
     }
 
@@ -269,7 +295,7 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
         let settings = shared.settings();
         let every = Duration::from_millis(settings.planet.route.health_check.value.0);
         let (now, all) = (Millis(shared.clock.now().0), shared.regions.all(Millis(shared.clock.now().0)));
-        shared.regions.state().tick(now);
+        shared.regions.tick(&mut shared.regions.state(), now);
         // A region that is lost is looked at each tick, so that it comes back soon.
         let all_due = checked.is_none_or(|checked| checked.elapsed() >= every);
         if all_due {

@@ -2,6 +2,7 @@
 
 use crate::{Pair, put};
 use client::{Body, Place};
+use node::gateway::{Host, Settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_op_finds_the_block_of_its_lease_in_whichever_region_that_is() {
@@ -108,4 +109,30 @@ async fn each_request_is_a_line_of_the_access_log_under_its_name() {
     assert_eq!((nowhere["status"].as_u64(), nowhere["source"].as_str()), (Some(404), Some("127.0.0.1")));
     // The lease is nobody's to read.
     assert!(!text.contains(&client.lease().unwrap().to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_change_while_it_runs_or_not_at_all() {
+    let pair = Pair::start().await;
+    let (client, _) = pair.attached(1, "dublin").await;
+    client.op(put("name", "value")).await.unwrap();
+    let told = |planet: planet::Planet| {
+        let host =
+            |served: &crate::Served| Host { region: served.region.into(), address: served.server.addresses()[0] };
+        let hosts = pair.served.iter().map(host).collect();
+        Settings::new(std::sync::Arc::new(planet), pair.homes.planet(), pair.homes.gateway(), hosts)
+    };
+    let mut other = crate::parsed();
+    other.region.pop();
+    assert!(pair.gateway.change(told(other)).unwrap_err().contains("other regions"));
+    client.op(put("name", "value")).await.unwrap();
+
+    let rate = vocab::Rate { events: 1, per: vocab::Millis::hours(1) };
+    pair.gateway.change(Settings { agent_rate: rate, ..told(crate::parsed()) }).unwrap();
+    client.op(put("name", "the one")).await.unwrap();
+    let refused = client.op(put("name", "one too many")).await.unwrap_err();
+    assert_eq!(refused.code(), Some(client::Code::TooMany));
+    pair.gateway.change(told(crate::parsed())).unwrap();
+    client.op(put("name", "as before")).await.unwrap();
+    pair.stop().await;
 }
