@@ -9,7 +9,7 @@ mod up;
 
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{OpCommand, Sending};
-pub(crate) use policy::{DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
+pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 pub(crate) use up::{LogLevel, UpArgs};
 
@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Price(PriceArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),
+    /// Show who may do what, or say why somebody may, or may not.
+    Access(AccessArgs),
     /// Show where ops go and why, and who moves when a region is drained.
     #[command(subcommand)]
     Route(RouteCommand),

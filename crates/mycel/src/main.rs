@@ -4,6 +4,7 @@
 //! Data goes to stdout and everything else to stderr. Exit codes: 0 good,
 //! 1 findings or failure, 2 usage.
 
+mod access;
 mod agent;
 mod bench;
 mod chain;
@@ -79,6 +80,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
         Command::Residency(args) => residency::run(&args, screen),
+        Command::Access(args) => access::run(&args, screen),
         Command::Route(command) => route::run(command, screen),
         Command::Bench(BenchCommand::Slots { file }) => bench::slots(&file, screen),
         Command::Trust(TrustCommand::Pi { at, digits }) => trust::pi(at, digits, screen),

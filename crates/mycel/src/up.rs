@@ -80,7 +80,6 @@ fn absent(planet: &Planet) -> Vec<&'static str> {
         (planet.edge.is_some(), "edge workers"),
         (planet.cdn.is_some(), "content delivery"),
         (planet.watch.is_some(), "the watch"),
-        (planet.access.is_some(), "roles and rules of access"),
         (!planet.bridge.is_empty(), "bridges"),
         (planet.rollout.is_some(), "rollouts"),
     ];

@@ -27,7 +27,7 @@ fn answers(file: &Path) -> Vec<(Option<i32>, Vec<u8>)> {
 }
 
 /// Each command that reads a planet file.
-const COMMANDS: &[&str] = &["check", "plan", "price", "residency"];
+const COMMANDS: &[&str] = &["check", "plan", "price", "residency", "access"];
 
 fn scratch() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bad-input-{}.toml", std::process::id()))

@@ -60,6 +60,9 @@ fn what_a_person_sees() {
         ("price-garden", &["price", "garden.toml"]),
         ("residency-mesh", &["residency", "mesh.toml"]),
         ("residency-as-written", &["residency", "as-written/mesh.toml"]),
+        ("access", &["access", "mesh.toml"]),
+        ("access-denied", &["access", "mesh.toml", "--right", "transfer", "--class", "gdpr"]),
+        ("access-plain", &["access", "garden.toml", "--right", "administer"]),
         ("route-explain", &["route", "explain", "--from", "48.2,16.4", "--class", "gdpr", "mesh.toml"]),
         (
             "route-explain-lost",
@@ -130,6 +133,9 @@ fn what_a_program_reads() {
     assert!(explained["regions"].as_array().unwrap().iter().all(|region| region["rtt"] == "modelled"));
     let drained = json(&["route", "drain", "us-west-2", "--preview", "mesh.toml", "--json"]);
     assert_eq!((&drained["label"], drained["places"].as_u64()), (&"modelled".into(), Some(504)));
+    let access = json(&["access", "mesh.toml", "--right", "transfer", "--json"]);
+    assert_eq!(access["decision"]["rules"][0], serde_json::json!({ "rule": "no-sale", "unmet": "classes" }));
+    assert_eq!(json(&["access", "garden.toml", "--json"])["roles"][0]["rights"][1], "operate");
     let residency = json(&["residency", "as-written/mesh.toml", "--json"]);
     assert_eq!(residency["breaches"][0]["path"], "fallback");
     assert_eq!(residency["classes"][0]["regions"][2]["lawful"], "in EU");
@@ -165,6 +171,10 @@ fn exit_codes_are_as_documented() {
     assert_eq!(code(&["check", "no-such-file.toml"]), 1);
     assert_eq!(code(&["check", "--explain", "MY9999"]), 1);
     assert_eq!(code(&["residency", "mesh.toml"]), 0);
+    assert_eq!(code(&["access", "mesh.toml"]), 0);
+    assert_eq!(code(&["access", "mesh.toml", "--right", "transfer"]), 0);
+    assert_eq!(code(&["access", "mesh.toml", "--right", "transfer", "--class", "gdpr"]), 1);
+    assert_eq!(code(&["access", "mesh.toml", "--class", "gdpr"]), 2, "of nothing there is nothing to say");
     assert_eq!(code(&["residency", "as-written/mesh.toml"]), 1);
     let explain = ["route", "explain", "mesh.toml", "--from", "1,1", "--class", "gdpr"];
     assert_eq!(code(&explain), 0);
@@ -200,6 +210,10 @@ fn errors_say_what_and_what_to_try() {
         ),
         (&["route", "explain", "--from", "1,1", "--rtt", "eu-west-1", "mesh.toml"], "is no round trip", "=35ms"),
         (&["route", "drain", "mars", "--preview", "mesh.toml"], "no region is called `mars`", "us-west-2"),
+        (&["access", "mesh.toml", "--right", "eat"], "no right \"eat\"", "read, operate"),
+        (&["access", "mesh.toml", "--right", "read", "--agent", "me"], "no public key", "mycel attach"),
+        (&["access", "mesh.toml", "--right", "read", "--region", "mars"], "no region \"mars\"", "mycel plan"),
+        (&["access", "mesh.toml", "--right", "read", "--class", "x"], "no residency class", "mycel residency"),
         (&["residency", "../crates/mycel/tests/lint/MY0111.bad.toml"], "no regions", "add a [[region]]"),
         (&["plan", "../crates/mycel/tests/lint/MY0101.bad.toml"], "two regions are called `north`", "an id of its own"),
         (&["plan", "../crates/mycel/tests/lint/MY0804.bad.toml"], "has no machine `control-plane`", "--prices"),

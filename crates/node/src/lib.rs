@@ -27,7 +27,7 @@ mod turnstile;
 mod wake;
 
 pub use engine::{
-    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
+    About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
     MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
     Stance, StartError, Started, Where,
 };

@@ -52,6 +52,12 @@ impl Rights {
     pub const fn include(self, right: Right) -> bool {
         self.0 & Self::of(right).0 != 0
     }
+
+    /// The right, where these are one.
+    #[must_use]
+    pub fn only(self) -> Option<Right> {
+        Right::ALL.iter().copied().find(|right| Self::of(*right) == self)
+    }
 }
 
 impl FromIterator<Right> for Rights {
@@ -109,9 +115,17 @@ pub struct Decision {
     pub allowed: bool,
     /// Why.
     pub because: Because,
-    /// Each rule about the right, and the first of its conditions that was not
-    /// met; `None` when it holds.
-    pub rules: Vec<(String, Option<Condition>)>,
+    /// Each rule about the right.
+    pub rules: Vec<Tried>,
+}
+
+/// A rule that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tried {
+    /// What it is called.
+    pub rule: String,
+    /// The first of its conditions that was not met; `None` when it holds.
+    pub unmet: Option<Condition>,
 }
 
 /// A condition of a rule.
@@ -128,6 +142,41 @@ pub enum Condition {
     Classes,
     /// What is asked for is in the caller's own block.
     Own,
+}
+
+impl Condition {
+    /// What is not so when it is not met.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Roles => "the caller has none of its roles",
+            Self::From => "the caller's slot is in none of its regions",
+            Self::Regions => "what is asked for is in none of its regions",
+            Self::Classes => "what is asked for is of none of its classes",
+            Self::Own => "what is asked for is not the caller's own",
+        }
+    }
+}
+
+impl Decision {
+    /// In words, for whoever was told no.
+    #[must_use]
+    pub fn words(&self, right: Right) -> String {
+        let right = right.word();
+        match &self.because {
+            Because::NotInLease => format!("the lease does not give the right to {right}"),
+            Because::Taken(rule) => format!("the rule \"{rule}\" denies the right to {right}"),
+            Because::Role(role) => format!("the role \"{role}\" gives the right to {right}"),
+            Because::Rule(rule) => format!("the rule \"{rule}\" gives the right to {right}"),
+            Because::NothingGives => {
+                let unmet = |Tried { rule, unmet }: &Tried| {
+                    unmet.map(|condition| format!("; the rule \"{rule}\" does not hold: {}", condition.words()))
+                };
+                let unmet: String = self.rules.iter().filter_map(unmet).collect();
+                format!("no role of this agent and no rule gives the right to {right}{unmet}")
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -188,6 +237,12 @@ impl Access {
         Self { roles: vec![agent, role(OPERATOR, Rights::ALL)], rules: Vec::new() }
     }
 
+    /// The roles: what each is called, what it gives, and how many are named
+    /// for it.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, Rights, usize)> {
+        self.roles.iter().map(|role| (role.name.as_str(), role.rights, role.agents.len()))
+    }
+
     /// Whether a caller may, and why.
     #[must_use]
     pub fn decide(&self, caller: &Caller<'_>, asked: &Asked<'_>) -> Decision {
@@ -208,7 +263,50 @@ impl Access {
             holds(Effect::Allow).map_or(Because::NothingGives, Because::Rule)
         };
         let allowed = matches!(because, Because::Role(_) | Because::Rule(_));
-        Decision { allowed, because, rules: met.into_iter().map(|(rule, unmet)| (rule.name.clone(), unmet)).collect() }
+        Decision {
+            allowed,
+            because,
+            rules: met.into_iter().map(|(rule, unmet)| Tried { rule: rule.name.clone(), unmet }).collect(),
+        }
+    }
+
+    /// The same answer without its reasons: for each op, where the reasons are
+    /// looked for only when it is no.
+    #[must_use]
+    pub fn allows(&self, caller: &Caller<'_>, asked: &Asked<'_>) -> bool {
+        let held = |effect| {
+            let about = self.rules.iter().filter(|rule| rule.effect == effect && rule.rights.include(asked.right));
+            about.into_iter().any(|rule| self.unmet(rule, caller, asked).is_none())
+        };
+        let by_role = || self.roles.iter().any(|role| role.rights.include(asked.right) && has(role, caller));
+        caller.lease.include(asked.right) && !held(Effect::Deny) && (by_role() || held(Effect::Allow))
+    }
+
+    /// All that an agent could be allowed somewhere, some time: what its lease
+    /// is to carry.
+    #[must_use]
+    pub fn most(&self, agent: PublicKey, is_operator: bool) -> Rights {
+        // As whoever holds a lease, which it is about to.
+        let caller = Caller { agent, lease: Rights::ALL, is_operator, region: None };
+        let roles = self.roles.iter().filter(|role| has(role, &caller)).map(|role| role.rights);
+        let could = |rule: &&Rule| {
+            let role = rule.roles.is_empty() || rule.roles.iter().any(|name| self.caller_is(name, &caller));
+            role && rule.effect == Effect::Allow
+        };
+        let rules = self.rules.iter().filter(could).map(|rule| rule.rights);
+        roles.chain(rules).fold(Rights::NONE, |all, rights| Rights(all.0 | rights.0))
+    }
+
+    /// Whether any rule about a right asks of which class something is.
+    #[must_use]
+    pub fn minds_classes(&self, right: Right) -> bool {
+        self.rules.iter().any(|rule| rule.rights.include(right) && !rule.classes.is_empty())
+    }
+
+    /// Whether any rule about a right asks in which region something is.
+    #[must_use]
+    pub fn minds_regions(&self, right: Right) -> bool {
+        self.rules.iter().any(|rule| rule.rights.include(right) && !rule.regions.is_empty())
     }
 
     /// The first condition of a rule that is not met. An attribute that is not

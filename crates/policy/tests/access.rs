@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use planet::{PublicKey, Right};
-use policy::access::{Access, Asked, Because, Caller, Condition, Decision, Rights};
+use policy::access::{Access, Asked, Because, Caller, Condition, Decision, Rights, Tried};
 use proptest::prelude::*;
 
 const RIGHTS: [Right; 4] = [Right::Read, Right::Operate, Right::Transfer, Right::Administer];
@@ -22,6 +22,10 @@ fn caller(lease: Rights) -> Caller<'static> {
 
 fn asked(right: Right) -> Asked<'static> {
     Asked { right, region: Some("eu"), class: None, own: true }
+}
+
+fn tried(rule: &str, unmet: Condition) -> Tried {
+    Tried { rule: rule.to_owned(), unmet: Some(unmet) }
 }
 
 fn ask(access: &Access, right: Right) -> Decision {
@@ -66,7 +70,7 @@ fn a_lease_bounds_what_anything_gives() {
     assert!(RIGHTS.into_iter().all(|right| !plain.decide(&stranger, &asked(right)).allowed));
     let everybody = access("[[access.rule]]\nname = \"all\"\nroles = [\"agent\"]\n");
     let rules = everybody.decide(&stranger, &asked(Right::Read)).rules;
-    assert_eq!(rules, [("all".to_owned(), Some(Condition::Roles))], "without a lease nobody is an agent");
+    assert_eq!(rules, [tried("all", Condition::Roles)], "without a lease nobody is an agent");
 }
 
 const RULES: &str = r#"
@@ -107,10 +111,10 @@ fn an_answer_says_which_rule_and_which_condition() {
     let elsewhere = Asked { own: false, ..asked(Right::Read) };
     let refused = access.decide(&other, &elsewhere);
     assert_eq!(refused.because, Because::NothingGives);
-    let unmet = [("audits".to_owned(), Some(Condition::Roles)), ("own".to_owned(), Some(Condition::Own))];
+    let unmet = [tried("audits", Condition::Roles), tried("own", Condition::Own)];
     assert_eq!(refused.rules, unmet);
     let in_us = Asked { region: Some("us"), own: false, ..asked(Right::Read) };
-    assert_eq!(access.decide(&caller(Rights::ALL), &in_us).rules[0].1, Some(Condition::Regions));
+    assert_eq!(access.decide(&caller(Rights::ALL), &in_us).rules[0].unmet, Some(Condition::Regions));
     let no_region = Asked { region: None, own: false, ..asked(Right::Read) };
     assert!(!access.decide(&caller(Rights::ALL), &no_region).allowed, "what is not there meets no condition");
     assert_eq!(ask(&access, Right::Operate).because, Because::Role("agent".into()));
@@ -118,6 +122,35 @@ fn an_answer_says_which_rule_and_which_condition() {
     let gdpr = Asked { class: Some("gdpr"), ..asked(Right::Operate) };
     assert_eq!(access.decide(&abroad, &gdpr).because, Because::Taken("no-abroad".into()));
     assert!(access.decide(&abroad, &asked(Right::Operate)).allowed);
+}
+
+#[test]
+fn a_lease_carries_what_an_agent_could_ever_be_allowed_and_no_more() {
+    let of = |bits: &[Right]| bits.iter().copied().collect::<Rights>();
+    let plain = access("");
+    assert_eq!(plain.most(PublicKey([7; 32]), false), of(&[Right::Read, Right::Operate]));
+    assert_eq!(plain.most(PublicKey([7; 32]), true), Rights::ALL);
+    let ruled = access(RULES);
+    // An auditor may read by a rule, wherever that rule holds; whoever denies gives nothing.
+    assert_eq!(ruled.most(PublicKey([7; 32]), false), of(&[Right::Read, Right::Operate]));
+    assert_eq!(access("[access]\n").most(PublicKey([7; 32]), true), Rights::NONE);
+    assert!(ruled.minds_classes(Right::Operate) && !ruled.minds_classes(Right::Read));
+    assert!(ruled.minds_regions(Right::Read) && !ruled.minds_regions(Right::Operate));
+}
+
+#[test]
+fn a_refusal_says_what_is_missing() {
+    let words = |decision: &Decision| decision.words(Right::Read);
+    let access = access(RULES);
+    let other = Caller { agent: PublicKey([8; 32]), ..caller(Rights::ALL) };
+    let refused = access.decide(&other, &Asked { own: false, ..asked(Right::Read) });
+    assert_eq!(
+        words(&refused),
+        "no role of this agent and no rule gives the right to read; the rule \"audits\" does not hold: the caller \
+         has none of its roles; the rule \"own\" does not hold: what is asked for is not the caller's own"
+    );
+    let unleased = access.decide(&caller(Rights::NONE), &asked(Right::Read));
+    assert_eq!(words(&unleased), "the lease does not give the right to read");
 }
 
 proptest! {
@@ -143,6 +176,9 @@ proptest! {
         let asked = Asked { right: RIGHTS[right], region: place(region), class: None, own };
         let decide = |text: String| access(&format!("[access]\n{text}")).decide(&caller, &asked);
         let forth = decide(texts.concat());
+        prop_assert_eq!(access(&format!("[access]\n{}", texts.concat())).allows(&caller, &asked), forth.allowed);
+        let most = access(&format!("[access]\n{}", texts.concat())).most(caller.agent, false);
+        prop_assert!(!forth.allowed || most.include(RIGHTS[right]), "a lease must be able to carry what is allowed");
         let back = decide(texts.iter().rev().cloned().collect());
         prop_assert_eq!(forth.allowed, back.allowed);
         prop_assert!(!forth.allowed || lease >> right & 1 == 1);

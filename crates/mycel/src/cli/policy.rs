@@ -1,4 +1,4 @@
-//! The flags of `mycel residency` and `mycel route`.
+//! The flags of `mycel residency`, `mycel access` and `mycel route`.
 
 use super::TableArgs;
 use clap::{Args, Subcommand, ValueHint};
@@ -9,6 +9,34 @@ pub(crate) struct ResidencyArgs {
     /// The planet file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// The planet file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Ask for this right: read, operate, transfer or administer.
+    #[arg(long, value_name = "RIGHT")]
+    pub(crate) right: Option<String>,
+    /// As the agent with this public key; as any agent when left out.
+    #[arg(long, value_name = "KEY", requires = "right")]
+    pub(crate) agent: Option<String>,
+    /// As whoever started the planet.
+    #[arg(long, requires = "right")]
+    pub(crate) operator: bool,
+    /// As somebody whose slot is in this region.
+    #[arg(long, value_name = "ID", requires = "right")]
+    pub(crate) from: Option<String>,
+    /// For something in this region.
+    #[arg(long, value_name = "ID", requires = "right")]
+    pub(crate) region: Option<String>,
+    /// For something of this residency class.
+    #[arg(long, value_name = "NAME", requires = "right")]
+    pub(crate) class: Option<String>,
+    /// For something in the caller's own block.
+    #[arg(long, requires = "right")]
+    pub(crate) own: bool,
 }
 
 #[derive(Debug, Subcommand)]

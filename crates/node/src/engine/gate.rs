@@ -1,8 +1,9 @@
 //! Who comes in: connections, and what they have proved.
 
-use super::{Code, Engine, Refusal, locked};
+use super::{About, Code, Engine, Refusal, locked};
 use crate::entropy;
 use block::bans::{Ban, Net};
+use planet::Right;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -187,18 +188,34 @@ impl Engine {
         connection.sessions.get(lease).map(Arc::clone).ok_or_else(|| Refusal::new(Code::Unknown, unproved))
     }
 
-    /// Whether a session gives a right, here and now.
+    /// Whether a session holds, here and now.
     ///
     /// # Errors
     /// Why it does not.
-    pub fn allow(&self, connection: &Connection, session: &Session, needs: Rights) -> Result<(), Refusal> {
+    pub fn holds(&self, connection: &Connection, session: &Session) -> Result<(), Refusal> {
         let lease = session.lease();
         let door = Door { planet: self.0.planet, block: lease.block, keys: &[], revoked: &self.0.shared.revoked };
         let region = self.region_of(lease.block.region).map_or(u32::MAX, |(at, _)| at);
         let block = vocab::BlockId { region, index: lease.block.index };
         let fencing = locked(&self.0.directory).fencing(lease.agent, block, lease.slot);
-        let admitted = session.admit(&connection.channel, &door, lease.slot, fencing, needs, self.now());
+        let admitted = session.admit(&connection.channel, &door, lease.slot, fencing, Rights::default(), self.now());
         admitted.map(|_| ()).map_err(|why| self.not_on(why))
+    }
+
+    /// Whether a session holds, and the planet's roles and rules give whoever
+    /// holds it a right.
+    ///
+    /// # Errors
+    /// Why it does not, or they do not.
+    pub fn allow(
+        &self,
+        connection: &Connection,
+        session: &Session,
+        right: Right,
+        about: About<'_>,
+    ) -> Result<(), Refusal> {
+        self.holds(connection, session)?;
+        self.may(session, right, about)
     }
 
     /// What the refusal of a lease is to whoever showed it.

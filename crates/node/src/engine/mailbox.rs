@@ -14,6 +14,7 @@ use block::shard::Answer;
 use std::sync::Arc;
 use tracing::Span;
 use trust::attach::{Channel, Session};
+use trust::lease::Lease;
 
 /// Ops on their way, and what came of those that have ended. Each is known by
 /// whatever its owner calls it.
@@ -141,12 +142,12 @@ impl<T> Mailbox<T> {
         let result = match reply {
             Reply::Done(done) => *done,
             Reply::Answer(Answer::Before(_, sequence)) => {
-                self.look_up(number, asked.block, sequence, true);
+                self.look_up(number, asked.lease, sequence, true);
                 return None;
             }
             Reply::Answer(Answer::Ended(ended)) if asked.kind.name == ERASE => {
                 // It is told when it was carried out, which its entry tells as well.
-                self.look_up(number, asked.block, ended.sequence, false);
+                self.look_up(number, asked.lease, ended.sequence, false);
                 return None;
             }
             reply => self.engine.read_reply(reply).and_then(|answer| self.engine.done(asked, answer)),
@@ -158,10 +159,10 @@ impl<T> Mailbox<T> {
 
     /// An op that was here before is looked up aside, because that may take
     /// until the index has followed.
-    fn look_up(&self, number: usize, block: trust::BlockRef, sequence: u64, again: bool) {
+    fn look_up(&self, number: usize, lease: Lease, sequence: u64, again: bool) {
         let (engine, token) = (self.engine.clone(), self.inbox.token(number));
         tokio::spawn(async move {
-            let done = engine.again(block, sequence).await.map(|done| OpDone { again, ..done });
+            let done = engine.again(&lease, sequence).await.map(|done| OpDone { again, ..done });
             send(token, Reply::Done(Box::new(done)));
         });
     }

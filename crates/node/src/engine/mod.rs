@@ -2,6 +2,7 @@
 //! seals what is asked, hands it to the lane of its block, and opens what
 //! comes back.
 
+mod access;
 mod api;
 mod backup;
 mod gate;
@@ -14,6 +15,7 @@ mod slots;
 mod stances;
 mod start;
 
+pub use access::About;
 pub use api::{
     Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
     RegionStanding, Seated, Stance, Where,
@@ -37,6 +39,7 @@ use crate::wake::{Bells, Progress};
 use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use planet::plan::layout::Layout;
+use policy::access::Access;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
@@ -88,6 +91,8 @@ struct Inner {
     /// Gateways whose word is taken.
     gateways: Vec<AgentId>,
     policy: Option<Policy>,
+    /// The roles and rules of the planet file.
+    access: Access,
     book: Mutex<Book>,
     turnstile: Turnstile,
     keyring: Arc<Keyring>,

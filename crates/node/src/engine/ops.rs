@@ -10,9 +10,9 @@ use block::shard::{Answer, Ended};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use trust::Moment;
 use trust::attach::Session;
 use trust::lease::Lease;
-use trust::{AgentId, BlockRef, Moment};
 use vocab::Millis;
 
 /// The longest that a request may wait for its turn.
@@ -75,14 +75,16 @@ impl Engine {
     /// An op as its block takes it in, where that is, and what to remember of
     /// it until it has ended.
     pub(super) fn prepare(&self, session: &Session, ask: &OpAsk) -> Result<((u32, u64), Asked, Op), Refusal> {
-        let Lease { block, agent, .. } = *session.lease();
+        let lease = *session.lease();
+        let Lease { block, agent, .. } = lease;
         let at = self.at(block)?;
         let kind = kinds::by_name(ask.kind)
             .ok_or_else(|| Refusal::new(Code::Bad, format!("there is no op \"{}\"", ask.kind)).field("kind"))?;
         fits(kind, &ask.body)?;
+        self.may_run(session.lease(), kind, &ask.body)?;
         let payload = self.seal_payload(block, agent, (ask.id, kind.name, &ask.body))?;
         let op = Op { agent, id: ask.id, kind: kind.code, payload };
-        Ok((at, Asked { block, agent, id: ask.id, kind }, op))
+        Ok((at, Asked { lease, id: ask.id, kind }, op))
     }
 
     /// Takes an op in, and says where it is then. That it was taken in is no
@@ -112,7 +114,7 @@ impl Engine {
     /// What became of an op, in a protocol's words.
     pub(super) fn done(&self, asked: &Asked, answer: Answer) -> Result<OpDone, Refusal> {
         match answer {
-            Answer::Ended(ended) => Ok(self.ended(asked.block, asked.agent, (asked.id, asked.kind), &ended)),
+            Answer::Ended(ended) => Ok(self.ended(&asked.lease, (asked.id, asked.kind), &ended)),
             Answer::Here(State::Cancelled) => {
                 Err(Refusal::new(Code::Conflict, "the op was cancelled, and never runs").field("id"))
             }
@@ -120,17 +122,20 @@ impl Engine {
         }
     }
 
-    fn ended(&self, block: BlockRef, agent: AgentId, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
+    fn ended(&self, lease: &Lease, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
         let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
         let read = ended.record.as_ref().filter(|_| good && kind.name == "get");
         // An answer that is given again may be of a record that has ended since.
         let expired = read.is_some_and(|stored| self.is_too_old(stored));
-        let value = read.filter(|_| !expired).and_then(|stored| self.open_record(block, agent, stored));
-        let erased = read.is_some() && value.is_none() && !expired;
+        let denied = read.and_then(|stored| self.may_read(lease, stored.class).err());
+        let open = |stored| self.open_record(lease.block, lease.agent, stored);
+        let value = read.filter(|_| !expired && denied.is_none()).and_then(open);
+        let erased = read.is_some() && value.is_none() && !expired && denied.is_none();
         let why = if good { None } else { Some(String::from_utf8_lossy(&ended.result).into_owned()) };
         let why =
             why.or_else(|| expired.then(|| "the record has expired: its class lets it be kept no longer".to_owned()));
+        let why = why.or(denied);
         let why = why.or_else(|| erased.then(|| "the record's key was destroyed: it is erased".to_owned()));
         OpDone {
             id,
@@ -147,7 +152,8 @@ impl Engine {
     }
 
     /// The answer that an op was given before, read from its entry.
-    pub(super) async fn again(&self, block: BlockRef, sequence: u64) -> Result<OpDone, Refusal> {
+    pub(super) async fn again(&self, lease: &Lease, sequence: u64) -> Result<OpDone, Refusal> {
+        let block = lease.block;
         let bytes = self.entry(block, sequence).await?;
         let unread = |why: String| Refusal::new(Code::Internal, why);
         let entry = Entry::decode(&bytes).map_err(|why| unread(why.to_string()))?;
@@ -169,7 +175,7 @@ impl Engine {
             result: entry.result.to_vec(),
             record,
         };
-        Ok(OpDone { again: true, ..self.ended(block, entry.agent, (entry.id, kind), &ended) })
+        Ok(OpDone { again: true, ..self.ended(lease, (entry.id, kind), &ended) })
     }
 
     /// Where an op of a session's agent is.
@@ -181,7 +187,7 @@ impl Engine {
         let at = self.at(lease.block)?;
         match self.answer(at.0, |reply| Ask::State { at, agent: lease.agent, id, reply }).await? {
             Answer::Here(state) => Ok(OpSeen::Here(state)),
-            Answer::Before(_, sequence) => self.again(lease.block, sequence).await.map(OpSeen::Ended),
+            Answer::Before(_, sequence) => self.again(&lease, sequence).await.map(OpSeen::Ended),
             _ => Err(Refusal::new(Code::NotFound, "this agent has no such op here")),
         }
     }
@@ -207,7 +213,7 @@ impl Engine {
         let oldest = self.0.index.oldest(lease.block).map_err(|why| super::read::trouble(&why))?;
         // What was pruned is no longer listed; its names go a little later.
         for named in names.into_iter().take_while(|named| named.sequence >= oldest) {
-            let done = self.again(lease.block, named.sequence).await?;
+            let done = self.again(&lease, named.sequence).await?;
             ops.push((named.id, OpSeen::Ended(OpDone { again: false, ..done })));
         }
         Ok(ops)
@@ -232,8 +238,7 @@ impl Engine {
 
 /// What is remembered of an op until it has ended.
 pub(super) struct Asked {
-    pub(super) block: BlockRef,
-    pub(super) agent: AgentId,
+    pub(super) lease: Lease,
     pub(super) id: OpId,
     pub(super) kind: &'static Kind,
 }
@@ -253,10 +258,10 @@ impl Pending {
     pub async fn ended(self) -> Result<OpDone, Refusal> {
         let reply = crate::trace::in_lane(self.answer).await.unwrap_or(Reply::Gone);
         match self.engine.read_reply(reply)? {
-            Answer::Before(_, sequence) => self.engine.again(self.asked.block, sequence).await,
+            Answer::Before(_, sequence) => self.engine.again(&self.asked.lease, sequence).await,
             answer => {
                 if self.asked.kind.name == ERASE {
-                    self.engine.carried_out(self.asked.block).await?;
+                    self.engine.carried_out(self.asked.lease.block).await?;
                 }
                 self.engine.done(&self.asked, answer)
             }

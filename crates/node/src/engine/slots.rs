@@ -1,10 +1,11 @@
 //! How an agent comes to a slot, stays there, and leaves.
 
-use super::{Attached, BlockAt, Code, Connection, Engine, Refusal, Where, locked};
+use super::{About, Attached, BlockAt, Code, Connection, Engine, Refusal, Where, locked};
 use crate::directory::{Found, Place, Wish};
 use crate::lane::Ask;
 use block::house::{Deed, Left};
 use block::shard::Answer;
+use planet::Right;
 use std::net::IpAddr;
 use trust::attach::Session;
 use trust::enrol::{Application, Source};
@@ -39,7 +40,7 @@ impl Engine {
         application: &Application,
         place: Where,
     ) -> Result<Attached, Refusal> {
-        self.allow(connection, administrator, Rights::ADMINISTER)?;
+        self.allow(connection, administrator, Right::Administer, About::Everything)?;
         let wishes = self.wishes(&place)?;
         let now = self.now();
         let invitation = self.enrol(application, None, now)?;
@@ -130,11 +131,6 @@ impl Engine {
                 near.into_iter().map(|(_, at)| Wish::Region(at)).collect()
             }
         })
-    }
-
-    fn rights_of(&self, agent: AgentId) -> Rights {
-        let own = Rights::READ.and(Rights::OPERATE).and(Rights::TRANSFER);
-        if agent == self.0.operator { own.and(Rights::ADMINISTER) } else { own }
     }
 
     async fn assign(

@@ -23,6 +23,7 @@ use block::shard::Shard;
 use block::wheel::Wheel;
 use planet::plan::layout::Layout;
 use planet::{Enrolment, Planet};
+use policy::access::Access;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -353,6 +354,7 @@ fn run(
         operator: parts.home.operator,
         gateways: parts.home.gateways,
         policy,
+        access: Access::new(planet),
         book: Mutex::new(book),
         turnstile: Turnstile::new(planet),
         keyring: parts.keyring,

@@ -7,13 +7,14 @@ use super::peer::Peer;
 use super::serve::Serving;
 use super::want::{Stretch, Want};
 use super::{frames, shown, stream};
-use crate::engine::{BlockAt, OpAsk, OpSeen, Where};
+use crate::engine::{About, BlockAt, OpAsk, OpSeen, Where};
 use block::chain::OpId;
-use block::kinds::{self, Cursor};
+use block::kinds::Cursor;
 use block::queue::State;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::upgrade::OnUpgrade;
+use planet::Right;
 use serde::Serialize;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use trust::AgentId;
 use trust::attach::Session;
 use trust::enrol::Application;
-use trust::lease::Rights;
+
 use wire::{Code, Hex, ask, tell};
 
 /// A request that may be answered, beside what it asks for.
@@ -134,7 +135,8 @@ async fn attach(
     let connection = peer.connection().await;
     // Whoever brings it need not administer: then its source's limits count.
     let session = lease.and_then(|lease| engine.session(&connection, lease).ok());
-    let vouches = session.filter(|session| engine.allow(&connection, session, Rights::ADMINISTER).is_ok());
+    let vouches =
+        session.filter(|session| engine.allow(&connection, session, Right::Administer, About::Everything).is_ok());
     let attached = match vouches {
         Some(session) => engine.attach_vouched((&connection, &session), application, place).await?,
         None => engine.attach(application, place, source).await?,
@@ -145,9 +147,6 @@ async fn attach(
 async fn op(peer: &Peer, session: &Arc<Session>, ask: OpAsk, wait: ask::Wait) -> Result<Answer, No> {
     let engine = &peer.shared.engine;
     let connection = peer.connection().await;
-    if let Some(kind) = kinds::by_name(ask.kind) {
-        engine.allow(&connection, session, kind.right)?;
-    }
     if wait == ask::Wait::Done {
         return Ok(ok(&shown::done(engine.op(&connection, session, ask).await?)));
     }

@@ -5,6 +5,7 @@
 //! what is read, on how slowly it may come, and on how many come at once.
 //! Hyper without a framework, because what was proved belongs to a connection.
 
+mod admit;
 mod answer;
 mod bare;
 mod calls;

@@ -1,8 +1,10 @@
 //! The OpenAPI 3.1 document, made from the table of endpoints.
 
-use super::table::{Back, ENDPOINTS, Endpoint, Needs, right};
+use super::table::{Back, ENDPOINTS, Endpoint, Needs};
 use block::kinds;
 use hyper::StatusCode;
+use planet::Right;
+use policy::access::Rights;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -88,7 +90,8 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
 
 fn kinds_and_rights() -> Value {
     let known = kinds::ALL.iter().filter(|kind| wire::ask::KINDS.contains(&kind.name));
-    known.map(|kind| (kind.name.to_owned(), Value::from(right(kind.right)))).collect()
+    let right = |kind: &kinds::Kind| Rights::from_bits(kind.right.bits()).only().map(Right::word);
+    known.map(|kind| (kind.name.to_owned(), json!(right(kind)))).collect()
 }
 
 fn responses(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {

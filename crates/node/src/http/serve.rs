@@ -8,10 +8,9 @@ use super::no::No;
 use super::pace::Pace;
 use super::peer::Peer;
 use super::route::{Route, route};
-use super::table::{ENDPOINTS, Endpoint, Needs};
+use super::table::{ENDPOINTS, Endpoint};
 use super::want::{Came, Want};
-use super::{decode, frames};
-use crate::engine::{BlockAt, Connection};
+use super::{admit, decode, frames};
 use crate::trace;
 use block::chain::OpId;
 use bytes::Bytes;
@@ -25,8 +24,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use trust::attach::Session;
-use trust::lease::Rights;
-use trust::{BlockRef, RegionTag};
 use wire::Code;
 
 /// Says that the connection is idle again, when the answer is on its way.
@@ -108,7 +105,7 @@ async fn found(
     }
     let source = source(peer, &head)?;
     let from = (&**peer, source);
-    let session = match admit(peer, endpoint.needs, &parts, &head).await {
+    let session = match admit::admit(peer, endpoint.needs, &parts, &head).await {
         Ok(session) => session,
         Err(no) => {
             saw(from, None, weight(&head, 0), 0)?;
@@ -139,8 +136,13 @@ async fn found(
         _ => 0,
     };
     saw(from, agent, weight(&head, body.len()), destination)?;
+    let explained = admit::explained(peer, (endpoint.needs, &parts), &head, (session.as_deref(), want.as_ref().ok()));
     let upgrade = head.extensions.remove();
-    trace::in_engine(calls::call(peer, want?, Asked { session, source, upgrade, serving })).await
+    let mut answer = trace::in_engine(calls::call(peer, want?, Asked { session, source, upgrade, serving })).await?;
+    if let Some(explained) = explained {
+        answer.headers_mut().insert(admit::ACCESS, explained);
+    }
+    Ok(answer)
 }
 
 /// A name for an op whose agent did not choose one.
@@ -187,42 +189,4 @@ fn saw((peer, source): (&Peer, IpAddr), session: Option<&Session>, bytes: u64, d
 /// What was no request counts as one to the monitor; its answer is on its way.
 pub(super) async fn saw_nonsense(peer: &Peer) {
     let _ = saw((peer, peer.source), None, 0, 0);
-}
-
-/// Asks for what an endpoint needs. Nothing else stands between a request and
-/// its call, so an endpoint needs what the table says.
-async fn admit(peer: &Peer, needs: Needs, parts: &[String], head: &Parts) -> Result<Option<Arc<Session>>, No> {
-    if needs == Needs::Nothing {
-        return Ok(None);
-    }
-    let lease = decode::lease(&head.headers)?;
-    if needs == Needs::Lease {
-        return Ok(None);
-    }
-    let engine = &peer.shared.engine;
-    let session = peer.session(lease).await?;
-    let connection = peer.connection().await;
-    match needs {
-        Needs::Right(rights) => engine.allow(&connection, &session, rights)?,
-        Needs::Own(rights) => own(peer, &connection, &session, &decode::block(parts)?, rights)?,
-        // The right of an op's kind is asked for with the op; that the lease holds, here.
-        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => {
-            engine.allow(&connection, &session, Rights::default())?;
-        }
-    }
-    Ok(Some(session))
-}
-
-fn own(peer: &Peer, connection: &Connection, session: &Session, block: &BlockAt, rights: Rights) -> Result<(), No> {
-    let engine = &peer.shared.engine;
-    if engine.allow(connection, session, Rights::ADMINISTER).is_ok() {
-        return Ok(());
-    }
-    let held = session.lease().block;
-    if held == (BlockRef { region: RegionTag::of(&block.region), index: block.index }) {
-        return Ok(engine.allow(connection, session, rights)?);
-    }
-    let right = peer.shared.places.at(held);
-    let what = format!("the lease is for block {} of region {}: ask for that one", right.index, right.region);
-    Err(No { right: Some(Box::new(right)), ..No::new(Code::WrongBlock, what) })
 }

@@ -7,16 +7,18 @@ use super::no::No;
 use super::peer::Peer;
 use super::serve::Serving;
 use super::shown;
+use crate::engine::About;
 use block::kinds::Cursor;
 use bytes::Bytes;
 use hyper::body::Frame;
+use planet::Right;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use trust::attach::Session;
-use trust::lease::Rights;
+
 use wire::{Code, ask};
 
 struct Follows {
@@ -51,7 +53,7 @@ impl Follows {
             return Some((frame(": from here on\n\n".to_owned()), self));
         }
         let engine = self.peer.shared.engine.clone();
-        engine.allow(&*self.peer.connection().await, &self.session, Rights::READ).ok()?;
+        engine.allow(&*self.peer.connection().await, &self.session, Right::Read, About::Own).ok()?;
         let agent = self.session.lease().agent;
         let messages = tokio::select! {
             biased;

@@ -2,8 +2,8 @@
 //! what writes the OpenAPI document read this table and nothing else.
 
 use hyper::Method;
+use planet::Right;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use trust::lease::Rights;
 use wire::{Code, ask, tell};
 
 /// What a request has to show.
@@ -16,9 +16,9 @@ pub(crate) enum Needs {
     /// A lease that was proved on this connection.
     Proof,
     /// A proved lease that gives a right.
-    Right(Rights),
+    Right(Right),
     /// A proved lease for the very block that the path names, which gives a right; or any that administers.
-    Own(Rights),
+    Own(Right),
     /// A proved lease that gives the right of the op's kind.
     Kind,
 }
@@ -126,9 +126,9 @@ macro_rules! endpoints {
     };
 }
 
-const READ: Rights = Rights::READ;
-const OPERATE: Rights = Rights::OPERATE;
-const ADMINISTER: Rights = Rights::ADMINISTER;
+const READ: Right = Right::Read;
+const OPERATE: Right = Right::Operate;
+const ADMINISTER: Right = Right::Administer;
 
 endpoints! {
     OpenApi "openapi" GET "/v1/openapi.json" Needs::Nothing, "This document.",
@@ -224,20 +224,9 @@ impl Needs {
             Self::Nothing => "none",
             Self::Lease => "lease",
             Self::Proof => "proof",
-            Self::Right(rights) => right(rights),
+            Self::Right(right) => right.word(),
             Self::Own(_) => "read of this block, or administer",
             Self::Kind => "of the op's kind",
         }
-    }
-}
-
-/// The name of a right.
-pub(crate) const fn right(rights: Rights) -> &'static str {
-    match rights.bits() {
-        1 => "read",
-        2 => "operate",
-        4 => "transfer",
-        8 => "administer",
-        _ => "several",
     }
 }

@@ -4,9 +4,9 @@
 //! the server acts on.
 
 use super::raw::Raw;
-use super::support::key;
-use super::{Planet, planet};
-use node::http::document;
+use super::support::{PLANET, key};
+use super::{Planet, planet, serving};
+use node::http::{Listen, document};
 use serde_json::{Value, json};
 use trust::lease::{Claim, Rights};
 use trust::{RegionTag, RegionalKey, Secret};
@@ -17,8 +17,16 @@ const OPERATE: Rights = Rights::OPERATE;
 const TRANSFER: Rights = Rights::TRANSFER;
 const ADMINISTER: Rights = Rights::ADMINISTER;
 
+/// A planet whose rules give all rights to everybody: then it is the lease that says.
+async fn generous() -> Planet {
+    let file = format!(
+        "{PLANET}\n[[access.role]]\nname = \"agent\"\nrights = [\"read\", \"operate\", \"transfer\", \"administer\"]\n"
+    );
+    serving(&file, Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() }).await
+}
+
 /// The lease with other rights, as only its issuer could make it.
-fn with_rights(planet: &Planet, lease: &str, rights: Rights) -> String {
+pub(super) fn with_rights(planet: &Planet, lease: &str, rights: Rights) -> String {
     let mut lease = Claim::read(lease).unwrap().lease;
     lease.rights = rights;
     let tag = RegionTag::of("one");
@@ -146,7 +154,7 @@ impl Walk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_refuses_without_the_right_that_it_names() {
-    let planet = planet().await;
+    let planet = generous().await;
     let (client, attached) = planet.attached(1, "one").await;
     let block = format!("one/{}", attached.block.index);
     let walk = Walk { planet, block, lease: attached.lease };
@@ -212,7 +220,7 @@ async fn an_administrator_brings_as_many_as_it_likes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_that_would_have_ended_names_the_field_that_was_sent() {
-    let planet = planet().await;
+    let planet = generous().await;
     let (_client, attached) = planet.attached(1, "one").await;
     let lease = with_rights(&planet, &attached.lease, ADMINISTER);
     let mut raw = Raw::open(planet.at).await;

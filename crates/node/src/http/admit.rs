@@ -1,0 +1,109 @@
+//! What stands between a request and its call: what its endpoint needs.
+//!
+//! Nothing else does, so an endpoint needs what the table says; whether a right
+//! is given is the planet's roles and rules to say, through the engine.
+
+use super::decode;
+use super::no::No;
+use super::peer::Peer;
+use super::table::Needs;
+use super::want::Want;
+use crate::engine::{About, BlockAt, Connection};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use planet::Right;
+use policy::access::Decision;
+use std::sync::Arc;
+use trust::attach::Session;
+use trust::{BlockRef, RegionTag};
+use wire::Code;
+
+/// Whether to say why.
+const EXPLAIN: HeaderName = HeaderName::from_static("mycel-explain");
+/// Why a request was let through, as JSON, when that was asked.
+pub(super) const ACCESS: HeaderName = HeaderName::from_static("mycel-access");
+
+/// Asks for what an endpoint needs.
+pub(super) async fn admit(
+    peer: &Peer,
+    needs: Needs,
+    parts: &[String],
+    head: &Parts,
+) -> Result<Option<Arc<Session>>, No> {
+    if needs == Needs::Nothing {
+        return Ok(None);
+    }
+    let lease = decode::lease(&head.headers)?;
+    if needs == Needs::Lease {
+        return Ok(None);
+    }
+    let engine = &peer.shared.engine;
+    let session = peer.session(lease).await?;
+    let connection = peer.connection().await;
+    match needs {
+        Needs::Right(right) => match block(parts)? {
+            Some(block) => engine.allow(&connection, &session, right, About::Block(&block))?,
+            None => engine.allow(&connection, &session, right, about(right))?,
+        },
+        Needs::Own(right) => own(peer, (&connection, &session), &decode::block(parts)?, right)?,
+        // The right of an op's kind is asked for with the op; that the session holds, here.
+        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => engine.holds(&connection, &session)?,
+    }
+    Ok(Some(session))
+}
+
+/// The block that the path names, if it names one.
+fn block(parts: &[String]) -> Result<Option<BlockAt>, No> {
+    if parts.len() < 2 { Ok(None) } else { decode::block(parts).map(Some) }
+}
+
+/// What a right is asked for where the path names no block: whoever
+/// administers does so everywhere, and all else is the caller's own.
+fn about(right: Right) -> About<'static> {
+    if right == Right::Administer { About::Everything } else { About::Own }
+}
+
+fn own(peer: &Peer, (connection, session): (&Connection, &Session), block: &BlockAt, right: Right) -> Result<(), No> {
+    let engine = &peer.shared.engine;
+    if engine.allow(connection, session, Right::Administer, About::Block(block)).is_ok() {
+        return Ok(());
+    }
+    let held = session.lease().block;
+    if held == (BlockRef { region: RegionTag::of(&block.region), index: block.index }) {
+        return Ok(engine.allow(connection, session, right, About::Block(block))?);
+    }
+    let named = peer.shared.places.at(held);
+    let what = format!("the lease is for block {} of region {}: ask for that one", named.index, named.region);
+    Err(No { right: Some(Box::new(named)), ..No::new(Code::WrongBlock, what) })
+}
+
+/// Why a request is let through, where it asks; a refusal says why by itself.
+pub(super) fn explained(
+    peer: &Peer,
+    (needs, parts): (Needs, &[String]),
+    head: &Parts,
+    (session, want): (Option<&Session>, Option<&Want>),
+) -> Option<HeaderValue> {
+    if !head.headers.contains_key(EXPLAIN) {
+        return None;
+    }
+    let decision = decision(peer, needs, parts, session?, want?)?;
+    HeaderValue::from_bytes(&serde_json::to_vec(&decision).ok()?).ok()
+}
+
+fn decision(peer: &Peer, needs: Needs, parts: &[String], session: &Session, want: &Want) -> Option<Decision> {
+    let engine = &peer.shared.engine;
+    match (needs, want) {
+        (Needs::Kind, Want::Op(ask, _)) => engine.decide_op(session, ask).ok(),
+        (Needs::Right(right), _) => Some(match block(parts).ok()? {
+            Some(block) => engine.decide(session, right, About::Block(&block)),
+            None => engine.decide(session, right, about(right)),
+        }),
+        (Needs::Own(right), _) => {
+            let block = decode::block(parts).ok()?;
+            let whoever = engine.decide(session, Right::Administer, About::Block(&block));
+            Some(if whoever.allowed { whoever } else { engine.decide(session, right, About::Block(&block)) })
+        }
+        _ => None,
+    }
+}
