@@ -18,5 +18,6 @@ pub mod residency;
 pub mod route;
 pub mod score;
 pub mod set;
+pub mod shares;
 pub mod signal;
 pub mod table;

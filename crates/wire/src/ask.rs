@@ -68,6 +68,18 @@ pub struct Vouch {
     pub signature: Hex<64>,
 }
 
+/// A gateway's turn with a region, each tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tick {
+    /// The region.
+    pub region: String,
+    /// The tick of which it wants its part: whole seconds since 1970.
+    pub tick: u64,
+    /// How many requests wanted to go there in the newest tick that is over.
+    pub asked: u64,
+}
+
 /// A backup of the planet.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

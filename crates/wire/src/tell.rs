@@ -48,6 +48,16 @@ tells! {
         /// The node whose key signs the heads of its chains.
         node: Hex<32>,
     }
+    /// What a gateway hears from a region, each tick.
+    Tick {
+        /// How many requests it may let through in the tick that it asked for; no limit without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<u64>,
+        /// Which tick it is here.
+        now: u64,
+        /// How the region stands.
+        region: Region,
+    }
     /// Which planet this is, and who answers for it.
     Planet {
         /// The planet: what applications name.

@@ -4,6 +4,7 @@ use super::{About, Code, Engine, Refusal, locked};
 use crate::entropy;
 use block::bans::{Ban, Net};
 use planet::Right;
+use policy::shares::NoShare;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,8 +39,8 @@ enum Gateway {
     Not,
     /// It says that it is one's.
     Awaited(Awaited),
-    /// It is.
-    Vouching(Vouching),
+    /// It is that one's.
+    Vouching(Vouching, AgentId),
 }
 
 impl Connection {
@@ -121,7 +122,7 @@ impl Engine {
         };
         match awaited.check(gateway, &self.0.gateways, answer, self.now()) {
             Ok(vouching) => {
-                connection.gateway = Gateway::Vouching(vouching);
+                connection.gateway = Gateway::Vouching(vouching, gateway);
                 Ok(())
             }
             Err(why) => {
@@ -133,12 +134,37 @@ impl Engine {
         }
     }
 
+    /// What a gateway may let through to a region in a tick, and which tick it
+    /// is; no limit without a part.
+    ///
+    /// # Errors
+    /// When the connection is no gateway's, or the tick is not to be had.
+    pub fn share(
+        &self,
+        connection: &Connection,
+        region: &str,
+        (tick, asked): (u64, u64),
+    ) -> Result<(Option<u64>, u64), Refusal> {
+        let Gateway::Vouching(_, gateway) = &connection.gateway else {
+            return Err(Refusal::new(Code::Unknown, "nobody has proved on this connection to be a gateway"));
+        };
+        let unknown = || Refusal::new(Code::NotFound, format!("there is no region \"{region}\" here")).field("region");
+        let region = self.0.regions.iter().find(|known| known.id == region).ok_or_else(unknown)?;
+        region.key()?;
+        let now = self.now().0 / policy::route::TICK.0;
+        let part = locked(&region.shares).ask(gateway, (tick, asked), now);
+        part.map(|part| (part, now)).map_err(|why| match why {
+            NoShare::NotNow { .. } => Refusal::new(Code::Conflict, why.to_string()).field("tick"),
+            NoShare::TooMany => Refusal::new(Code::TooMany, why.to_string()),
+        })
+    }
+
     /// The session of a lease that a gateway shows.
     ///
     /// # Errors
     /// When the connection is no gateway's, or the lease opens nothing here.
     pub fn vouched(&self, connection: &mut Connection, lease: &str) -> Result<Arc<Session>, Refusal> {
-        let Gateway::Vouching(vouching) = connection.gateway else { return self.session(connection, lease) };
+        let Gateway::Vouching(vouching, _) = connection.gateway else { return self.session(connection, lease) };
         let session = Arc::new(vouching.session(self.admit(lease)?));
         let agent = session.lease().agent;
         connection.sessions.retain(|_, older| older.lease().agent != agent);

@@ -40,6 +40,7 @@ use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
 use planet::plan::layout::Layout;
 use policy::access::Access;
+use policy::shares::Shares;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
@@ -63,6 +64,8 @@ struct Region {
     /// The shard of each stretch of it.
     shards: Vec<u32>,
     blocks: u64,
+    /// What its gateways may let through.
+    shares: Mutex<Shares<AgentId>>,
 }
 
 impl Region {

@@ -24,6 +24,7 @@ use block::wheel::Wheel;
 use planet::plan::layout::Layout;
 use planet::{Enrolment, Planet};
 use policy::access::Access;
+use policy::shares::Shares;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -198,7 +199,8 @@ fn open(
         let shards = (0..blocks.div_ceil(SHARD_BLOCKS)).map(shard).collect();
         let key = served(id).then(|| home.regional(id)).transpose()?;
         let (tag, site) = (RegionTag::of(id), region.site.value);
-        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks });
+        let shares = Mutex::new(Shares::new(region.capacity.as_ref().map(|capacity| capacity.value)));
+        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks, shares });
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;

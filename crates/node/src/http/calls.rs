@@ -77,6 +77,12 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
             peer.vouch(gateway, &signature).await?;
             Ok(ok(&tell::Done {}))
         }
+        Want::Tick(ask::Tick { region, tick, asked }) => {
+            let (part, now) = engine.share(&*peer.connection().await, &region, (tick, asked))?;
+            let standing = engine.regions().into_iter().find(|known| known.id == region);
+            let gone = || No::new(Code::Internal, "a region that is served does not stand");
+            Ok(ok(&tell::Tick { part, now, region: shown::region(standing.ok_or_else(gone)?) }))
+        }
         Want::Renew => Ok(ok(&shown::attached(engine.renew(asked.session()?).await?))),
         Want::Detach => {
             engine.detach(asked.session()?).await?;

@@ -33,6 +33,7 @@ pub(crate) enum Call {
     Session,
     Gateway,
     Vouch,
+    Tick,
     Renew,
     Detach,
     Op,
@@ -151,6 +152,10 @@ endpoints! {
     Vouch "vouch" POST "/v1/gateway" Needs::Nothing,
         "The answer to that: on this connection every lease is its agent's, and `mycel-source` says where from.",
         body ask::Vouch, json tell::Done, [Unknown TooLarge Type];
+    Tick "tick" POST "/v1/tick" Needs::Nothing,
+        "What a gateway, which has proved itself on this connection, may let through to a region in a tick, and how the \
+         region stands.",
+        body ask::Tick, json tell::Tick, [Unknown NotFound Conflict WrongBlock TooLarge Type];
     Renew "renew" POST "/v1/renew" Needs::Proof, "A lease to the same slot that lasts longer.",
         body ask::Nothing, json tell::Attached, [Conflict TooLarge Type];
     Detach "detach" POST "/v1/detach" Needs::Proof, "The slot is free again, and the lease worth nothing.",

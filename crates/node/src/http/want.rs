@@ -47,6 +47,7 @@ pub(crate) enum Want {
     Session(Signature),
     Gateway,
     Vouch(AgentId, Signature),
+    Tick(ask::Tick),
     Renew,
     Detach,
     Op(Box<OpAsk>, ask::Wait),
@@ -100,6 +101,7 @@ impl Want {
                 let prove: ask::Prove = json(came.body)?;
                 Self::Session(Signature(prove.signature.0))
             }
+            Call::Tick => Self::Tick(json(came.body)?),
             Call::Vouch => {
                 let vouch: ask::Vouch = json(came.body)?;
                 Self::Vouch(AgentId(vouch.gateway.0), Signature(vouch.signature.0))
