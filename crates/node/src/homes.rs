@@ -3,7 +3,7 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
-use crate::home::{HomeError, private_folder, public, replace, secret};
+use crate::home::{HomeError, failed, private_folder, public, replace, secret};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
@@ -14,21 +14,38 @@ pub struct Homes {
     place: PathBuf,
     root: AgentId,
     operator: AgentId,
-    gateway: Arc<SigningKey>,
+    gateways: Vec<Arc<SigningKey>>,
 }
 
+/// More gateways than anybody runs on one machine.
+pub const MOST_GATEWAYS: usize = 64;
+
 impl Homes {
-    /// Opens the directory, and makes the keys that are missing.
+    /// Opens the directory, and makes the keys that are missing: with one
+    /// gateway.
     ///
     /// # Errors
     /// When the disk refuses, or a key is damaged.
     pub fn open(place: &Path) -> Result<Self, HomeError> {
+        Self::with_gateways(place, 1)
+    }
+
+    /// The same with several gateways, and at least one.
+    ///
+    /// # Errors
+    /// When the disk refuses, or a key is damaged.
+    pub fn with_gateways(place: &Path, gateways: usize) -> Result<Self, HomeError> {
         let keys = place.join("keys");
         private_folder(place)?;
         private_folder(&keys)?;
         let (root, operator) = (public(&keys, "root")?, public(&keys, "operator")?);
-        let gateway = Arc::new(SigningKey::new(&secret(&keys, "gateway")?));
-        Ok(Self { place: place.to_owned(), root, operator, gateway })
+        let of = |number: usize| match number {
+            1 => secret(&keys, "gateway"),
+            number => secret(&keys, &format!("gateway-{number}")),
+        };
+        let gateways = (1..=gateways.clamp(1, MOST_GATEWAYS)).map(|number| Ok(Arc::new(SigningKey::new(&of(number)?))));
+        let gateways = gateways.collect::<Result<Vec<_>, HomeError>>()?;
+        Ok(Self { place: place.to_owned(), root, operator, gateways })
     }
 
     /// Which planet it is.
@@ -37,10 +54,16 @@ impl Homes {
         PlanetId::of_root(self.root)
     }
 
-    /// The gateway's key.
+    /// The first gateway's key.
     #[must_use]
     pub fn gateway(&self) -> Arc<SigningKey> {
-        Arc::clone(&self.gateway)
+        Arc::clone(&self.gateways[0])
+    }
+
+    /// The gateways' keys.
+    #[must_use]
+    pub fn gateways(&self) -> &[Arc<SigningKey>] {
+        &self.gateways
     }
 
     /// The directory of a region, with the public keys that its process needs.
@@ -53,9 +76,20 @@ impl Homes {
         private_folder(&self.place.join("regions"))?;
         private_folder(&place)?;
         private_folder(&keys)?;
-        for (name, key) in [("root", self.root), ("operator", self.operator), ("gateway-1", self.gateway.id())] {
+        let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
+        let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
+        for (name, key) in named.into_iter().chain(gateways) {
             let text: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
             replace(&keys.join(format!("{name}.pub")), text.as_bytes())?;
+        }
+        // The word of a gateway that is no more is not taken.
+        for number in self.gateways.len() + 1..=MOST_GATEWAYS {
+            match std::fs::remove_file(keys.join(format!("gateway-{number}.pub"))) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(format!("remove what is trusted in {}", keys.display()))(error));
+                }
+                _ => {}
+            }
         }
         Ok(place)
     }

@@ -32,7 +32,7 @@ pub use engine::{
     Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
-pub use homes::Homes;
+pub use homes::{Homes, MOST_GATEWAYS};
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

@@ -96,6 +96,15 @@ impl Meter {
         &self.asked
     }
 
+    /// More of a region's quota, that came while the tick was running.
+    pub fn grant(&mut self, region: RegionNumber, more: u64) {
+        let Some(left) = self.left.get_mut(region.at()) else { return };
+        *left = left.saturating_add(more);
+        if *left > 0 {
+            self.room.insert(region);
+        }
+    }
+
     /// Takes one from a region's quota.
     fn take(&mut self, region: RegionNumber) -> bool {
         let Some(left) = self.left.get_mut(region.at()).filter(|left| **left > 0) else { return false };

@@ -157,7 +157,7 @@ impl Front {
             Ok(answer) => Ok(answer.map(passed)),
             Err(lost) => {
                 self.shared.counts.lost.fetch_add(1, Relaxed);
-                Err(no_answer(&lost, &self.shared.regions.id(region)))
+                Err(no_answer(&lost, self.shared.regions.id(region)))
             }
         }
     }

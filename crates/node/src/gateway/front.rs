@@ -182,6 +182,8 @@ where
 pub(super) struct Seen {
     pub(super) session: Option<Arc<Session>>,
     pub(super) region: Option<RegionNumber>,
+    /// Why it went where it went, or nowhere, when that was asked.
+    explained: Option<HeaderValue>,
 }
 
 /// A request that is being answered, until it was or its client took it back.
@@ -222,6 +224,9 @@ impl Front {
             no.answer().map(own)
         });
         told(&mut answer, &id);
+        if let Some(explained) = seen.explained.take() {
+            answer.headers_mut().insert(ROUTE, explained);
+        }
         if self.shared.access.is_on() {
             self.write_down((&id, &method, path.path()), answer.status(), begun, &seen);
         }
@@ -245,7 +250,7 @@ impl Front {
             path,
             status: status.as_u16(),
             micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            region: region.as_deref(),
+            region,
         });
     }
 
@@ -279,6 +284,8 @@ impl Front {
                 let what = "frames are not carried by a gateway: ask the region's host, or use HTTP";
                 return Err(No::new(Code::NotFound, what));
             }
+            (_, "/v1/tick") => return Err(No::new(Code::NotFound, "what a region has to give out its host gives out")),
+            (&Method::GET, "/v1/regions") => return self.all_regions(&head),
             (&Method::GET, "/v1/planet") => return self.planet(&settings).await,
             (&Method::GET, "/v1/challenge") => return self.challenge(head, seen, &settings).await,
             (&Method::POST, "/v1/session") => return self.prove(&head, body, seen, &settings).await,
@@ -300,19 +307,16 @@ impl Front {
             let wish = self.wish(&head, class, session.as_deref())?;
             (wish, Asked::passed(body, most, settings.bounds.body))
         };
-        let explained = head.headers.contains_key(&EXPLAIN).then(|| self.shared.regions.explain(&wish));
+        if head.headers.contains_key(&EXPLAIN) {
+            let explained = serde_json::to_vec(&self.shared.regions.explain(&wish, self.now())).ok();
+            seen.explained = explained.and_then(|explained| HeaderValue::from_bytes(&explained).ok());
+        }
         let region = match wish.home {
             Some(region) => self.pin(&wish, region)?,
             None => self.admit(&wish)?,
         };
         seen.region = Some(region);
-        let mut answer = self.forward(region, (head, body), &settings).await?;
-        if let Some(explained) = explained.and_then(|explained| serde_json::to_vec(&explained).ok())
-            && let Ok(explained) = HeaderValue::from_bytes(&explained)
-        {
-            answer.headers_mut().insert(ROUTE, explained);
-        }
-        Ok(answer)
+        self.forward(region, (head, body), &settings).await
     }
 
     /// Tells the monitor; whoever is banned by it has had its last answer. The

@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use trust::attach::{Channel, Nonce};
 use trust::vouch::vouch;
 use vocab::Millis;
@@ -74,6 +75,8 @@ struct Host {
     name: HeaderValue,
     idle: Vec<Mutex<VecDeque<Sender>>>,
     breaker: Mutex<Breaker>,
+    /// For this gateway's turns.
+    turns: Mutex<Option<Sender>>,
     /// Who signs for the region, once it was heard.
     node: OnceLock<Hex<32>>,
 }
@@ -94,7 +97,14 @@ impl Hosts {
             let host = settings.hosts.iter().find(|host| host.region == id)?;
             let name = HeaderValue::from_str(&host.address.to_string()).ok()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
-            Some(Host { address: host.address, name, idle, breaker: Mutex::default(), node: OnceLock::new() })
+            Some(Host {
+                address: host.address,
+                name,
+                idle,
+                breaker: Mutex::default(),
+                turns: Mutex::default(),
+                node: OnceLock::new(),
+            })
         };
         Self(ids.into_iter().map(host).collect())
     }
@@ -149,6 +159,30 @@ impl Hosts {
         Err(last.map_or(Lost::Slow, |error| Lost::Unreached(io::Error::other(error))))
     }
 
+    /// This gateway's turn with a region, and how long the answer took, on a
+    /// connection that is used for nothing else.
+    pub(crate) async fn turn(
+        &self,
+        region: RegionNumber,
+        ask: &ask::Tick,
+        shared: &Shared,
+    ) -> Result<(tell::Tick, Duration), Lost> {
+        let host = self.host(region)?;
+        let asked = async {
+            let kept = locked(&host.turns).take().filter(SendRequest::is_ready);
+            let mut sender = match kept {
+                Some(sender) => sender,
+                None => host.connect(&shared.settings()).await?,
+            };
+            let begun = Instant::now();
+            let told = host.ask(&mut sender, Request::post("/v1/tick"), serde_json::to_vec(ask)?.into()).await?;
+            let took = begun.elapsed();
+            *locked(&host.turns) = Some(sender);
+            Ok((serde_json::from_slice(&told)?, took))
+        };
+        tokio::time::timeout(CHECK, asked).await.map_err(|_| Lost::Slow)?.map_err(Lost::Unreached)
+    }
+
     /// Who signs for a region, when that was heard.
     pub(crate) fn node(&self, region: RegionNumber) -> Option<Hex<32>> {
         self.host(region).ok()?.node.get().copied()
@@ -156,13 +190,11 @@ impl Hosts {
 
     /// Asks a host how it is, on a connection of its own: what is asked then is
     /// whether it takes connections, too.
-    pub(crate) async fn check(
-        &self,
-        region: RegionNumber,
-        mut request: Request<Asked>,
-        shared: &Shared,
-    ) -> Result<StatusCode, Lost> {
+    pub(crate) async fn check(&self, region: RegionNumber, shared: &Shared) -> Result<StatusCode, Lost> {
         let host = self.host(region)?;
+        let request =
+            Request::get("/ready").body(Asked::none()).map_err(|error| Lost::Unreached(io::Error::other(error)));
+        let mut request = request?;
         request.headers_mut().insert(HOST, host.name.clone());
         request.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
         let asked = async {

@@ -11,6 +11,7 @@
 //! request does not change threads on its way through.
 
 mod access;
+mod assumed;
 mod body;
 mod breaker;
 mod certificates;
@@ -18,12 +19,15 @@ mod forward;
 mod front;
 mod hosts;
 mod page;
+mod picture;
 mod prove;
 mod rates;
 mod regions;
 mod session;
 mod settings;
+mod turns;
 
+pub use assumed::{Assumed, OfRegion};
 pub use settings::{Host, Settings};
 
 use crate::clock::Clock;
@@ -43,6 +47,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use vocab::Millis;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
@@ -111,7 +116,7 @@ impl Gateway {
         let (bound, addresses) = bind(&settings.addresses, threads)?;
         let (stop, stopping) = watch::channel(false);
         let clock = Clock::default();
-        let now = vocab::Millis(clock.now().0);
+        let now = Millis(clock.now().0);
         let shared = Arc::new(Shared {
             regions: Regions::new(&settings, now).map_err(io::Error::other)?,
             hosts: Hosts::new(&settings, threads),
@@ -148,7 +153,7 @@ impl Gateway {
             runtime.block_on(async {
                 if number == 0 {
                     // One thread looks after the regions, for all of them.
-                    tokio::spawn(regions::look_after(Arc::clone(&shared)));
+                    tokio::spawn(turns::look_after(Arc::clone(&shared)));
                 }
                 let mut accepting = tokio::task::JoinSet::new();
                 for listener in listeners {
@@ -199,6 +204,15 @@ impl Gateway {
     /// When the planet has no such region.
     pub fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
         self.shared.regions.drain(region, drained)
+    }
+
+    /// Takes something for true instead of what it measures, until it is told
+    /// something else: for rehearsals.
+    ///
+    /// # Errors
+    /// When the planet has no such region.
+    pub fn assume(&self, assumed: Assumed) -> Result<(), String> {
+        self.shared.regions.assume(assumed, Millis(self.shared.clock.now().0))
     }
 
     /// Takes nothing new in, finishes what it has begun, and ends; what takes

@@ -1,12 +1,17 @@
 //! What the gateway says about itself.
 
 use super::Shared;
-use crate::http::No;
+use super::body::Told;
+use super::front::{Front, json};
+use super::picture::Stands;
+use crate::http::{No, decode};
+use hyper::Response;
+use hyper::http::request::Parts;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vocab::Millis;
-use wire::Code;
+use wire::{Code, tell};
 
 /// What is counted, for Prometheus.
 #[derive(Debug, Default)]
@@ -18,19 +23,10 @@ pub(crate) struct Counts {
 }
 
 #[derive(Serialize)]
-struct Region {
-    id: String,
-    usable: bool,
-    drained: bool,
-    health_ppm: u32,
-    asked_in_this_tick: u64,
-}
-
-#[derive(Serialize)]
 struct Page {
     version: u8,
     status: &'static str,
-    regions: Vec<Region>,
+    regions: Vec<Stands>,
 }
 
 /// How the gateway and the regions behind it stand.
@@ -38,17 +34,7 @@ pub(crate) fn ready(shared: &Shared) -> Result<Vec<u8>, No> {
     if *shared.stopping.borrow() {
         return Err(No::new(Code::Unavailable, "the gateway stops"));
     }
-    let all = shared.regions.all(Millis(shared.clock.now().0));
-    let regions: Vec<Region> = all
-        .into_iter()
-        .map(|(id, usable, drained, health, asked)| Region {
-            id,
-            usable,
-            drained,
-            health_ppm: health.0,
-            asked_in_this_tick: asked,
-        })
-        .collect();
+    let regions = shared.regions.all(Millis(shared.clock.now().0));
     if !regions.iter().any(|region| region.usable) {
         return Err(No::new(Code::Unavailable, "no region answers"));
     }
@@ -71,8 +57,23 @@ pub(crate) fn metrics(shared: &Shared) -> String {
     }
     let usable = "mycel_gateway_region_usable";
     let _ = writeln!(text, "# HELP {usable} Whether a region is used.\n# TYPE {usable} gauge");
-    for (id, alive, drained, ..) in shared.regions.all(Millis(shared.clock.now().0)) {
-        let _ = writeln!(text, "{usable}{{region=\"{id}\"}} {}", u8::from(alive && !drained));
+    let regions = shared.regions.all(Millis(shared.clock.now().0));
+    for region in &regions {
+        let is_used = u8::from(region.usable && !region.drained);
+        let _ = writeln!(text, "{usable}{{region=\"{}\"}} {is_used}", region.id);
+    }
+    let rtt = "mycel_gateway_region_rtt_microseconds";
+    let _ = writeln!(text, "# HELP {rtt} The round trip to a region, smoothed.\n# TYPE {rtt} gauge");
+    for (id, rtt_us) in regions.iter().filter_map(|region| Some((&region.id, region.rtt_us?))) {
+        let _ = writeln!(text, "{rtt}{{region=\"{id}\"}} {rtt_us}");
     }
     text
+}
+
+impl Front {
+    /// How the regions stand, as they said last; to whoever has proved a lease.
+    pub(super) fn all_regions(&self, head: &Parts) -> Result<Response<Told>, No> {
+        self.sessions.of(decode::lease(&head.headers)?, self.shared.clock.now())?;
+        json(&tell::Regions { regions: self.shared.regions.slots() })
+    }
 }

@@ -3,8 +3,8 @@
 
 use super::body::{Asked, Told};
 use super::front::{Front, Seen, json};
-use super::regions;
 use super::settings::Settings;
+use super::turns;
 use crate::http::{No, decode};
 use futures_util::future::join_all;
 use hyper::body::Incoming;
@@ -22,7 +22,7 @@ impl Front {
     pub(super) async fn planet(&self, settings: &Settings) -> Result<Response<Told>, No> {
         let usable = self.shared.regions.usable();
         let unheard = usable.iter().filter(|region| self.shared.hosts.node(*region).is_none());
-        join_all(unheard.map(|region| regions::check(Arc::clone(&self.shared), region))).await;
+        join_all(unheard.map(|region| turns::check(Arc::clone(&self.shared), region))).await;
         let regions = settings.planet.region.iter().map(|region| region.id.value.as_str());
         let node = |id: &str| Some((id.to_owned(), self.shared.hosts.node(self.shared.regions.find(id)?)?));
         let known = regions.filter_map(node);

@@ -30,6 +30,10 @@ pub struct Settings {
     pub key: Arc<SigningKey>,
     /// One for each region.
     pub hosts: Vec<Host>,
+    /// What ops cost in each region; all the same where nobody has looked.
+    pub costs: Option<policy::cost::Costs>,
+    /// Where it stands; at the first region when nobody says.
+    pub site: Option<vocab::Site>,
     /// Where it listens; port 0 is any that is free.
     pub addresses: Vec<SocketAddr>,
     /// Certificates and their keys, for TLS 1.3; the first is for whoever names
@@ -61,6 +65,8 @@ impl Settings {
             id,
             key,
             hosts,
+            costs: None,
+            site: None,
             addresses: Vec::new(),
             certificates: Vec::new(),
             threads: 0,

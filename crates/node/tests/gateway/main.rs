@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod golden;
 mod hostile;
 mod lost;
 mod passing;
 mod raw;
+mod shared;
 #[path = "../support/mod.rs"]
 mod support;
 mod two;

@@ -1,0 +1,69 @@
+//! What a gateway does each tick: it asks every region for its part of the next
+//! one, by which it learns how far away that is, and now and then how it is.
+
+use super::Shared;
+use policy::route::TICK;
+use policy::set::RegionNumber;
+use policy::signal::Micros;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use vocab::Millis;
+use wire::ask;
+
+/// Begins ticks when nobody asks, and asks hosts how they are.
+pub(crate) async fn look_after(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(TICK.0));
+    let mut checked: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shared.stopped() => return,
+        }
+        let settings = shared.settings();
+        let every = Duration::from_millis(settings.planet.route.health_check.value.0);
+        let now = Millis(shared.clock.now().0);
+        shared.regions.tick(now);
+        // A region that is lost is looked at each tick, so that it comes back soon.
+        let all_due = checked.is_none_or(|checked| checked.elapsed() >= every);
+        if all_due {
+            checked = Some(Instant::now());
+        }
+        for (number, stands) in (0..=u8::MAX).map(RegionNumber).zip(shared.regions.all(now)) {
+            if all_due || !stands.usable {
+                tokio::spawn(check(Arc::clone(&shared), number));
+            }
+            tokio::spawn(turn(Arc::clone(&shared), number));
+        }
+    }
+}
+
+/// Asks a host how it is.
+pub(crate) async fn check(shared: Arc<Shared>, region: RegionNumber) {
+    let good = match shared.hosts.check(region, &shared).await {
+        Ok(status) => status.is_success(),
+        Err(why) => {
+            tracing::debug!(region = shared.regions.id(region), %why, "a region does not answer");
+            false
+        }
+    };
+    shared.regions.check(region, good);
+}
+
+/// Asks a region for this gateway's parts of ticks.
+async fn turn(shared: Arc<Shared>, region: RegionNumber) {
+    let (ticks, asked) = shared.regions.wanting(region);
+    for tick in ticks {
+        let ask = ask::Tick { region: shared.regions.id(region).to_owned(), tick, asked };
+        match shared.hosts.turn(region, &ask, &shared).await {
+            Ok((told, took)) => {
+                let took = Micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+                shared.regions.heard(region, (tick, told), took, Millis(shared.clock.now().0));
+            }
+            Err(why) => {
+                tracing::debug!(region = ask.region, tick, %why, "a region gives no part of its capacity");
+                return;
+            }
+        }
+    }
+}

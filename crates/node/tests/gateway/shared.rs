@@ -1,0 +1,115 @@
+//! Several gateways in front of one region, which takes so much and no more.
+
+use crate::{raw, serve};
+use node::Homes;
+use node::gateway::{Gateway, Host, Settings};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const CAPACITY: usize = 40;
+
+const PLANET: &str = r#"
+[planet]
+name = "small"
+blocks = 4
+[[region]]
+id = "ashburn"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+capacity = "40 rps"
+[enrol]
+how = "open"
+quota = "1000000/s"
+[gateway]
+address_rate = "1000000/s"
+[block.monitor]
+large_score = 0
+requests_score = 0
+"#;
+
+/// How many of so many requests a gateway let through to the region, which has
+/// no use for what they ask; the others are told that it is full.
+async fn flood(at: SocketAddr, until: Instant) -> (usize, usize) {
+    let (mut passed, mut full) = (0, 0);
+    while Instant::now() < until {
+        let answer = raw::post(at, "/v1/attach", &[], r#"{"application":"none","region":"ashburn"}"#).await;
+        match answer.status {
+            400 => passed += 1,
+            503 => {
+                assert!(answer.body.contains("ashburn"), "{}", answer.body);
+                assert!(answer.header("retry-after").is_some());
+                full += 1;
+            }
+            other => panic!("{other}: {}", answer.body),
+        }
+    }
+    (passed, full)
+}
+
+async fn page(at: SocketAddr) -> Value {
+    let text = raw::bytes(at, b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    serde_json::from_str(&raw::Answer::of(&text).body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_together_let_through_what_the_region_takes_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let planet = Arc::new(planet::parse(PLANET.as_bytes()).0.unwrap());
+    let homes = Homes::with_gateways(folder.path(), 2).unwrap();
+    let served = serve(&planet, &homes, "ashburn", "127.0.0.1:0").await;
+    let hosts = vec![Host { region: "ashburn".to_owned(), address: served.server.addresses()[0] }];
+    let gateways: Vec<Gateway> = homes
+        .gateways()
+        .iter()
+        .map(|key| {
+            let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), Arc::clone(key), hosts.clone());
+            settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
+            settings.threads = 1;
+            Gateway::start(settings).unwrap()
+        })
+        .collect();
+    // Who comes second has a part of a tick that is divided later.
+    let ats: Vec<SocketAddr> = gateways.iter().map(|gateway| gateway.addresses()[0]).collect();
+    let begun = Instant::now();
+    while page(ats[0]).await["regions"][0]["part_of_this_tick"] == CAPACITY
+        || page(ats[1]).await["regions"][0]["part_of_this_tick"] == 0
+    {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{}", page(ats[1]).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (begun, wall) = (Instant::now(), std::time::SystemTime::now());
+    let until = begun + Duration::from_millis(3_500);
+    let floods: Vec<_> = ats.iter().flat_map(|at| [*at; 4]).map(|at| tokio::spawn(flood(at, until))).collect();
+    let (mut passed, mut full) = (0, 0);
+    for flood in floods {
+        let (more, refused) = flood.await.unwrap();
+        (passed, full) = (passed + more, full + refused);
+    }
+    let second = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ticks = usize::try_from(second(std::time::SystemTime::now()) - second(wall) + 1).unwrap();
+    println!("{passed} passed in {ticks} ticks, {full} were told that it is full");
+    assert!(passed <= CAPACITY * ticks, "{passed} passed in {ticks} ticks of {CAPACITY}");
+    assert!(full > 0, "nobody was refused");
+    // And what it takes is not left lying about: of whole ticks nearly all was used.
+    assert!(passed >= CAPACITY * (ticks - 2) * 8 / 10, "{passed} passed in {ticks} ticks of {CAPACITY}");
+    let page = page(ats[0]).await;
+    assert!(page["regions"][0]["rtt_us"].as_u64().unwrap() > 0, "{page}");
+    for gateway in gateways {
+        assert!(tokio::task::spawn_blocking(|| gateway.stop(Duration::from_secs(10))).await.unwrap());
+    }
+    assert!(served.server.stop(Duration::from_secs(10)).await);
+    served.engine.stop();
+}
+
+#[test]
+fn the_word_of_a_gateway_that_is_no_more_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = |homes: &Homes| homes.region("one").unwrap().join("keys/gateway-2.pub").exists();
+    assert!(known(&Homes::with_gateways(folder.path(), 2).unwrap()));
+    let first = Homes::open(folder.path()).unwrap();
+    assert!(!known(&first));
+    assert_eq!(Homes::with_gateways(folder.path(), 2).unwrap().gateway().id(), first.gateway().id());
+}
