@@ -184,19 +184,17 @@ impl Hosts {
 }
 
 impl Host {
-    /// A connection that waits: this thread's, or a neighbour's.
+    /// A connection that waits: of this thread's, for a neighbour's would have
+    /// to wake it for each of its requests.
     fn idle(&self, thread: usize) -> Option<Sender> {
-        let count = self.idle.len();
-        for step in 0..count {
-            let mut idle = locked(&self.idle[(thread + step) % count]);
-            for _ in 0..LOOKS.min(idle.len()) {
-                let Some(sender) = idle.pop_front() else { break };
-                if sender.is_ready() {
-                    return Some(sender);
-                }
-                if !sender.is_closed() {
-                    idle.push_back(sender);
-                }
+        let mut idle = locked(self.idle.get(thread)?);
+        for _ in 0..LOOKS.min(idle.len()) {
+            let sender = idle.pop_front()?;
+            if sender.is_ready() {
+                return Some(sender);
+            }
+            if !sender.is_closed() {
+                idle.push_back(sender);
             }
         }
         None
