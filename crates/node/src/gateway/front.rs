@@ -274,6 +274,7 @@ impl Front {
             (&Method::GET, "/metrics") => {
                 return Ok(text("text/plain; version=0.0.4", page::metrics(&self.shared).into_bytes()));
             }
+            (&Method::CONNECT, _) => return Err(No::new(Code::NotFound, "a gateway connects to nothing else")),
             (_, "/v1/gateway") => return Err(No::new(Code::NotFound, "a gateway is not reached through a gateway")),
             (_, "/v1/wire") => {
                 let what = "frames are not carried by a gateway: ask the region's host, or use HTTP";
@@ -343,7 +344,7 @@ impl Front {
             Where::Anywhere => (None, None),
         };
         let wish = Wish { near, class, purpose: Purpose::Store, home };
-        Ok((wish, Asked::Own(Full::new(body))))
+        Ok((wish, Asked::own(body)))
     }
 
     fn region_named(&self, id: &str) -> Result<RegionNumber, No> {

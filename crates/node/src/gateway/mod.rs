@@ -7,8 +7,8 @@
 //! take its word on connections that it has proved itself on.
 //!
 //! Each of its threads has a runtime, a listener and connections to hosts of
-//! its own, and borrows a neighbour's connection before it opens one more: a
-//! request does not change threads on its way through.
+//! its own: a request wakes no other thread, and no other task, on its way
+//! through.
 
 mod access;
 mod body;
@@ -17,10 +17,12 @@ mod certificates;
 mod forward;
 mod front;
 mod hosts;
+mod line;
 mod page;
 mod prove;
 mod rates;
 mod regions;
+mod reply;
 mod session;
 mod settings;
 

@@ -300,6 +300,7 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
         let all_due = checked.is_none_or(|checked| checked.elapsed() >= every);
         if all_due {
             checked = Some(tokio::time::Instant::now());
+            shared.hosts.sweep();
         }
         for (number, (_, alive, ..)) in (0..=u8::MAX).map(RegionNumber).zip(all) {
             if all_due || !alive {
@@ -311,9 +312,7 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
 
 /// Asks a host how it is.
 pub(crate) async fn check(shared: Arc<Shared>, region: RegionNumber) {
-    let request = hyper::Request::get("/ready").body(super::body::Asked::none());
-    let Ok(request) = request else { return };
-    let good = match shared.hosts.check(region, request, &shared).await {
+    let good = match shared.hosts.check(region).await {
         Ok(status) => status.is_success(),
         Err(why) => {
             tracing::debug!(region = shared.regions.id(region), %why, "a region does not answer");
