@@ -200,7 +200,7 @@ impl Front {
             Lost::Body(error) => no_body(&error),
             lost => {
                 self.shared.counts.lost.fetch_add(1, Relaxed);
-                no_answer(&lost, &self.shared.regions.id(region))
+                no_answer(&lost, self.shared.regions.id(region))
             }
         })
     }

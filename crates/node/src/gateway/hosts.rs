@@ -19,6 +19,7 @@ use policy::set::RegionNumber;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use trust::attach::{Channel, Nonce};
@@ -72,6 +73,8 @@ struct Host {
     /// Of each thread: a neighbour's would have to wake it for each request.
     idle: Vec<Mutex<VecDeque<Line>>>,
     breaker: Mutex<Breaker>,
+    /// Whether the breaker has anything to say: threads share what they only read.
+    troubled: AtomicBool,
     /// Who signs for the region, once it was heard.
     node: OnceLock<Hex<32>>,
 }
@@ -101,8 +104,8 @@ impl Hosts {
             let host = settings.hosts.iter().find(|host| host.region == id)?;
             let name = HeaderValue::from_str(&host.address.to_string()).ok()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
-            let (breaker, node) = (Mutex::default(), OnceLock::new());
-            Some(Arc::new(Host { address: host.address, name, idle, breaker, node }))
+            let (breaker, troubled) = (Mutex::default(), AtomicBool::new(false));
+            Some(Arc::new(Host { address: host.address, name, idle, breaker, troubled, node: OnceLock::new() }))
         };
         Self(ids.into_iter().map(host).collect())
     }
@@ -121,11 +124,11 @@ impl Hosts {
     ) -> Result<Response<Told>, Lost> {
         let host = self.host(region)?;
         let now = || Millis(shared.clock.now().0);
-        locked(&host.breaker).ask(now()).map_err(Lost::Open)?;
+        host.ask_breaker(now()).map_err(Lost::Open)?;
         let mut line = match host.idle(thread) {
             Some(line) => line,
             None => Box::pin(host.connect(settings)).await.map_err(|error| {
-                locked(&host.breaker).bad(now());
+                host.bad(now());
                 // Nobody listens there: the region is looked at no longer.
                 shared.regions.check(region, false);
                 Lost::Unreached(error)
@@ -141,11 +144,10 @@ impl Hosts {
             Ok(Err(broken)) => Err(Lost::Broken(broken)),
             Err(_) => Err(Lost::Slow),
         };
-        let mut breaker = locked(&host.breaker);
         if told.is_ok() {
-            breaker.good();
+            host.good();
         } else {
-            breaker.bad(now());
+            host.bad(now());
         }
         told
     }
@@ -177,7 +179,7 @@ impl Hosts {
             host.ask_own(&mut line, Request::get("/ready"), Bytes::new()).await.map(|head| head.status)
         };
         let status = tokio::time::timeout(CHECK, asked).await.map_err(|_| Lost::Slow)?.map_err(Lost::Unreached)?;
-        locked(&host.breaker).good();
+        host.good();
         Ok(status)
     }
 }
@@ -199,6 +201,26 @@ fn whole((status, told): (StatusCode, Bytes)) -> io::Result<Bytes> {
 }
 
 impl Host {
+    fn ask_breaker(&self, now: Millis) -> Result<(), Millis> {
+        if self.troubled.load(Relaxed) { locked(&self.breaker).ask(now) } else { Ok(()) }
+    }
+
+    /// It answered.
+    fn good(&self) {
+        if self.troubled.load(Relaxed) {
+            let mut breaker = locked(&self.breaker);
+            breaker.good();
+            self.troubled.store(false, Relaxed);
+        }
+    }
+
+    /// It did not.
+    fn bad(&self, now: Millis) {
+        let mut breaker = locked(&self.breaker);
+        breaker.bad(now);
+        self.troubled.store(true, Relaxed);
+    }
+
     /// A connection that waits.
     fn idle(&self, thread: usize) -> Option<Line> {
         let mut idle = locked(self.idle.get(thread)?);

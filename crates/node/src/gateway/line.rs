@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 /// What is read at once: an answer of most ops, whole.
@@ -93,12 +94,9 @@ impl Line {
     /// Reads what comes next; how much, 0 at the end.
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.came.reserve(READ_BYTES);
-        loop {
-            match self.stream.try_read_buf(&mut self.came) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.stream.poll_read_ready(cx))?,
-                read => return Poll::Ready(read),
-            }
-        }
+        // Unlike `try_read_buf`, it knows that a buffer which was not filled was
+        // the last: nothing is read in vain before the next answer.
+        std::pin::pin!(self.stream.read_buf(&mut self.came)).poll(cx)
     }
 
     /// Sends a request, and waits for the head of its answer. `bytes` is its

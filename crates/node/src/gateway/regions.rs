@@ -43,6 +43,8 @@ struct State {
 /// The regions of a planet, as a gateway sees them.
 pub(crate) struct Regions {
     state: Mutex<State>,
+    /// Of each: they are the same for as long as the gateway runs.
+    ids: Vec<String>,
     /// Requests on their way to each.
     under_way: Vec<AtomicU64>,
 }
@@ -100,6 +102,10 @@ fn state_of(settings: &Settings, now: Millis) -> Result<State, String> {
     Ok(state)
 }
 
+fn ids(state: &State) -> Vec<String> {
+    state.policy.atlas.iter().map(|(_, place)| place.id.clone()).collect()
+}
+
 impl State {
     /// Begins a tick.
     fn tick(&mut self, now: Millis) {
@@ -145,7 +151,8 @@ impl Regions {
     pub(crate) fn new(settings: &Settings, now: Millis) -> Result<Self, String> {
         let state = state_of(settings, now)?;
         let under_way = state.connections.iter().map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { state: Mutex::new(state), under_way })
+        let ids = ids(&state);
+        Ok(Self { state: Mutex::new(state), ids, under_way })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -164,8 +171,7 @@ impl Regions {
     pub(crate) fn change(&self, settings: &Settings) -> Result<(), String> {
         let mut state = self.state();
         let mut new = state_of(settings, Millis(state.tick * TICK.0))?;
-        let ids = |state: &State| state.policy.atlas.iter().map(|(_, place)| place.id.clone()).collect::<Vec<_>>();
-        if ids(&new) != ids(&state) {
+        if ids(&new) != self.ids {
             return Err("the planet file has other regions now: start the gateway again".to_owned());
         }
         (new.health, new.standing) = (state.health.clone(), state.standing);
@@ -189,8 +195,8 @@ impl Regions {
         self.state().policy.residency.find(name)
     }
 
-    pub(crate) fn id(&self, region: RegionNumber) -> String {
-        self.state().policy.atlas.id(region).to_owned()
+    pub(crate) fn id(&self, region: RegionNumber) -> &str {
+        self.ids.get(region.at()).map_or("", String::as_str)
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<RegionNumber> {

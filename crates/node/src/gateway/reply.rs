@@ -230,3 +230,123 @@ fn digits(line: &[u8]) -> Result<u64, Wrong> {
     let one_line = !line.contains(&b'\n') && !line.contains(&b'\r');
     (all && one_line).then(|| u64::from_str_radix(text, 16).ok()).flatten().ok_or(Wrong::Chunk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn told(text: &str) -> Result<Option<Head>, Wrong> {
+        head(&mut BytesMut::from(text.as_bytes()), false)
+    }
+
+    #[test]
+    fn what_ends_a_body_is_said_in_one_way_or_it_is_no_answer() {
+        for (lines, wrong) in [
+            ("content-length: 4\r\ntransfer-encoding: chunked\r\n", Wrong::Length),
+            ("transfer-encoding: chunked\r\ncontent-length: 4\r\n", Wrong::Length),
+            ("content-length: 4\r\ncontent-length: 4\r\n", Wrong::Length),
+            ("content-length: 4, 4\r\n", Wrong::Length),
+            ("content-length: +4\r\n", Wrong::Length),
+            ("content-length:\r\n", Wrong::Length),
+            ("content-length: 18446744073709551616\r\n", Wrong::Length),
+            ("transfer-encoding: gzip, chunked\r\n", Wrong::Length),
+            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", Wrong::Length),
+            ("transfer-encoding : chunked\r\n", Wrong::NoHttp),
+            ("x-a: b\r\n c\r\n", Wrong::NoHttp),
+            ("x-a: b\n\r\n", Wrong::NoHttp),
+            ("x-a: b\n\ncontent-length: 4\r\n", Wrong::NoHttp),
+        ] {
+            assert_eq!(told(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n")).err(), Some(wrong), "{lines:?}");
+        }
+        for line in ["HTTP/1.1 101 Switching Protocols", "HTTP/2.0 200 OK", "HTTP/1.1 20 OK", "hello", "HTTP/1.1 000 A"]
+        {
+            assert_eq!(told(&format!("{line}\r\n\r\n")).err(), Some(Wrong::NoHttp), "{line}");
+        }
+        let chunks = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(told(chunks).err(), Some(Wrong::Length));
+    }
+
+    #[test]
+    fn heads_are_bounded() {
+        let many = "x: a\r\n".repeat(HEADERS + 1);
+        assert_eq!(told(&format!("HTTP/1.1 200 OK\r\n{many}\r\n")).err(), Some(Wrong::TooLarge));
+        let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(HEAD_BYTES));
+        assert_eq!(told(&endless).err(), Some(Wrong::TooLarge));
+        assert!(told("HTTP/1.1 200 OK\r\nx: a\r\n").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_about_the_connection_stays_on_it() {
+        let lines =
+            "connection: x-own, keep-alive\r\nx-own: 1\r\nkeep-alive: timeout=5\r\nx-other: 2\r\nupgrade: h2c\r\n";
+        let head = told(&format!("HTTP/1.1 200 OK\r\n{lines}content-length: 3\r\n\r\n")).unwrap().unwrap();
+        let names: BTreeSet<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!((names, head.end, head.stays), (BTreeSet::from(["content-length", "x-other"]), End::After(3), true));
+        for ends in [
+            "HTTP/1.1 200 OK\r\nconnection: Close\r\ncontent-length: 3\r\n\r\n",
+            "HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n",
+        ] {
+            assert!(!told(ends).unwrap().unwrap().stays, "{ends}");
+        }
+    }
+
+    #[test]
+    fn some_answers_have_no_body_and_some_come_before_the_answer() {
+        let mut came = BytesMut::from("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 ");
+        let head_of = head(&mut came, false).unwrap().unwrap();
+        assert_eq!((head_of.status.as_u16(), head_of.end, &came[..]), (204, End::After(0), &b"HTTP/1.1 "[..]));
+        let mut came = BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+        assert_eq!(head(&mut came, true).unwrap().unwrap().end, End::After(0));
+    }
+
+    /// The whole body of chunks that come in pieces of a size, and what is behind it.
+    fn joined(text: &[u8], piece: usize) -> Result<(Vec<u8>, bool, usize), Wrong> {
+        let (mut end, mut came, mut all) = (End::Chunks(Chunks::Line), BytesMut::new(), Vec::new());
+        for piece in text.chunks(piece) {
+            came.extend_from_slice(piece);
+            while let Some(data) = end.take(&mut came)? {
+                all.extend_from_slice(&data);
+            }
+        }
+        Ok((all, end.is_here(), came.len()))
+    }
+
+    #[test]
+    fn chunks_are_joined_however_they_come() {
+        let text = b"4\r\nWiki\r\n6;a=b\r\npedia \r\n00e\r\nin \r\n\r\nchunks.\r\n0\r\nx-a: b\r\n\r\n";
+        for piece in 1..=text.len() {
+            let (all, over, left) = joined(text, piece).unwrap();
+            assert_eq!((&all[..], over, left), (&b"Wikipedia in \r\n\r\nchunks."[..], true, 0), "{piece}");
+        }
+        let behind = b"1\r\na\r\n0\r\n\r\nHTTP/1.1";
+        assert_eq!(joined(behind, behind.len()).unwrap(), (b"a".to_vec(), true, 8));
+    }
+
+    #[test]
+    fn chunks_that_are_none_end_the_answer() {
+        let long = format!("4;{}\r\nWiki\r\n", "a".repeat(CHUNK_LINE));
+        let trailer = format!("0\r\n{}\r\n", "x: a\r\n".repeat(TRAILER_BYTES));
+        for text in [
+            "g\r\n",
+            "\r\n",
+            "-1\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            " 1\r\na\r\n",
+            "1 \r\na\r\n",
+            "00000000000000001\r\n",
+            "1;\n\r\n",
+            "1\nab\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n\n",
+            &long,
+            &trailer,
+        ] {
+            for piece in [1, text.len()] {
+                assert_eq!(joined(text.as_bytes(), piece).err(), Some(Wrong::Chunk), "{text:?}");
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod hostile;
+mod hosts;
 mod lost;
 mod passing;
 mod raw;
