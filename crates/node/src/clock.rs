@@ -15,6 +15,8 @@ impl Clock {
     pub(crate) fn now(&self) -> Moment {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        Moment(self.0.fetch_max(now, Ordering::Relaxed).max(now))
+        // Within a millisecond nobody has to write: threads share what they only read.
+        let latest = self.0.load(Ordering::Relaxed);
+        Moment(if latest < now { self.0.fetch_max(now, Ordering::Relaxed).max(now) } else { latest })
     }
 }

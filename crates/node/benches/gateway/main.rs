@@ -289,6 +289,7 @@ fn main() {
     match &arguments[1..] {
         ["sign", lease, nonce, channel] => return sign(lease, nonce, channel),
         ["upstream", _] => return upstream::serve(),
+        ["lease", data] => return println!("{}", lease(Path::new(data))),
         [what, data] if what.starts_with("gateway@") => return gateway(Path::new(data), &what["gateway@".len()..]),
         _ => {}
     }

@@ -6,23 +6,24 @@ use super::front::Front;
 use super::hosts::Lost;
 use super::regions::Wish;
 use super::settings::Settings;
-use crate::http::No;
-use hyper::body::Incoming;
+use crate::http::{No, decode};
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Response, StatusCode};
 use policy::route::{Filter, Refusal};
 use policy::set::RegionNumber;
 use policy::signal::Outcome;
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use vocab::Millis;
 use wire::Code;
 
 /// Headers that are about one connection, and end with it.
-const OF_A_CONNECTION: [HeaderName; 9] = [
+pub(super) const OF_A_CONNECTION: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -33,17 +34,52 @@ const OF_A_CONNECTION: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+/// Who asks: said by us alone.
+const SOURCE: HeaderName = HeaderName::from_static(wire::SOURCE);
+/// The head of most requests: a lease, a path, and some headers.
+const HEAD: usize = 1_024;
 
-/// Takes out what is about the connection that it came on.
-fn strip(headers: &mut HeaderMap) {
-    if let Some(named) = headers.remove(CONNECTION) {
-        for name in named.to_str().unwrap_or_default().split(',') {
-            headers.remove(name.trim());
-        }
+/// A request's head as a host gets it: without what is about the connection that
+/// it came on, and with the host's name, its source, and how long its body is.
+pub(super) fn spelled(head: &Parts, host: &HeaderValue, source: &HeaderValue, length: Option<u64>) -> Vec<u8> {
+    let named: Vec<&str> = head.headers.get_all(CONNECTION).iter().flat_map(names).collect();
+    let stays = |name: &HeaderName| {
+        !OF_A_CONNECTION.contains(name)
+            && ![HOST, CONTENT_LENGTH, SOURCE].contains(name)
+            && !named.iter().any(|named| named.eq_ignore_ascii_case(name.as_str()))
+    };
+    let mut bytes = Vec::with_capacity(HEAD);
+    bytes.extend_from_slice(head.method.as_str().as_bytes());
+    bytes.push(b' ');
+    // The path alone: hosts are named by the header.
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if !path.starts_with(['/', '*']) {
+        bytes.push(b'/');
     }
-    for name in &OF_A_CONNECTION {
-        headers.remove(name);
+    bytes.extend_from_slice(path.as_bytes());
+    bytes.extend_from_slice(b" HTTP/1.1\r\n");
+    let mut line = |name: &HeaderName, value: &[u8]| {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value);
+        bytes.extend_from_slice(b"\r\n");
+    };
+    line(&HOST, host.as_bytes());
+    line(&SOURCE, source.as_bytes());
+    for (name, value) in head.headers.iter().filter(|(name, _)| stays(name)) {
+        line(name, value.as_bytes());
     }
+    match length {
+        Some(0) if matches!(head.method, Method::GET | Method::HEAD) => {}
+        Some(length) => line(&CONTENT_LENGTH, length.to_string().as_bytes()),
+        None => line(&TRANSFER_ENCODING, b"chunked"),
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}
+
+fn names(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    value.to_str().unwrap_or_default().split(',').map(str::trim)
 }
 
 /// Requests that may be sent a second time: one for five that were sent once.
@@ -97,6 +133,15 @@ fn no_answer(lost: &Lost, region: &str) -> No {
     No { retry_after: Some(wait), ..No::new(Code::Unavailable, format!("region {region}: {lost}{done}")) }
 }
 
+/// What is told to a client whose body did not come whole, as its host would.
+fn no_body(error: &io::Error) -> No {
+    match error.kind() {
+        io::ErrorKind::TimedOut => No::new(Code::Slow, "the body came too slowly").closing(),
+        io::ErrorKind::FileTooLarge => decode::too_large(),
+        _ => No::new(Code::Bad, format!("the body did not come whole: {error}")).closing(),
+    }
+}
+
 impl Front {
     /// The region of a request that may go where its lease is.
     pub(crate) fn admit(&self, wish: &Wish) -> Result<RegionNumber, No> {
@@ -123,53 +168,45 @@ impl Front {
     pub(crate) async fn forward(
         &self,
         region: RegionNumber,
-        (mut head, body): (Parts, Asked),
+        (head, mut body): (Parts, Asked),
         settings: &Settings,
     ) -> Result<Response<Told>, No> {
-        strip(&mut head.headers);
-        head.version = Version::HTTP_11;
-        // The path alone: hosts are named by the header.
-        if let Some(path) = head.uri.path_and_query() {
-            head.uri = hyper::Uri::from(path.clone());
-        }
-        head.headers.insert(HeaderName::from_static(wire::SOURCE), self.source_header.clone());
-        let again = matches!(head.method, Method::GET | Method::HEAD).then(|| (head.clone(), body.again()));
         let budget = &self.shared.budget;
         budget.earn();
         let (thread, _under_way) = ((self.thread, &*self.shared, settings), self.shared.regions.under_way(region));
-        let mut answer = self.shared.hosts.send(region, Request::from_parts(head, body), thread).await;
-        if let (Err(lost), Some((head, Some(body)))) = (&answer, again)
+        let request = (&head, &self.source_header);
+        let mut answer = self.shared.hosts.send(region, request, &mut body, thread).await;
+        if let Err(lost) = &answer
             && lost.was_sent()
+            && matches!(head.method, Method::GET | Method::HEAD)
+            && body.again()
             && budget.spend()
         {
             self.shared.counts.retried.fetch_add(1, Relaxed);
-            answer = self.shared.hosts.send(region, Request::from_parts(head, body), thread).await;
+            answer = self.shared.hosts.send(region, request, &mut body, thread).await;
         }
         let outcome = match &answer {
-            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Outcome::TurnedAway,
-            Ok(answer) if answer.status().is_server_error() => Outcome::Failed,
+            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Some(Outcome::TurnedAway),
+            Ok(answer) if answer.status().is_server_error() => Some(Outcome::Failed),
             // A 429 is the agent's own rate: the region has done its work.
-            Ok(_) => Outcome::Answered,
-            Err(_) => Outcome::Failed,
+            Ok(_) => Some(Outcome::Answered),
+            Err(Lost::Body(_)) => None,
+            Err(_) => Some(Outcome::Failed),
         };
-        self.shared.regions.outcome(region, outcome, self.now());
-        match answer {
-            Ok(answer) => Ok(answer.map(passed)),
-            Err(lost) => {
-                self.shared.counts.lost.fetch_add(1, Relaxed);
-                Err(no_answer(&lost, self.shared.regions.id(region)))
-            }
+        if let Some(outcome) = outcome {
+            self.shared.regions.outcome(region, outcome, self.now());
         }
+        answer.map_err(|lost| match lost {
+            Lost::Body(error) => no_body(&error),
+            lost => {
+                self.shared.counts.lost.fetch_add(1, Relaxed);
+                no_answer(&lost, self.shared.regions.id(region))
+            }
+        })
     }
 }
 
-fn passed(body: Incoming) -> Told {
-    Told::Passed(body)
-}
-
-/// What a host said, without what is about its connection.
+/// What a host, or we ourselves, said, under the name of its request.
 pub(crate) fn told(answer: &mut Response<Told>, id: &HeaderValue) {
-    let headers = answer.headers_mut();
-    strip(headers);
-    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    answer.headers_mut().insert(HeaderName::from_static("x-request-id"), id.clone());
 }

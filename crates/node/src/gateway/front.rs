@@ -8,7 +8,7 @@ use super::forward::told;
 use super::page;
 use super::rates::Meter;
 use super::regions::Wish;
-use super::session::{Session, Sessions};
+use super::session::{self, Session, Sessions};
 use crate::engine::Where;
 use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
 use bytes::Bytes;
@@ -152,7 +152,8 @@ where
     });
     let io = TokioIo::new(Paced { io: Reasoned::new(io), pace: Arc::clone(&pace) });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(false);
+    // A head and what most answers have behind it cost less to copy together than to write apart.
+    builder.http1().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(false).writev(false);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -271,14 +272,18 @@ impl Front {
         };
         self.shared.rates.ask_address(&self.meter, self.now()).map_err(|wait| too_soon("address", wait))?;
         bounded(&head)?;
-        self.saw(&head)?;
+        let lease = decode::lease(&head.headers).ok();
+        let found = lease.and_then(|lease| self.sessions.find(lease));
+        self.saw(&head, lease, found.as_deref())?;
         let path = head.uri.path();
+        // What is rare is boxed: it would make all the others' futures as large.
         match (&head.method, path) {
             (&Method::GET, "/health") => return Ok(text("application/json", br#"{"status":"ok"}"#.to_vec())),
             (&Method::GET, "/ready") => return Ok(text("application/json", page::ready(&self.shared)?)),
             (&Method::GET, "/metrics") => {
                 return Ok(text("text/plain; version=0.0.4", page::metrics(&self.shared).into_bytes()));
             }
+            (&Method::CONNECT, _) => return Err(No::new(Code::NotFound, "a gateway connects to nothing else")),
             (_, "/v1/gateway") => return Err(No::new(Code::NotFound, "a gateway is not reached through a gateway")),
             (_, "/v1/wire") => {
                 let what = "frames are not carried by a gateway: ask the region's host, or use HTTP";
@@ -286,25 +291,24 @@ impl Front {
             }
             (_, "/v1/tick") => return Err(No::new(Code::NotFound, "what a region has to give out its host gives out")),
             (&Method::GET, "/v1/regions") => return self.all_regions(&head),
-            (&Method::GET, "/v1/planet") => return self.planet(&settings).await,
-            (&Method::GET, "/v1/challenge") => return self.challenge(head, seen, &settings).await,
-            (&Method::POST, "/v1/session") => return self.prove(&head, body, seen, &settings).await,
+            (&Method::GET, "/v1/planet") => return Box::pin(self.planet(&settings)).await,
+            (&Method::GET, "/v1/challenge") => return Box::pin(self.challenge(head, seen, &settings)).await,
+            (&Method::POST, "/v1/session") => return Box::pin(self.prove(&head, body, seen, &settings)).await,
             _ => {}
         }
         let class = self.class(&head)?;
-        let session = match decode::lease(&head.headers) {
-            Ok(lease) => Some(self.sessions.of(lease, self.shared.clock.now())?),
-            Err(_) => None,
+        seen.session = match lease {
+            Some(_) => Some(session::good(found, self.shared.clock.now())?),
+            None => None,
         };
-        if let Some(session) = &session {
+        if let Some(session) = &seen.session {
             self.shared.rates.ask_agent(&session.meter, self.now()).map_err(|wait| too_soon("agent", wait))?;
         }
-        seen.session.clone_from(&session);
         let (wish, body) = if head.uri.path() == "/v1/attach" {
-            self.seat(&head, body, class, settings.bounds.body).await?
+            Box::pin(self.seat(&head, body, class, settings.bounds.body)).await?
         } else {
             let most = u64::try_from(BODY_BYTES).unwrap_or(u64::MAX);
-            let wish = self.wish(&head, class, session.as_deref())?;
+            let wish = self.wish(&head, class, seen.session.as_deref())?;
             (wish, Asked::passed(body, most, settings.bounds.body))
         };
         if head.headers.contains_key(&EXPLAIN) {
@@ -321,10 +325,13 @@ impl Front {
 
     /// Tells the monitor; whoever is banned by it has had its last answer. The
     /// agents' own monitors are their hosts'.
-    fn saw(&self, head: &Parts) -> Result<(), No> {
+    fn saw(&self, head: &Parts, lease: Option<&str>, found: Option<&Session>) -> Result<(), No> {
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let lease = decode::lease(&head.headers).ok().and_then(|lease| Claim::read(lease).ok());
-        let destination = lease.map_or(0, |claim| claim.lease.block.index);
+        let block = match found {
+            Some(session) => Some(session.lease.block),
+            None => lease.and_then(|lease| Claim::read(lease).ok()).map(|claim| claim.lease.block),
+        };
+        let destination = block.map_or(0, |block| block.index);
         let seen = std::iter::once((length.unwrap_or(0), destination));
         let now = self.shared.clock.now();
         self.shared.turnstile.saw_all(self.source, None, seen, now).1.map_err(|refusal| No::from(refusal).closing())
@@ -347,7 +354,7 @@ impl Front {
             Where::Anywhere => (None, None),
         };
         let wish = Wish { near, class, purpose: Purpose::Store, home };
-        Ok((wish, Asked::Own(Full::new(body))))
+        Ok((wish, Asked::own(body)))
     }
 
     fn region_named(&self, id: &str) -> Result<RegionNumber, No> {

@@ -1,28 +1,27 @@
 //! The hosts of the regions, and connections to them: each proved once as this
-//! gateway's, then used by whoever is next.
+//! gateway's, then used by whoever is next on the same thread.
 //!
-//! A connection goes back before its answer was read to its end; whoever takes
-//! it next looks whether it is ready. They are taken in turn, so that the one
-//! that was used longest ago, and is surely ready, comes first.
+//! A connection goes back when its answer was read to its end, and they are
+//! taken in turn.
 
 use super::Shared;
-use super::body::Asked;
+use super::body::{Asked, Told};
 use super::breaker::Breaker;
+use super::forward::spelled;
+use super::line::{Broken, Line};
+use super::reply::Head;
 use super::settings::Settings;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::{Builder, Parts};
+use hyper::{Method, Request, Response, StatusCode};
 use policy::set::RegionNumber;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use trust::attach::{Channel, Nonce};
 use trust::vouch::vouch;
@@ -31,11 +30,6 @@ use wire::{Hex, ask, tell};
 
 /// Connections that wait for the next request, of each thread to each host.
 const MOST_IDLE: usize = 1_024;
-/// Of those that wait so many are looked at before another is opened.
-const LOOKS: usize = 8;
-/// How often a request is tried that was never sent, because its connection had
-/// ended: a host that was started again has ended all of them.
-const TRIES: usize = 4;
 /// Of what a host says about a gateway's proof.
 const MOST_TOLD: usize = 4_096;
 /// For a host to say how it is.
@@ -55,7 +49,10 @@ pub(crate) enum Lost {
     Unreached(io::Error),
     /// It was sent, and no answer came.
     #[error("the region's host did not answer: {0}")]
-    Broken(hyper::Error),
+    Broken(Broken),
+    /// It was not sent whole, because it did not come whole.
+    #[error("the request's body did not come: {0}")]
+    Body(io::Error),
     /// It was sent, and the answer did not come in time.
     #[error("the region's host did not answer in time")]
     Slow,
@@ -68,21 +65,34 @@ impl Lost {
     }
 }
 
-type Sender = SendRequest<Asked>;
+/// A request: its head, and the address that it came from.
+type Asks<'a> = (&'a Parts, &'a HeaderValue);
 
 struct Host {
     address: SocketAddr,
     name: HeaderValue,
-    idle: Vec<Mutex<VecDeque<Sender>>>,
+    /// Of each thread: a neighbour's would have to wake it for each request.
+    idle: Vec<Mutex<VecDeque<Line>>>,
     breaker: Mutex<Breaker>,
+    /// Whether the breaker has anything to say: threads share what they only read.
+    troubled: AtomicBool,
     /// For this gateway's turns.
-    turns: Mutex<Option<Sender>>,
+    turns: Mutex<Option<Line>>,
     /// Who signs for the region, once it was heard.
     node: OnceLock<Hex<32>>,
 }
 
 /// All hosts, in the order of their regions' numbers.
-pub(crate) struct Hosts(Vec<Option<Host>>);
+pub(crate) struct Hosts(Vec<Option<Arc<Host>>>);
+
+/// Where a connection goes when its answer was read.
+pub(crate) struct Returns(Arc<Host>, usize);
+
+impl Returns {
+    pub(crate) fn give_back(self, line: Line) {
+        self.0.give_back(self.1, line);
+    }
+}
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,66 +107,60 @@ impl Hosts {
             let host = settings.hosts.iter().find(|host| host.region == id)?;
             let name = HeaderValue::from_str(&host.address.to_string()).ok()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
-            Some(Host {
-                address: host.address,
-                name,
-                idle,
-                breaker: Mutex::default(),
-                turns: Mutex::default(),
-                node: OnceLock::new(),
-            })
+            let (breaker, troubled) = (Mutex::default(), AtomicBool::new(false));
+            let (turns, node) = (Mutex::default(), OnceLock::new());
+            Some(Arc::new(Host { address: host.address, name, idle, breaker, troubled, turns, node }))
         };
         Self(ids.into_iter().map(host).collect())
     }
 
-    fn host(&self, region: RegionNumber) -> Result<&Host, Lost> {
+    fn host(&self, region: RegionNumber) -> Result<&Arc<Host>, Lost> {
         self.0.get(region.at()).and_then(Option::as_ref).ok_or(Lost::Nobody)
     }
 
-    /// Sends a request to a region's host. What was never sent comes back to be
-    /// sent elsewhere or again.
+    /// Sends a request to a region's host.
     pub(crate) async fn send(
         &self,
         region: RegionNumber,
-        mut request: Request<Asked>,
+        asks: Asks<'_>,
+        body: &mut Asked,
         (thread, shared, settings): (usize, &Shared, &Settings),
-    ) -> Result<Response<Incoming>, Lost> {
+    ) -> Result<Response<Told>, Lost> {
         let host = self.host(region)?;
-        locked(&host.breaker).ask(Millis(shared.clock.now().0)).map_err(Lost::Open)?;
-        request.headers_mut().insert(HOST, host.name.clone());
-        let mut last = None;
-        for _ in 0..TRIES {
-            let mut sender = match host.idle(thread) {
-                Some(sender) => sender,
-                None => host.connect(settings).await.map_err(|error| {
-                    locked(&host.breaker).bad(Millis(shared.clock.now().0));
-                    // Nobody listens there: the region is looked at no longer.
-                    shared.regions.check(region, false);
-                    Lost::Unreached(error)
-                })?,
-            };
-            match tokio::time::timeout(settings.answer, sender.try_send_request(request)).await {
-                Ok(Ok(answer)) => {
-                    locked(&host.breaker).good();
-                    host.give_back(thread, sender);
-                    return Ok(answer);
-                }
-                Ok(Err(mut failed)) => {
-                    let unsent = failed.take_message();
-                    let error = failed.into_error();
-                    let Some(unsent) = unsent else {
-                        locked(&host.breaker).bad(Millis(shared.clock.now().0));
-                        return Err(Lost::Broken(error));
-                    };
-                    (request, last) = (unsent, Some(error));
-                }
-                Err(_) => {
-                    locked(&host.breaker).bad(Millis(shared.clock.now().0));
-                    return Err(Lost::Slow);
-                }
+        let now = || Millis(shared.clock.now().0);
+        host.ask_breaker(now()).map_err(Lost::Open)?;
+        let mut line = match host.idle(thread) {
+            Some(line) => line,
+            None => Box::pin(host.connect(settings)).await.map_err(|error| {
+                host.bad(now());
+                // Nobody listens there: the region is looked at no longer.
+                shared.regions.check(region, false);
+                Lost::Unreached(error)
+            })?,
+        };
+        let asked = tokio::time::timeout(settings.answer, host.ask(&mut line, asks, body)).await;
+        let told = match asked {
+            Ok(Ok(head)) => {
+                let returns = head.stays.then(|| Returns(Arc::clone(host), thread));
+                answer(head, line, returns).map_err(|wrong| Lost::Broken(wrong.into()))
             }
+            Ok(Err(Broken::Body(error))) => return Err(Lost::Body(error)),
+            Ok(Err(broken)) => Err(Lost::Broken(broken)),
+            Err(_) => Err(Lost::Slow),
+        };
+        if told.is_ok() {
+            host.good();
+        } else {
+            host.bad(now());
         }
-        Err(last.map_or(Lost::Slow, |error| Lost::Unreached(io::Error::other(error))))
+        told
+    }
+
+    /// Lets go of connections that hosts have ended.
+    pub(crate) fn sweep(&self) {
+        for idle in self.0.iter().flatten().flat_map(|host| &host.idle) {
+            locked(idle).retain(Line::is_good);
+        }
     }
 
     /// This gateway's turn with a region, and how long the answer took, on a
@@ -165,19 +169,19 @@ impl Hosts {
         &self,
         region: RegionNumber,
         ask: &ask::Tick,
-        shared: &Shared,
+        settings: &Settings,
     ) -> Result<(tell::Tick, Duration), Lost> {
         let host = self.host(region)?;
         let asked = async {
-            let kept = locked(&host.turns).take().filter(SendRequest::is_ready);
-            let mut sender = match kept {
-                Some(sender) => sender,
-                None => host.connect(&shared.settings()).await?,
+            let kept = locked(&host.turns).take().filter(Line::is_good);
+            let mut line = match kept {
+                Some(line) => line,
+                None => host.connect(settings).await?,
             };
             let begun = Instant::now();
-            let told = host.ask(&mut sender, Request::post("/v1/tick"), serde_json::to_vec(ask)?.into()).await?;
+            let told = whole(host.tell(&mut line, Request::post("/v1/tick"), serde_json::to_vec(ask)?.into()).await?)?;
             let took = begun.elapsed();
-            *locked(&host.turns) = Some(sender);
+            *locked(&host.turns) = Some(line);
             Ok((serde_json::from_slice(&told)?, took))
         };
         tokio::time::timeout(CHECK, asked).await.map_err(|_| Lost::Slow)?.map_err(Lost::Unreached)
@@ -190,101 +194,124 @@ impl Hosts {
 
     /// Asks a host how it is, on a connection of its own: what is asked then is
     /// whether it takes connections, too.
-    pub(crate) async fn check(&self, region: RegionNumber, shared: &Shared) -> Result<StatusCode, Lost> {
+    pub(crate) async fn check(&self, region: RegionNumber) -> Result<StatusCode, Lost> {
         let host = self.host(region)?;
-        let request =
-            Request::get("/ready").body(Asked::none()).map_err(|error| Lost::Unreached(io::Error::other(error)));
-        let mut request = request?;
-        request.headers_mut().insert(HOST, host.name.clone());
-        request.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
         let asked = async {
-            let mut sender = host.open(&shared.settings()).await.map_err(Lost::Unreached)?;
+            let mut line = Line::open(host.address).await?;
             if host.node.get().is_none() {
-                let told = host.ask(&mut sender, Request::get("/v1/planet"), Bytes::new()).await;
-                let told = told.and_then(|told| Ok(serde_json::from_slice::<tell::Planet>(&told)?));
+                let told = whole(host.tell(&mut line, Request::get("/v1/planet"), Bytes::new()).await?)?;
                 // It was perhaps heard meanwhile.
-                let _ = host.node.set(told.map_err(Lost::Unreached)?.node);
-                sender.ready().await.map_err(Lost::Broken)?;
+                let _ = host.node.set(serde_json::from_slice::<tell::Planet>(&told)?.node);
             }
-            let answer = sender.send_request(request).await.map_err(Lost::Broken)?;
-            Ok(answer.status())
+            // What it says beside its status is for people.
+            host.ask_own(&mut line, Request::get("/ready"), Bytes::new()).await.map(|head| head.status)
         };
-        let status = tokio::time::timeout(CHECK, asked).await.unwrap_or(Err(Lost::Slow))?;
-        locked(&host.breaker).good();
+        let status = tokio::time::timeout(CHECK, asked).await.map_err(|_| Lost::Slow)?.map_err(Lost::Unreached)?;
+        host.good();
         Ok(status)
     }
 }
 
+/// What a host said to a client.
+fn answer(head: Head, line: Line, returns: Option<Returns>) -> Result<Response<Told>, super::reply::Wrong> {
+    let mut answer = Response::new(Told::of(line, head.end, returns)?);
+    (*answer.status_mut(), *answer.headers_mut()) = (head.status, head.headers);
+    Ok(answer)
+}
+
+/// What a host said to us, when it is not a refusal.
+fn whole((status, told): (StatusCode, Bytes)) -> io::Result<Bytes> {
+    if !status.is_success() {
+        let why = String::from_utf8_lossy(&told).into_owned();
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the host said {status}: {why}")));
+    }
+    Ok(told)
+}
+
 impl Host {
-    /// A connection that waits: this thread's, or a neighbour's.
-    fn idle(&self, thread: usize) -> Option<Sender> {
-        let count = self.idle.len();
-        for step in 0..count {
-            let mut idle = locked(&self.idle[(thread + step) % count]);
-            for _ in 0..LOOKS.min(idle.len()) {
-                let Some(sender) = idle.pop_front() else { break };
-                if sender.is_ready() {
-                    return Some(sender);
-                }
-                if !sender.is_closed() {
-                    idle.push_back(sender);
-                }
-            }
-        }
-        None
+    fn ask_breaker(&self, now: Millis) -> Result<(), Millis> {
+        if self.troubled.load(Relaxed) { locked(&self.breaker).ask(now) } else { Ok(()) }
     }
 
-    fn give_back(&self, thread: usize, sender: Sender) {
+    /// It answered.
+    fn good(&self) {
+        if self.troubled.load(Relaxed) {
+            let mut breaker = locked(&self.breaker);
+            breaker.good();
+            self.troubled.store(false, Relaxed);
+        }
+    }
+
+    /// It did not.
+    fn bad(&self, now: Millis) {
+        let mut breaker = locked(&self.breaker);
+        breaker.bad(now);
+        self.troubled.store(true, Relaxed);
+    }
+
+    /// A connection that waits.
+    fn idle(&self, thread: usize) -> Option<Line> {
+        let mut idle = locked(self.idle.get(thread)?);
+        // Those that ended are forgotten: a host that was started again has ended all.
+        std::iter::from_fn(|| idle.pop_front()).find(Line::is_good)
+    }
+
+    fn give_back(&self, thread: usize, line: Line) {
         let Some(idle) = self.idle.get(thread) else { return };
         let mut idle = locked(idle);
-        if idle.len() < MOST_IDLE && !sender.is_closed() {
-            idle.push_back(sender);
+        if idle.len() < MOST_IDLE && line.came.is_empty() {
+            idle.push_back(line);
         }
     }
 
-    async fn open(&self, settings: &Settings) -> io::Result<Sender> {
-        let connecting = tokio::time::timeout(settings.connect, TcpStream::connect(self.address));
-        let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        tokio::spawn(async move {
-            // How it ended is told to whoever used it last.
-            let _ = connection.await;
-        });
-        Ok(sender)
+    /// Asks on a connection, and waits for the head of the answer.
+    async fn ask(&self, line: &mut Line, (head, source): Asks<'_>, body: &mut Asked) -> Result<Head, Broken> {
+        let bytes = spelled(head, &self.name, source, body.length());
+        line.ask(bytes, body, head.method == Method::HEAD).await
     }
 
     /// A new connection on which the host takes this gateway's word.
-    async fn connect(&self, settings: &Settings) -> io::Result<Sender> {
-        let mut sender = self.open(settings).await?;
+    async fn connect(&self, settings: &Settings) -> io::Result<Line> {
         let proving = async {
-            let challenge = self.ask(&mut sender, Request::get("/v1/gateway"), Bytes::new()).await?;
+            let mut line = Line::open(self.address).await?;
+            let challenge = whole(self.tell(&mut line, Request::get("/v1/gateway"), Bytes::new()).await?)?;
             let challenge: tell::Challenge = serde_json::from_slice(&challenge)?;
             let channel = challenge.channel.ok_or_else(|| io::Error::other("the host named no channel"))?;
             let proof = vouch(&settings.key, settings.id, &Nonce(challenge.nonce.0), &Channel(channel.0));
             let vouch = ask::Vouch { gateway: Hex(settings.key.id().0), signature: Hex(proof.0) };
-            self.ask(&mut sender, Request::post("/v1/gateway"), serde_json::to_vec(&vouch)?.into()).await?;
-            sender.ready().await.map_err(io::Error::other)
+            let vouch = serde_json::to_vec(&vouch)?.into();
+            whole(self.tell(&mut line, Request::post("/v1/gateway"), vouch).await?)?;
+            Ok(line)
         };
         let proved = tokio::time::timeout(settings.connect, proving).await;
-        proved.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map(|()| sender)
+        proved.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
-    async fn ask(&self, sender: &mut Sender, request: hyper::http::request::Builder, body: Bytes) -> io::Result<Bytes> {
-        let request = request
-            .header(HOST, self.name.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(wire::SOURCE, "127.0.0.1")
-            .body(Asked::Own(Full::new(body)))
-            .map_err(io::Error::other)?;
-        sender.ready().await.map_err(io::Error::other)?;
-        let answer = sender.send_request(request).await.map_err(io::Error::other)?;
-        let status = answer.status();
-        let told = Limited::new(answer.into_body(), MOST_TOLD).collect().await.map_err(io::Error::other)?.to_bytes();
-        if !status.is_success() {
-            let why = String::from_utf8_lossy(&told).into_owned();
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the host said {status}: {why}")));
+    /// Asks for ourselves.
+    async fn ask_own(&self, line: &mut Line, request: Builder, body: Bytes) -> io::Result<Head> {
+        let request = request.header(CONTENT_TYPE, "application/json").body(()).map_err(io::Error::other)?;
+        let (head, ()) = request.into_parts();
+        let source = HeaderValue::from_static("127.0.0.1");
+        self.ask(line, (&head, &source), &mut Asked::own(body)).await.map_err(io::Error::other)
+    }
+
+    /// Asks for ourselves, and reads the answer, which leaves the connection ready.
+    async fn tell(&self, line: &mut Line, request: Builder, body: Bytes) -> io::Result<(StatusCode, Bytes)> {
+        let mut head = self.ask_own(line, request, body).await?;
+        let mut told = Vec::new();
+        loop {
+            while let Some(data) = head.end.take(&mut line.came).map_err(io::Error::other)? {
+                told.extend_from_slice(&data);
+            }
+            if told.len() > MOST_TOLD {
+                return Err(io::Error::other("the host said more than was asked"));
+            }
+            if head.end.is_here() {
+                return Ok((head.status, told.into()));
+            }
+            if std::future::poll_fn(|cx| line.poll_more(cx)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-        Ok(told)
     }
 }

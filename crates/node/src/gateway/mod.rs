@@ -7,8 +7,8 @@
 //! take its word on connections that it has proved itself on.
 //!
 //! Each of its threads has a runtime, a listener and connections to hosts of
-//! its own, and borrows a neighbour's connection before it opens one more: a
-//! request does not change threads on its way through.
+//! its own: a request wakes no other thread, and no other task, on its way
+//! through.
 
 mod access;
 mod assumed;
@@ -17,17 +17,21 @@ mod breaker;
 mod certificates;
 mod forward;
 mod front;
+mod heard;
 mod hosts;
+mod line;
 mod page;
 mod picture;
 mod prove;
 mod rates;
 mod regions;
+mod reply;
 mod session;
 mod settings;
 mod turns;
 
 pub use assumed::{Assumed, OfRegion};
+pub use heard::{Heard, heard};
 pub use settings::{Host, Settings};
 
 use crate::clock::Clock;
@@ -39,6 +43,7 @@ use rates::Rates;
 use regions::Regions;
 use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -133,15 +138,16 @@ impl Gateway {
         let (ended, all_ended) = channel();
         let threads = Threads { ended: Some(ended), all_ended };
         let gateway = Self { shared, addresses, certificates, stop, threads };
+        let stay = bound.len() == cores().count();
         for (number, listeners) in bound.into_iter().enumerate() {
-            gateway.spawn(number, listeners, acceptor.clone())?;
+            gateway.spawn((number, stay), listeners, acceptor.clone())?;
         }
         Ok(gateway)
     }
 
     fn spawn(
         &self,
-        number: usize,
+        (number, stays): (usize, bool),
         listeners: Vec<std::net::TcpListener>,
         acceptor: Option<TlsAcceptor>,
     ) -> io::Result<()> {
@@ -150,6 +156,9 @@ impl Gateway {
         let ended = self.threads.ended.clone();
         let run = move || {
             let _until_it_ends = ended;
+            if stays {
+                stay(number);
+            }
             runtime.block_on(async {
                 if number == 0 {
                     // One thread looks after the regions, for all of them.
@@ -224,6 +233,25 @@ impl Gateway {
         threads.ended.take();
         // Each thread holds the other end for as long as it runs.
         matches!(threads.all_ended.recv_timeout(deadline), Err(RecvTimeoutError::Disconnected))
+    }
+}
+
+/// The cores that this process may use.
+fn cores() -> impl Iterator<Item = usize> {
+    // What is not known is none: then no thread is told to stay.
+    let set = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).filter(move |core| set.is_set(*core))
+}
+
+/// Keeps a thread on a core of its own when there are as many as cores: what it
+/// works on is warm there, and no two of them take turns on one while another
+/// has nothing to do. With another number of threads the system places them.
+fn stay(number: usize) {
+    let Some(core) = cores().nth(number) else { return };
+    let mut set = CpuSet::new();
+    set.set(core);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        tracing::debug!(core, %error, "a thread cannot be kept on its core");
     }
 }
 

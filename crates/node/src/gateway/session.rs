@@ -90,15 +90,24 @@ impl Sessions {
         Ok(agent)
     }
 
+    /// The session of a lease, when its agent has proved itself here.
+    pub(crate) fn find(&self, lease: &str) -> Option<Arc<Session>> {
+        self.state().sessions.get(lease).map(Arc::clone)
+    }
+
     /// The session of the lease that a request shows.
     pub(crate) fn of(&self, lease: &str, now: Moment) -> Result<Arc<Session>, No> {
-        let unproved = "nobody has proved on this connection that the lease is theirs: \
-                        GET /v1/challenge, then POST /v1/session";
-        let session = self.state().sessions.get(lease).map(Arc::clone);
-        let session = session.ok_or_else(|| No::new(Code::Unknown, unproved))?;
-        if session.lease.expires <= now {
-            return Err(No::new(Code::Unknown, "the lease has ended: attach again"));
-        }
-        Ok(session)
+        good(self.find(lease), now)
     }
+}
+
+/// A session that was found, while its lease lasts.
+pub(crate) fn good(found: Option<Arc<Session>>, now: Moment) -> Result<Arc<Session>, No> {
+    let unproved = "nobody has proved on this connection that the lease is theirs: \
+                    GET /v1/challenge, then POST /v1/session";
+    let session = found.ok_or_else(|| No::new(Code::Unknown, unproved))?;
+    if session.lease.expires <= now {
+        return Err(No::new(Code::Unknown, "the lease has ended: attach again"));
+    }
+    Ok(session)
 }

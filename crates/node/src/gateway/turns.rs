@@ -28,6 +28,7 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
         let all_due = checked.is_none_or(|checked| checked.elapsed() >= every);
         if all_due {
             checked = Some(Instant::now());
+            shared.hosts.sweep();
         }
         for (number, stands) in (0..=u8::MAX).map(RegionNumber).zip(shared.regions.all(now)) {
             if all_due || !stands.usable {
@@ -40,7 +41,7 @@ pub(crate) async fn look_after(shared: Arc<Shared>) {
 
 /// Asks a host how it is.
 pub(crate) async fn check(shared: Arc<Shared>, region: RegionNumber) {
-    let good = match shared.hosts.check(region, &shared).await {
+    let good = match shared.hosts.check(region).await {
         Ok(status) => status.is_success(),
         Err(why) => {
             tracing::debug!(region = shared.regions.id(region), %why, "a region does not answer");
@@ -52,10 +53,10 @@ pub(crate) async fn check(shared: Arc<Shared>, region: RegionNumber) {
 
 /// Asks a region for this gateway's parts of ticks.
 async fn turn(shared: Arc<Shared>, region: RegionNumber) {
-    let (ticks, asked) = shared.regions.wanting(region);
+    let (settings, (ticks, asked)) = (shared.settings(), shared.regions.wanting(region));
     for tick in ticks {
         let ask = ask::Tick { region: shared.regions.id(region).to_owned(), tick, asked };
-        match shared.hosts.turn(region, &ask, &shared).await {
+        match shared.hosts.turn(region, &ask, &settings).await {
             Ok((told, took)) => {
                 let took = Micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
                 shared.regions.heard(region, (tick, told), took, Millis(shared.clock.now().0));

@@ -4,6 +4,7 @@
 
 mod golden;
 mod hostile;
+mod hosts;
 mod lost;
 mod passing;
 mod raw;
