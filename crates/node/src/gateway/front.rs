@@ -266,10 +266,6 @@ impl Front {
 
     async fn route(&self, head: Parts, body: Incoming, seen: &mut Seen) -> Result<Response<Told>, No> {
         let settings = self.shared.settings();
-        let too_soon = |who: &str, wait: Millis| {
-            let what = format!("this {who} asks too often");
-            No { retry_after: Some(wait), ..No::new(Code::TooMany, what) }
-        };
         self.shared.rates.ask_address(&self.meter, self.now()).map_err(|wait| too_soon("address", wait))?;
         bounded(&head)?;
         let lease = decode::lease(&head.headers).ok();
@@ -291,6 +287,7 @@ impl Front {
             }
             (_, "/v1/tick") => return Err(No::new(Code::NotFound, "what a region has to give out its host gives out")),
             (&Method::GET, "/v1/regions") => return self.all_regions(&head),
+            (_, "/v1/bans") => return Box::pin(self.bans(head, body, seen, &settings)).await,
             (&Method::GET, "/v1/planet") => return Box::pin(self.planet(&settings)).await,
             (&Method::GET, "/v1/challenge") => return Box::pin(self.challenge(head, seen, &settings)).await,
             (&Method::POST, "/v1/session") => return Box::pin(self.prove(&head, body, seen, &settings)).await,
@@ -386,6 +383,11 @@ impl Front {
         };
         self.shared.regions.class(name).ok_or_else(unknown)
     }
+}
+
+/// What is refused because somebody asks more often than anybody may.
+pub(super) fn too_soon(who: &str, wait: Millis) -> No {
+    No { retry_after: Some(wait), ..No::new(Code::TooMany, format!("this {who} asks too often")) }
 }
 
 /// What is refused before anything is done for it.

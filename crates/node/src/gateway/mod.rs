@@ -12,6 +12,7 @@
 
 mod access;
 mod assumed;
+mod bans;
 mod body;
 mod breaker;
 mod certificates;
@@ -37,6 +38,7 @@ pub use settings::{Host, Settings};
 use crate::clock::Clock;
 use crate::turnstile::Turnstile;
 use access::AccessLog;
+use block::bans::Net;
 use certificates::Certificates;
 use hosts::Hosts;
 use rates::Rates;
@@ -213,6 +215,11 @@ impl Gateway {
     /// When the planet has no such region.
     pub fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
         self.shared.regions.drain(region, drained)
+    }
+
+    /// Tells somebody of every ban that begins and of every one that is lifted.
+    pub fn on_ban(&self, tell: impl Fn(Net, Option<Millis>) + Send + Sync + 'static) {
+        self.shared.turnstile.on_ban(tell);
     }
 
     /// Takes something for true instead of what it measures, until it is told

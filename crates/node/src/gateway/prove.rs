@@ -3,6 +3,7 @@
 
 use super::body::{Asked, Told};
 use super::front::{Front, Seen, json};
+use super::regions::Wish;
 use super::settings::Settings;
 use super::turns;
 use crate::http::{No, decode};
@@ -50,7 +51,7 @@ impl Front {
         let lease = decode::lease(&head.headers)?.to_owned();
         let claim = Claim::read(&lease).map_err(|why| No::new(Code::Unknown, format!("this is not a lease: {why}")))?;
         let region = self.region_of(&claim)?;
-        seen.region = Some(region);
+        seen.region = Some(self.pin(&Wish::of_own(region), region)?);
         let answer = self.forward(region, (head, Asked::none()), settings).await?;
         if answer.status() != StatusCode::OK {
             return Ok(answer);

@@ -47,6 +47,13 @@ pub(crate) struct Wish {
     pub(crate) home: Option<RegionNumber>,
 }
 
+impl Wish {
+    /// Of whoever has a slot in a region, for what is its own and of no class.
+    pub(crate) const fn of_own(region: RegionNumber) -> Self {
+        Self { near: None, class: ClassNumber::NONE, purpose: Purpose::Process, home: Some(region) }
+    }
+}
+
 fn ids(picture: &Picture) -> Vec<String> {
     picture.policy.atlas.iter().map(|(_, place)| place.id.clone()).collect()
 }

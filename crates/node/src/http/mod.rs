@@ -21,7 +21,7 @@ mod pace;
 mod peer;
 mod route;
 mod serve;
-mod shown;
+pub(crate) mod shown;
 mod stream;
 mod table;
 pub(crate) mod tls;

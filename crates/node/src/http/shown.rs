@@ -175,7 +175,7 @@ pub(super) fn seat(seated: Seated) -> tell::Seat {
     }
 }
 
-pub(super) fn ban((net, ban): (Net, Ban)) -> tell::Ban {
+pub(crate) fn ban((net, ban): (Net, Ban)) -> tell::Ban {
     let (reason, score) = match ban.reason {
         Reason::Traffic(score) => ("traffic", Some(score)),
         Reason::Authentication => ("authentication", None),

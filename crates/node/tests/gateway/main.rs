@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bans;
 mod golden;
 mod hostile;
 mod hosts;
