@@ -56,6 +56,9 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use vocab::Millis;
 
+/// For all regions to have had their first turn.
+const FIRST_TURNS: Duration = Duration::from_secs(2);
+
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
 
@@ -141,9 +144,14 @@ impl Gateway {
         let threads = Threads { ended: Some(ended), all_ended };
         let gateway = Self { shared, addresses, certificates, stop, threads };
         let stay = bound.len() == cores().count();
+        // One thread looks after the regions, for all of them.
+        let (had_turns, first_turns) = channel();
+        let mut looks_after = Some(had_turns);
         for (number, listeners) in bound.into_iter().enumerate() {
-            gateway.spawn((number, stay), listeners, acceptor.clone())?;
+            gateway.spawn((number, stay), listeners, (acceptor.clone(), looks_after.take()))?;
         }
+        // Before that it would refuse whoever comes. A region that does not answer is not waited for.
+        let _ = first_turns.recv_timeout(FIRST_TURNS);
         Ok(gateway)
     }
 
@@ -151,7 +159,7 @@ impl Gateway {
         &self,
         (number, stays): (usize, bool),
         listeners: Vec<std::net::TcpListener>,
-        acceptor: Option<TlsAcceptor>,
+        (acceptor, looks_after): (Option<TlsAcceptor>, Option<Sender<()>>),
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -162,9 +170,8 @@ impl Gateway {
                 stay(number);
             }
             runtime.block_on(async {
-                if number == 0 {
-                    // One thread looks after the regions, for all of them.
-                    tokio::spawn(turns::look_after(Arc::clone(&shared)));
+                if let Some(had_turns) = looks_after {
+                    tokio::spawn(turns::look_after(Arc::clone(&shared), had_turns));
                 }
                 let mut accepting = tokio::task::JoinSet::new();
                 for listener in listeners {

@@ -128,6 +128,11 @@ impl Regions {
         self.picture().policy.residency.find(name)
     }
 
+    /// All of them.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = RegionNumber> {
+        (0..=u8::MAX).map(RegionNumber).take(self.ids.len())
+    }
+
     pub(crate) fn id(&self, region: RegionNumber) -> &str {
         self.ids.get(region.at()).map_or("", String::as_str)
     }

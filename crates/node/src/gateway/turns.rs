@@ -2,17 +2,23 @@
 //! one, by which it learns how far away that is, and now and then how it is.
 
 use super::Shared;
+use futures_util::future::join_all;
 use policy::route::TICK;
 use policy::set::RegionNumber;
 use policy::signal::Micros;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::time::Instant;
 use vocab::Millis;
 use wire::ask;
 
-/// Begins ticks when nobody asks, and asks hosts how they are.
-pub(crate) async fn look_after(shared: Arc<Shared>) {
+/// Begins ticks when nobody asks, and asks hosts how they are. Tells when every
+/// region had its first turn: before that this gateway has no part of any.
+pub(crate) async fn look_after(shared: Arc<Shared>, had_turns: Sender<()>) {
+    join_all(shared.regions.numbers().map(|region| turn(Arc::clone(&shared), region))).await;
+    // Whoever waited for it may have given up.
+    let _ = had_turns.send(());
     let mut tick = tokio::time::interval(Duration::from_millis(TICK.0));
     let mut checked: Option<Instant> = None;
     loop {
