@@ -19,6 +19,7 @@ mod new;
 mod op;
 mod plan;
 mod price;
+mod processes;
 mod residency;
 mod route;
 mod screen;
