@@ -42,6 +42,8 @@ struct Recipe {
     file: PathBuf,
     data: PathBuf,
     quota: Option<vocab::Bytes>,
+    /// Whether it says nothing on standard error.
+    quiet: bool,
 }
 
 impl Recipe {
@@ -53,6 +55,9 @@ impl Recipe {
         command.args(["--only", &self.region, "--listen", at, "--json", "--no-kernel-bans", "--until-stdin-closes"]);
         if let Some(quota) = self.quota {
             command.args(["--quota", &quota.to_string()]);
+        }
+        if self.quiet {
+            command.stderr(Stdio::null());
         }
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
@@ -88,10 +93,7 @@ enum Word {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Life {
     pub(crate) process: Option<u32>,
-    /// When the process was killed on purpose.
-    pub(crate) killed: Option<Instant>,
-    /// When it began to start again after that, and when it said where it is.
-    pub(crate) begun: Option<Instant>,
+    /// When it said where it is, after it was started again.
     pub(crate) serves: Option<Instant>,
 }
 
@@ -181,7 +183,7 @@ fn watch(child: &mut Child, stdin: ChildStdin, life: &Mutex<Life>, said: &Receiv
                 // An error means that it has ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
-                *locked(life) = Life { killed: Some(now()), ..Life::default() };
+                *locked(life) = Life::default();
                 return End::Lost;
             }
         }
@@ -221,7 +223,6 @@ fn keep(
                 Ok(Word::Return) | Err(RecvTimeoutError::Timeout) => held = false,
             }
             begun = now();
-            locked(life).begun = Some(begun);
             match recipe.start(&at.to_string()) {
                 Ok((again, input, _)) => {
                     (child, stdin) = (again, input);
@@ -236,19 +237,20 @@ fn keep(
     }
 }
 
-/// Starts a process for each region of the planet that a file describes.
+/// Starts a process for each region of the planet that a file describes; quiet
+/// ones say nothing on standard error.
 pub(crate) fn start(
     planet: &Planet,
     file: &Path,
     homes: &Homes,
-    quota: Option<vocab::Bytes>,
+    (quota, quiet): (Option<vocab::Bytes>, bool),
 ) -> Result<Vec<Region>, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
     let mut regions = Vec::new();
     for region in &planet.region {
         let id = region.id.to_string();
         let data = homes.region(&id).map_err(|error| failed(error.to_string()))?;
-        regions.push(Region::start(Recipe { region: id, file: file.to_owned(), data, quota })?);
+        regions.push(Region::start(Recipe { region: id, file: file.to_owned(), data, quota, quiet })?);
     }
     Ok(regions)
 }

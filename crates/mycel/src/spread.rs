@@ -28,7 +28,7 @@ pub(crate) fn run(
 ) -> Result<Verdict, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
     let homes = Homes::open(&args.data).map_err(|error| failed(error.to_string()))?;
-    let regions = processes::start(&planet, file, &homes, args.quota)?;
+    let regions = processes::start(&planet, file, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
     let planet = Arc::new(planet);
     let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
