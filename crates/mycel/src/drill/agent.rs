@@ -56,6 +56,8 @@ pub(super) struct Seat {
 pub(super) struct Sent {
     pub(super) seat: usize,
     pub(super) id: OpId,
+    /// When it first was.
+    at: u64,
     /// The record that it writes, and what.
     pub(super) put: Option<(u64, u64)>,
     pub(super) done: Option<Acknowledged>,
@@ -129,10 +131,8 @@ impl Agent {
         };
         let (mut backoff, mut tries) = (Backoff::default(), 0);
         loop {
-            let error = match agent.seat(Place::Region(agent.role.home.clone()), None).await {
-                Ok(_) => return Ok(agent),
-                Err(error) => error,
-            };
+            let home = Place::Region(agent.role.home.clone());
+            let Err(error) = agent.seat(home, None).await else { return Ok(agent) };
             tries += 1;
             if tries >= SEATINGS || !error.may_pass_later() {
                 let what = format!("agent {number} gets no seat in {}: {error}", agent.role.home);
@@ -158,25 +158,27 @@ impl Agent {
 
     /// Sends an op, and before the first of a seat what its class asks for: a
     /// consent holds in its own block.
-    async fn send(&mut self, ask: Ask, stage: Option<&Stage>) -> Result<Done, Error> {
+    async fn send(&mut self, ask: Ask, stage: &Stage) -> Result<Done, Error> {
         if let (false, Some(class)) = (self.agreed, self.role.class.clone()) {
             let id = self.client.op_id()?;
-            self.write_down(id, None);
+            self.write_down(stage, id, None);
             let ask = Ask { id: Some(id), body: Body::Consent { class, given: true }, patience_ms: PATIENCE_MS };
             let done = self.client.op(ask).await?;
-            self.acknowledged(&done, stage.map_or(0, |stage| stage.at(Instant::now())));
+            self.acknowledged(&done, stage.at(Instant::now()));
             self.agreed = true;
         }
         self.client.op(ask).await
     }
 
-    fn write_down(&mut self, id: OpId, put: Option<(u64, u64)>) {
-        self.sent.push(Sent { seat: self.seats.len().saturating_sub(1), id, put, done: None });
+    fn write_down(&mut self, stage: &Stage, id: OpId, put: Option<(u64, u64)>) {
+        let (seat, at) = (self.seats.len().saturating_sub(1), stage.at(Instant::now()));
+        self.sent.push(Sent { seat, id, at, put, done: None });
     }
 
     fn acknowledged(&mut self, done: &Done, at: u64) {
         if let Some(sent) = self.sent.iter_mut().rev().find(|sent| sent.id == done.id) {
-            sent.done = Some(Acknowledged { at, sequence: done.sequence, id: done.id.0, link: done.link.0 });
+            let (sequence, id, link) = (done.sequence, done.id.0, done.link.0);
+            sent.done = Some(Acknowledged { sent: sent.at, at, sequence, id, link });
         }
     }
 
@@ -205,9 +207,9 @@ impl Agent {
         self.puts += 1;
         let (mut backoff, mut refusals) = (Backoff::default(), 0_u32);
         let Ok(mut id) = self.client.op_id() else { return };
-        self.write_down(id, Some(put));
+        self.write_down(stage, id, Some(put));
         loop {
-            let error = match self.send(self.ask(id, put), Some(stage)).await {
+            let error = match self.send(self.ask(id, put), stage).await {
                 Ok(done) if done.outcome == Outcome::Done => {
                     let now = Instant::now();
                     self.acknowledged(&done, stage.at(now));
@@ -229,7 +231,7 @@ impl Agent {
                 Some(true) => {
                     let Ok(new) = self.client.op_id() else { return };
                     id = new;
-                    self.write_down(id, Some(put));
+                    self.write_down(stage, id, Some(put));
                 }
                 Some(false) => {}
                 None => sleep_until(stage.end.min(Instant::now() + backoff.pause(&error))).await,

@@ -44,7 +44,7 @@ pub(super) fn changes(planet: &Planet, agents: u32, rate: Rate, crowded: bool) -
     let mut changes = Vec::new();
     let need = needed(rate, agents).saturating_mul(SPARE);
     let all = need.saturating_mul(u64::from(agents));
-    let to = |rate: u64| format!("\"{rate}/s\"");
+    let to = |rate: u64| format!("\"{}\"", Rate::per_second(rate));
     let open = planet.enrol.as_ref().is_some_and(|enrol| enrol.how.value == Enrolment::Open);
     if !open {
         let from = planet.enrol.as_ref().map_or("absent", |_| "another");

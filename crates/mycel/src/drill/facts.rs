@@ -89,6 +89,8 @@ pub(super) struct Entry {
 /// An op that was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Acknowledged {
+    /// When it was first sent, and when it was acknowledged.
+    pub(super) sent: u64,
     pub(super) at: u64,
     pub(super) sequence: u64,
     pub(super) id: u128,

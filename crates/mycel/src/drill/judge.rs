@@ -159,19 +159,21 @@ fn joint(chain: &Chain, let_back: u64) -> Joint {
         entry.is_some_and(|entry| entry.id == said.id && entry.link == said.link)
     };
     let missing = chain.acknowledged.iter().filter(|said| !is_there(said)).count();
-    let (before, after): (Vec<&Acknowledged>, Vec<&Acknowledged>) =
-        chain.acknowledged.iter().partition(|said| said.at < let_back);
-    let last = before.iter().map(|said| said.sequence).max();
-    let first = after.iter().map(|said| said.sequence).min();
-    let gap: Vec<_> = match (last, first) {
-        (Some(last), Some(first)) if last < first => chain.entries.range(last + 1..first).collect(),
-        // An entry behind the return stands before one that was acknowledged: nobody may have its place.
-        (Some(last), Some(first)) => chain.entries.range(first..=last).collect(),
+    // What was sent before the return and acknowledged after it may stand on either side.
+    let under_way = |said: &&Acknowledged| said.sent < let_back && said.at >= let_back;
+    let last = chain.acknowledged.iter().filter(|said| said.at < let_back).map(|said| said.sequence).max();
+    let first = chain.acknowledged.iter().filter(|said| said.sent >= let_back).map(|said| said.sequence).min();
+    let mut open = chain.open.clone();
+    open.extend(chain.acknowledged.iter().filter(under_way).map(|said| said.id));
+    let overlaps = last.zip(first).is_some_and(|(last, first)| last >= first);
+    let gap: Vec<&Entry> = match (last, first) {
+        // Two that were acknowledged cannot have one place.
+        (Some(last), Some(first)) if overlaps => chain.entries.range(first..=last).map(|(_, entry)| entry).collect(),
+        (Some(last), Some(first)) => chain.entries.range(last + 1..first).map(|(_, entry)| entry).collect(),
         _ => Vec::new(),
     };
-    let overlaps = last.zip(first).is_some_and(|(last, first)| last >= first);
-    let known = |entry: &Entry| !overlaps && (entry.house || chain.open.contains(&entry.id));
-    let strange = gap.iter().filter(|(_, entry)| !known(entry)).count();
+    let known = |entry: &&&Entry| !overlaps && (entry.house || open.contains(&entry.id));
+    let strange = gap.iter().filter(|entry| !known(entry)).count();
     Joint { missing, between: gap.len(), strange }
 }
 
@@ -206,7 +208,7 @@ fn kept(facts: &Facts) -> Finding {
             if strange == 0 { String::new() } else { format!(", {strange} that nobody sent") },
         ),
         note: broken.first().and_then(|chain| Some(format!("{}: {}", chain.block, chain.broken.as_ref()?))),
-        held: (said > 0).then_some(held),
+        held: Some(held),
         figures: json!({
             "acknowledged": said, "lost": missing, "records": facts.records.len(), "records_lost": changed,
             "chains": facts.chains.len(), "chains_broken": broken.len(),
