@@ -21,16 +21,16 @@ pub(super) fn allowed(policy: &Policy) -> BTreeMap<Option<String>, BTreeSet<Stri
     classes(policy).into_iter().map(|(name, regions)| (name, ids(regions))).collect()
 }
 
-/// Half of the agents work in the region that will be lost and half in the
-/// others; in each region its classes take turns.
+/// Every other agent works in the region that will be lost, the rest in the
+/// others; in each region its classes take turns. Ops are due from one agent
+/// after the other, so that each region has its share of every moment.
 pub(super) fn cast(policy: &Policy, lost: RegionNumber, agents: usize) -> Vec<Role> {
     let classes = classes(policy);
     let others: Vec<RegionNumber> = policy.atlas.all().without(lost).iter().collect();
-    let here = agents / 2;
     let mut turns: BTreeMap<RegionNumber, usize> = BTreeMap::new();
     let role = |agent: usize| {
-        let at = match others.get(agent.saturating_sub(here) % others.len().max(1)) {
-            Some(other) if agent >= here => *other,
+        let at = match others.get(agent / 2 % others.len().max(1)) {
+            Some(other) if agent % 2 == 1 => *other,
             _ => lost,
         };
         let turn = turns.entry(at).or_default();

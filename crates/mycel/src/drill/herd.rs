@@ -94,13 +94,18 @@ pub(super) fn returned(facts: &Facts) -> Finding {
     Finding {
         name: "return",
         hypothesis: "the return makes no herd".to_owned(),
-        measured: format!(
-            "{} came, {fullest} at most in 100 ms (of {most}){}; {busiest} requests and {attaches} attaches in a second, \
+        measured: if times.is_empty() && absent == 0 {
+            let moved = stayed_away.len();
+            format!("nobody came: the {moved} that may be elsewhere stay there, and no ramp was tried")
+        } else {
+            format!(
+                "{} came, {fullest} at most in 100 ms (of {most}){}; {busiest} requests and {attaches} attaches in a second, \
              ramp from {tenth}{}",
-            times.len(),
-            if absent == 0 { String::new() } else { format!(", {absent} that waited never") },
-            if over == 0 { String::new() } else { format!(", above it in {over} seconds") },
-        ),
+                times.len(),
+                if absent == 0 { String::new() } else { format!(", {absent} that waited never") },
+                if over == 0 { String::new() } else { format!(", above it in {over} seconds") },
+            )
+        },
         note: None,
         held: Some(held),
         figures: json!({

@@ -52,7 +52,7 @@ fn moved(facts: &Facts) -> Finding {
     };
     Finding {
         name: "moves",
-        hypothesis: format!("who may be elsewhere works there within {}", micros(WITHIN)),
+        hypothesis: format!("who may be elsewhere works there within {} s", WITHIN / 1_000_000),
         measured,
         note: None,
         held: (!movers.is_empty()).then_some(held),
@@ -235,7 +235,7 @@ fn unnoticed(facts: &Facts) -> Finding {
     let said = |time: Option<u64>| time.map_or_else(|| "not measured".to_owned(), micros);
     Finding {
         name: "others",
-        hypothesis: format!("nobody else noticed: p99 within {}", micros(most)),
+        hypothesis: format!("nobody else noticed: p99 within {}, or twice that before", facts.promise),
         measured: if others.is_empty() {
             "not measured: all agents were in the region".to_owned()
         } else {

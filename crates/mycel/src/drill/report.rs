@@ -56,10 +56,6 @@ fn ids(script: &Script) -> Vec<String> {
     script.planet.region.iter().map(|region| region.id.to_string()).collect()
 }
 
-fn said(time: Option<u64>) -> String {
-    time.map_or_else(|| "not measured".to_owned(), micros)
-}
-
 /// From the end of the hold until its process served, and until an op was
 /// acknowledged there.
 fn restart(facts: &Facts) -> (Option<u64>, Option<u64>) {
@@ -70,11 +66,16 @@ fn restart(facts: &Facts) -> (Option<u64>, Option<u64>) {
 fn times(facts: &Facts) -> String {
     let (serves, used) = restart(facts);
     let [before, away, after] = facts.rates();
-    let (noticed, serves, used) = (said(facts.noticed()), said(serves), said(used));
-    format!(
-        "first refusal {noticed} after the kill; let back, the region served after {serves}, and its first op was \
-         acknowledged after {used}\nops a second: {before} before, {away} while it was away, {after} after"
-    )
+    let noticed = facts
+        .noticed()
+        .map_or_else(|| "nobody was refused".to_owned(), |at| format!("first refusal {} after the kill", micros(at)));
+    let serves = serves.map_or_else(
+        || "the region did not start again".to_owned(),
+        |at| format!("let back, the region served after {}", micros(at)),
+    );
+    let used = used
+        .map_or_else(|| "nobody asked it for an op".to_owned(), |at| format!("did its first op after {}", micros(at)));
+    format!("{noticed}; {serves}, and {used}\nops a second: {before} before, {away} while it was away, {after} after")
 }
 
 fn verdict(findings: &[Finding]) -> String {
