@@ -8,6 +8,7 @@ mod after;
 mod agent;
 mod cast;
 mod copy;
+mod disk;
 mod facts;
 mod herd;
 mod judge;
@@ -20,6 +21,7 @@ use crate::cli::DrillArgs;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use agent::{Agent, Door};
+use disk::Disk;
 use facts::{Facts, Moments, What};
 use indicatif::{ProgressBar, ProgressStyle};
 use stage::{Script, Stage};
@@ -124,6 +126,7 @@ async fn play(
         working.spawn(agent.work(Arc::clone(&shared)));
     }
     let bar = bar(args)?;
+    let disk = Disk::start(stage.folder()).map_err(|error| Failure::file("write to", stage.folder(), &error))?;
     let moments = tokio::select! {
         moments = lose(args, stage, &shared, &bar, screen) => moments?,
         () = display(&bar, &shared) => Moments::default(),
@@ -139,6 +142,9 @@ async fn play(
     bar.finish_and_clear();
     let mut events = std::mem::take(&mut *shared.events.lock().unwrap_or_else(PoisonError::into_inner));
     events.sort_by_key(|event| event.at);
+    let disk = disk.stop().into_iter().map(|(begun, took)| {
+        (shared.at(Instant::from_std(begun)), u64::try_from(took.as_micros()).unwrap_or(u64::MAX))
+    });
     let place = script.policy.atlas.place(script.lost);
     let promise = script.planet.sla.as_ref().and_then(|sla| sla.p99.as_ref());
     Ok(Facts {
@@ -151,6 +157,7 @@ async fn play(
         chains,
         records,
         capacity: place.and_then(|place| place.capacity),
+        disk: disk.collect(),
         promise: promise.map_or(PROMISE, |p99| p99.value),
     })
 }

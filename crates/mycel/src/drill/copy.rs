@@ -61,12 +61,15 @@ pub(super) fn changes(planet: &Planet, agents: u32, rate: Rate, crowded: bool) -
     if let Some(read) = &planet.block.read_rate {
         raise("block.read_rate", read.value, need, each.clone());
     }
-    raise("gateway.agent_rate", planet.gateway.agent_rate.value, need, each);
+    raise("gateway.agent_rate", planet.gateway.agent_rate.value, need, each.clone());
+    let address = planet.gateway.address_rate.value;
     if crowded {
         let one = || "all agents come from one address here".to_owned();
         let quota = planet.enrol.as_ref().map_or(Rate { events: 0, per: vocab::Millis(1) }, |enrol| enrol.quota.value);
         raise("enrol.quota", quota, u64::from(agents), one());
-        raise("gateway.address_rate", planet.gateway.address_rate.value, all, one());
+        raise("gateway.address_rate", address, all, one());
+    } else {
+        raise("gateway.address_rate", address, need, each);
     }
     changes
 }
@@ -121,8 +124,8 @@ mod tests {
     #[test]
     fn what_was_changed_is_enough_and_nothing_else_is() {
         for text in [MESH, GARDEN] {
-            for crowded in [false, true] {
-                let rate: Rate = "200/s".parse().unwrap();
+            for (crowded, rate) in [(false, "200/s"), (true, "200/s"), (false, "5000/s")] {
+                let rate: Rate = rate.parse().unwrap();
                 let first = changes(&read(text), 60, rate, crowded);
                 assert!(first.iter().any(|change| change.key == "block.op_rate"), "{first:?}");
                 let after = read(&changed(text, &first));

@@ -135,6 +135,9 @@ pub(super) struct Facts {
     pub(super) records: Vec<Record>,
     /// What the lost region can take; anything when the file does not say.
     pub(super) capacity: Option<Rate>,
+    /// When something was written to this disk that no agent waits for, and how
+    /// long it took.
+    pub(super) disk: Vec<(u64, u64)>,
     /// Within which 99 of 100 requests are promised to be answered.
     pub(super) promise: Millis,
 }

@@ -233,6 +233,12 @@ fn unnoticed(facts: &Facts) -> Finding {
     let most = before.map_or(promised, |before| promised.max(before.saturating_mul(2)));
     let held = refusals == 0 && away.is_some_and(|away| away <= most);
     let said = |time: Option<u64>| time.map_or_else(|| "not measured".to_owned(), micros);
+    let slowest = |from: u64, to: u64| {
+        let writes = facts.disk.iter().filter(|(at, _)| (from..to).contains(at));
+        writes.map(|(_, took)| *took).max()
+    };
+    let disk = (slowest(0, killed), slowest(killed, facts.away_until()));
+    let control = format!("beside it this disk took {} for 4 kB before, and {} then", said(disk.0), said(disk.1));
     Finding {
         name: "others",
         hypothesis: format!("nobody else noticed: p99 within {}, or twice that before", facts.promise),
@@ -242,11 +248,12 @@ fn unnoticed(facts: &Facts) -> Finding {
             let (before, away) = (said(before), said(away));
             format!("{refusals} refusals among {}; p99 {before} before, {away} while it was away", others.len())
         },
-        note: None,
+        note: (!held).then_some(control),
         held: (!others.is_empty()).then_some(held),
         figures: json!({
             "agents": others.len(), "refusals": refusals,
             "p99_before_us": before, "p99_away_us": away, "p99_most_us": most,
+            "disk_before_us": disk.0, "disk_away_us": disk.1,
         }),
     }
 }

@@ -144,6 +144,11 @@ impl Stage {
         self.regions.iter().find(|region| region.id == id)
     }
 
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder.path
+    }
+
     /// Where requests are written down.
     pub(super) fn access_log(&self) -> PathBuf {
         self.folder.path.join("access.log")

@@ -81,6 +81,7 @@ fn good() -> Facts {
         chains: vec![chain],
         records: vec![Record { acknowledged: 7, open: vec![8], read: Ok(Some(7)) }],
         capacity: Some(vocab::Rate::per_second(100)),
+        disk: vec![(SECOND, 900), (9 * SECOND, 1_500_000)],
         promise: Millis(200),
     }
 }
@@ -230,6 +231,10 @@ fn other_agents_that_wait_longer_than_promised_are_told() {
         let slow = What::Done { region: "us".to_owned(), took: 200_001 };
         facts.events.push(event(9 * SECOND, OTHER, slow));
     });
+    let mut facts = good();
+    facts.events.push(refused(30 * SECOND, OTHER, "busy"));
+    let note = unnoticed(&facts).note.unwrap();
+    assert_eq!(note, "beside it this disk took 900 µs for 4 kB before, and 1.50 s then");
     // A planet that was slow before is not slower for the loss.
     let mut slow = good();
     for event in &mut slow.events {
