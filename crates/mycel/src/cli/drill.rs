@@ -12,10 +12,10 @@ pub(crate) struct DrillArgs {
     /// The region whose process is killed.
     #[arg(long, value_name = "REGION")]
     pub(crate) lose: String,
-    /// How many agents work, half of them in that region.
+    /// How many agents work, half of them there.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=4_096))]
     pub(crate) agents: u32,
-    /// How many ops are due, of all agents together.
+    /// How many ops are due, of all agents.
     #[arg(long, value_name = "RATE", default_value = "200/s", value_parser = rate)]
     pub(crate) rate: vocab::Rate,
     /// How long all is well before it.
@@ -27,7 +27,7 @@ pub(crate) struct DrillArgs {
     /// How long is looked at what follows.
     #[arg(long, value_name = "TIME", default_value = "35s")]
     pub(crate) after: vocab::Millis,
-    /// Keep everything in this new folder; else it is gone at the end.
+    /// Keep everything, in a new folder.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
 }

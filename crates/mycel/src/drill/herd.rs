@@ -89,14 +89,16 @@ pub(super) fn returned(facts: &Facts) -> Finding {
     let (fullest, most) = (fullest(&times), most_at_once(count(times.len())));
     let waiters = facts.of(Bond::Waits);
     let absent = waiters.iter().filter(|agent| !comings.contains_key(agent)).count();
-    let held = over == 0 && fullest <= most && absent == 0 && facts.moments.serves.is_some();
+    let is_back = facts.moments.serves.is_some();
+    let nobody = times.is_empty() && absent == 0 && is_back;
+    let held = over == 0 && fullest <= most && absent == 0 && is_back;
     let tenth = ramp(first).map_or_else(|| "no limit".to_owned(), |most| format!("{most}/s"));
     Finding {
         name: "return",
         hypothesis: "the return makes no herd".to_owned(),
-        measured: if times.is_empty() && absent == 0 {
+        measured: if nobody {
             let moved = stayed_away.len();
-            format!("nobody came: the {moved} that may be elsewhere stay there, and no ramp was tried")
+            format!("not measured: nobody came; the {moved} that may be elsewhere stay where they went")
         } else {
             format!(
                 "{} came, {fullest} at most in 100 ms (of {most}){}; {busiest} requests and {attaches} attaches in a second, \
@@ -107,7 +109,7 @@ pub(super) fn returned(facts: &Facts) -> Finding {
             )
         },
         note: None,
-        held: Some(held),
+        held: (!nobody).then_some(held),
         figures: json!({
             "came": times.len(), "never_came": absent, "fullest_100ms": fullest, "most_100ms": most,
             "moved_and_came_back": came_back, "seconds_above_ramp": over,

@@ -291,4 +291,8 @@ fn what_was_not_there_was_not_measured() {
     facts.roles[MOVER] = role(None, "us", Bond::Elsewhere);
     let words = |finding: Finding| (finding.held, finding.measured.starts_with("not measured"));
     assert_eq!((words(moved(&facts)), words(waited(&facts))), ((None, true), (None, true)));
+    silence(&mut facts, WAITER, 7 * SECOND);
+    assert_eq!(words(herd::returned(&facts)), (None, true));
+    facts.moments.serves = None;
+    assert_eq!(herd::returned(&facts).held, Some(false), "one that does not start again is measured");
 }
