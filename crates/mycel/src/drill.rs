@@ -113,12 +113,16 @@ async fn play(
 ) -> Result<Facts, Failure> {
     let agents = seated(script, door, usize::try_from(args.agents).unwrap_or(usize::MAX)).await?;
     let roles = agents.iter().map(|agent| agent.role.clone()).collect();
-    let homes: Vec<String> = agents.iter().map(|agent| agent.role.home.clone()).collect();
+    let homes = |agent: &Agent| Some((agent.number, agent.seats.last()?.block.region.clone()));
+    let homes: Vec<(usize, String)> = agents.iter().filter_map(homes).collect();
     let (begin, began_ms) = (Instant::now(), crate::word::now());
     let end = begin + [args.before, args.down, args.after].map(|time| Duration::from_millis(time.0)).iter().sum();
-    let many = agents.len();
-    let shared = Arc::new(agent::Stage { begin, end, rate: args.rate, agents: many, events: Default::default() });
-    for (agent, region) in homes.into_iter().enumerate() {
+    // Those who arrive bring ops of their own.
+    let (many, events) = (agents.len(), facts::count(agents.len()).saturating_mul(args.rate.events));
+    let rate = vocab::Rate { events: events / u64::from(args.agents.max(1)), per: args.rate.per };
+    let arrive = begin + Duration::from_millis(args.before.0 + args.down.0 / 2);
+    let shared = Arc::new(agent::Stage { begin, arrive, end, rate, agents: many, events: Default::default() });
+    for (agent, region) in homes {
         shared.tell(agent, What::Seated { region });
     }
     let mut working = JoinSet::new();

@@ -72,7 +72,7 @@ fn nothing_is_left(folder: &Folder) {
 fn a_region_of_the_mesh_is_lost_and_all_that_was_promised_holds() {
     let (_turn, folder) = (turn(), Folder::new("drill-mesh"));
     let arguments = ["--lose", "eu-west-1", "--agents", "24", "--rate", "60/s", "--before", "2s", "--down", "4s"];
-    let output = drill(&folder, &mesh(), &arguments).args(["--after", "8s", "--json"]).output().unwrap();
+    let output = drill(&folder, &mesh(), &arguments).args(["--after", "12s", "--json"]).output().unwrap();
     let told = told(&output);
     assert_eq!(told["version"], 1);
     for name in ["moves", "waits", "residency", "kept"] {
@@ -91,7 +91,10 @@ fn a_region_of_the_mesh_is_lost_and_all_that_was_promised_holds() {
     assert!(figures("kept", "acknowledged") > 100 && figures("kept", "records") > 24);
     // How fast it is stands in the file's promise, and not here.
     assert_eq!((figures("others", "agents"), figures("others", "refusals")), (12, 0));
-    assert_eq!((figures("return", "never_came"), figures("return", "moved_and_came_back")), (0, 0));
+    // Whoever is not there within the time that is left is counted, and fails it.
+    let (came, never) = (figures("return", "came"), figures("return", "never_came"));
+    assert_eq!((told["arriving"].as_u64(), came + never, figures("return", "moved_and_came_back")), (Some(6), 12, 0));
+    assert!(came > 0 && (never == 0 || finding(&told, "return")["held"] == false), "{told:#}");
     assert!(told["noticed_after_us"].as_u64().unwrap() < 4_000_000 && told["used_after_us"].is_u64(), "{told:#}");
     let code = if told["held"] == true { 0 } else { 1 };
     assert_eq!(output.status.code(), Some(code));
@@ -107,8 +110,8 @@ fn a_planet_without_room_elsewhere_is_told_so() {
     let output = drill(&folder, &file, &arguments).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    // Ten slots are free there.
-    assert!(said.contains("| 10 of 50 did; ") && said.contains("did not hold: moves"), "{said}");
+    // Ten slots are free there, and ten here for those who arrive.
+    assert!(said.contains("| 10 of 50 did; ") && said.contains("did not hold: moves, "), "{said}");
     assert!(said.contains("| not measured: nobody in two is bound to it | not measured"), "{said}");
     assert!(said.contains("▼ killed"), "{said}");
     nothing_is_left(&folder);

@@ -28,6 +28,8 @@ pub(super) const NAME: &str = "drill-";
 /// What all agents share.
 pub(super) struct Stage {
     pub(super) begin: Instant,
+    /// When those come who have no seat yet.
+    pub(super) arrive: Instant,
     pub(super) end: Instant,
     pub(super) rate: Rate,
     pub(super) agents: usize,
@@ -111,7 +113,7 @@ pub(super) fn key() -> Result<SigningKey, Failure> {
 }
 
 impl Agent {
-    /// Seats an agent in its region.
+    /// Connects an agent, and seats it in its region, unless it comes later.
     pub(super) async fn new(
         door: &Door,
         number: usize,
@@ -130,6 +132,9 @@ impl Agent {
             puts: 0,
         };
         let (mut backoff, mut tries) = (Backoff::default(), 0);
+        if agent.role.bond == Bond::Arrives {
+            return Ok(agent);
+        }
         loop {
             let home = Place::Region(agent.role.home.clone());
             let Err(error) = agent.seat(home, None).await else { return Ok(agent) };
@@ -185,6 +190,9 @@ impl Agent {
     /// Works until the end. What was due while an op was waiting is not made up
     /// for: that would be a herd of its own.
     pub(super) async fn work(mut self, stage: Arc<Stage>) -> Self {
+        if self.seats.is_empty() {
+            self.arrive(&stage).await;
+        }
         let agents = u64::try_from(stage.agents).unwrap_or(u64::MAX);
         let mut turn = u64::try_from(self.number).unwrap_or(u64::MAX);
         loop {
@@ -193,11 +201,26 @@ impl Agent {
                 return self;
             }
             turn = turn.saturating_add(agents);
-            if stage.begin + crate::load::due(stage.rate, turn) <= Instant::now() {
+            if self.seats.is_empty() || stage.begin + crate::load::due(stage.rate, turn) <= Instant::now() {
                 continue;
             }
             sleep_until(due).await;
             self.op(&stage, due).await;
+        }
+    }
+
+    /// Asks for a first seat until there is one, or it is over.
+    async fn arrive(&mut self, stage: &Stage) {
+        sleep_until(stage.arrive).await;
+        let mut backoff = Backoff::default();
+        while Instant::now() < stage.end {
+            let home = Place::Region(self.role.home.clone());
+            let Err(error) = self.seat(home, Some(stage)).await else { return };
+            stage.tell(self.number, What::Refused { why: reason(&error) });
+            if !error.may_pass_later() {
+                return;
+            }
+            sleep_until(stage.end.min(Instant::now() + backoff.pause(&error))).await;
         }
     }
 
@@ -248,7 +271,7 @@ impl Agent {
     /// nothing when it is not time, or there is none.
     async fn elsewhere(&mut self, stage: &Stage, refusals: u32) -> Option<bool> {
         let is_time = match self.role.bond {
-            Bond::Elsewhere => false,
+            Bond::Elsewhere | Bond::Arrives => false,
             Bond::Moves => refusals >= LOOK_ELSEWHERE,
             // Once: the answer is no, and stays so.
             Bond::Waits => refusals == LOOK_ELSEWHERE,

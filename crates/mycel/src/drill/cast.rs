@@ -23,14 +23,15 @@ pub(super) fn allowed(policy: &Policy) -> BTreeMap<Option<String>, BTreeSet<Stri
 
 /// Every other agent works in the region that will be lost, the rest in the
 /// others; in each region its classes take turns. Ops are due from one agent
-/// after the other, so that each region has its share of every moment.
+/// after the other, so that each region has its share of every moment. A quarter
+/// more arrive while the region is away.
 pub(super) fn cast(policy: &Policy, lost: RegionNumber, agents: usize) -> Vec<Role> {
     let classes = classes(policy);
     let others: Vec<RegionNumber> = policy.atlas.all().without(lost).iter().collect();
     let mut turns: BTreeMap<RegionNumber, usize> = BTreeMap::new();
     let role = |agent: usize| {
         let at = match others.get(agent / 2 % others.len().max(1)) {
-            Some(other) if agent % 2 == 1 => *other,
+            Some(other) if agent % 2 == 1 && agent < agents => *other,
             _ => lost,
         };
         let turn = turns.entry(at).or_default();
@@ -41,13 +42,14 @@ pub(super) fn cast(policy: &Policy, lost: RegionNumber, agents: usize) -> Vec<Ro
         });
         *turn += 1;
         let bond = match (at == lost, regions.without(lost).is_empty()) {
+            _ if agent >= agents => Bond::Arrives,
             (false, _) => Bond::Elsewhere,
             (true, false) => Bond::Moves,
             (true, true) => Bond::Waits,
         };
         Role { class, home: policy.atlas.id(at).to_owned(), bond }
     };
-    (0..agents).map(role).collect()
+    (0..agents + agents / 4).map(role).collect()
 }
 
 #[cfg(test)]
@@ -65,9 +67,13 @@ mod tests {
         let roles = of("eu-west-1", 60);
         let many = |bond| roles.iter().filter(|role| role.bond == bond).count();
         assert_eq!((many(Bond::Moves), many(Bond::Waits), many(Bond::Elsewhere)), (15, 15, 30));
+        assert_eq!(many(Bond::Arrives), 15);
         for role in &roles {
             match role.class.as_deref() {
-                Some("gdpr") => assert_eq!((role.home.as_str(), role.bond), ("eu-west-1", Bond::Waits)),
+                Some("gdpr") => {
+                    assert_eq!(role.home, "eu-west-1");
+                    assert!(matches!(role.bond, Bond::Waits | Bond::Arrives), "{role:?}");
+                }
                 Some("ccpa") => assert_eq!(role.home, "us-west-2"),
                 Some("pdpa") => assert_eq!(role.home, "ap-southeast-1"),
                 other => assert_eq!(other, None),

@@ -16,6 +16,8 @@ pub(super) enum Bond {
     Moves,
     /// Its class may be in the lost region only.
     Waits,
+    /// It comes while the region is away, and wants its first seat there.
+    Arrives,
 }
 
 /// Who an agent is.

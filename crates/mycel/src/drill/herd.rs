@@ -87,7 +87,8 @@ pub(super) fn returned(facts: &Facts) -> Finding {
     let came_back = comings.keys().filter(|agent| stayed_away.contains(agent)).count();
     let times: Vec<u64> = comings.values().copied().collect();
     let (fullest, most) = (fullest(&times), most_at_once(count(times.len())));
-    let waiters = facts.of(Bond::Waits);
+    let mut waiters = facts.of(Bond::Waits);
+    waiters.extend(facts.of(Bond::Arrives));
     let absent = waiters.iter().filter(|agent| !comings.contains_key(agent)).count();
     let is_back = facts.moments.serves.is_some();
     let nobody = times.is_empty() && absent == 0 && is_back;

@@ -1,7 +1,7 @@
 //! What a drill says at its end: what was promised, what was measured, and a
 //! picture; the same in JSON.
 
-use super::facts::{Facts, What};
+use super::facts::{Bond, Facts, What};
 use super::judge::Finding;
 use super::picture;
 use super::stage::Script;
@@ -105,7 +105,8 @@ fn as_json(args: &DrillArgs, script: &Script, facts: &Facts, findings: &[Finding
         "version": 1,
         "planet": script.planet.planet.name.to_string(),
         "lost": facts.lost,
-        "agents": facts.roles.len(),
+        "agents": args.agents,
+        "arriving": facts.of(Bond::Arrives).len(),
         "rate": args.rate.to_string(),
         "changed": script.changes.iter().map(super::copy::Change::json).collect::<Vec<_>>(),
         "killed_us": facts.moments.killed,

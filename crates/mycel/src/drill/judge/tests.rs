@@ -264,6 +264,18 @@ fn a_herd_is_told() {
 }
 
 #[test]
+fn who_arrives_and_gets_no_seat_is_told() {
+    fails("return", |facts| {
+        facts.roles.push(role(None, "eu", Bond::Arrives));
+        facts.events.push(refused(10 * SECOND, 3, "eu is gone"));
+    });
+    let mut seated_there = good();
+    seated_there.roles.push(role(None, "eu", Bond::Arrives));
+    seated_there.events.push(seated(18 * SECOND, 3, "eu"));
+    assert_eq!(herd::returned(&seated_there).held, Some(true));
+}
+
+#[test]
 fn more_than_the_ramp_lets_through_is_told() {
     // A tenth of 100 a second in the first.
     fails("return", |facts| facts.log.lines.extend((0..10).map(|n| line(118_000 + n, WAITER, "eu"))));
