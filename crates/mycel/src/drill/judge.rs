@@ -77,8 +77,12 @@ fn waited(facts: &Facts) -> Finding {
         waiters.contains(agent) && (*region != facts.lost || while_away)
     });
     let served = served.count();
-    // The longest is of those who know most: an op that was cut off says less.
-    let example = told.iter().filter_map(|(_, _, why)| *why).max_by_key(|why| why.len());
+    let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+    for why in told.iter().filter_map(|(_, _, why)| *why) {
+        *words.entry(why).or_default() += 1;
+    }
+    // What was said most often.
+    let example = words.into_iter().max_by_key(|(_, many)| *many).map(|(why, _)| why);
     let held = refused.len() == waiters.len() && silent == 0 && seated == 0 && served == 0;
     let measured = if waiters.is_empty() {
         format!("not measured: nobody in {} is bound to it", facts.lost)
