@@ -15,6 +15,7 @@ use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -43,6 +44,14 @@ pub struct Options {
     pub authority: Option<PathBuf>,
     /// The node whose key signs heads; without it the first answer is believed.
     pub node: Option<AgentId>,
+    /// Of which residency class it is what is asked for: a gateway seats the
+    /// agent, and lets its requests go, where records of the class may be.
+    pub class: Option<String>,
+    /// What requests are called in the logs of a gateway: the name, a dot and a
+    /// number.
+    pub name: Option<String>,
+    /// The address of this machine to connect from; any without.
+    pub from: Option<IpAddr>,
 }
 
 /// Where an agent wants its slot.
@@ -82,7 +91,7 @@ pub(crate) struct Inner {
 impl Client {
     /// Finds out which planet answers at an address, for the holder of a key.
     pub async fn connect(url: &str, key: SigningKey, options: Options) -> Result<Self, Error> {
-        let dial = Dial::new(url.parse::<Url>()?, options.authority.as_deref())?;
+        let dial = Dial::new(url.parse::<Url>()?, &options)?;
         let mut tries = Tries::default();
         let (line, told) = loop {
             match hello(&dial).await {

@@ -1,8 +1,11 @@
 //! From an address to a connection, and to what names it.
 
+use crate::client::Options;
 use crate::error::Error;
+use crate::http::Labels;
 use std::fs;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -10,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -75,13 +78,15 @@ impl Url {
 pub(crate) struct Dial {
     pub(crate) url: Url,
     tls: Option<TlsConnector>,
+    from: Option<IpAddr>,
+    /// What every request says of itself.
+    pub(crate) labels: Arc<Labels>,
 }
 
 impl Dial {
-    /// `authority` is the PEM file of whoever signed the planet's certificate.
-    pub(crate) fn new(url: Url, authority: Option<&Path>) -> Result<Self, Error> {
-        let tls = if url.secure { Some(connector(authority)?) } else { None };
-        Ok(Self { url, tls })
+    pub(crate) fn new(url: Url, options: &Options) -> Result<Self, Error> {
+        let tls = if url.secure { Some(connector(options.authority.as_deref())?) } else { None };
+        Ok(Self { url, tls, from: options.from, labels: Arc::new(Labels::new(options)?) })
     }
 
     /// Connects; with TLS both ends know the channel without being told.
@@ -93,8 +98,23 @@ impl Dial {
         }
     }
 
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let to = (self.url.host.as_str(), self.url.port);
+        let Some(from) = self.from else { return TcpStream::connect(to).await };
+        let mut last = io::ErrorKind::AddrNotAvailable.into();
+        for address in lookup_host(to).await?.filter(|address| address.is_ipv4() == from.is_ipv4()) {
+            let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.bind(SocketAddr::new(from, 0))?;
+            match socket.connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
     async fn reach(&self) -> io::Result<(Plug, Option<Channel>)> {
-        let stream = TcpStream::connect((self.url.host.as_str(), self.url.port)).await?;
+        let stream = self.connect().await?;
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else {
             return Ok((Plug::Plain(stream), None));

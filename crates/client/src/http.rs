@@ -1,17 +1,20 @@
 //! Requests on kept-alive connections, each proved to be the agent's before it
 //! is used.
 
+use crate::client::Options;
 use crate::dial::{Dial, Plug};
 use crate::error::Error;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use trust::attach::{Channel, Nonce, answer};
 use trust::sign::SigningKey;
@@ -24,6 +27,38 @@ const LARGEST: usize = 64 << 20;
 /// For an answer to a request that does not wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The headers by which a gateway knows a request's class and its name.
+const CLASS: HeaderName = HeaderName::from_static("mycel-class");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every request of a client says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Labels {
+    class: Option<HeaderValue>,
+    name: Option<String>,
+    asked: AtomicU64,
+}
+
+impl Labels {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let no_header = |what: &String| Error::Asked(format!("`{what}` cannot stand in a header"));
+        let header = |what: &String| HeaderValue::from_str(what).map_err(|_| no_header(what));
+        options.name.as_ref().map(header).transpose()?;
+        let class = options.class.as_ref().map(header).transpose()?;
+        Ok(Self { class, name: options.name.clone(), asked: AtomicU64::new(0) })
+    }
+
+    fn write(&self, mut request: Builder) -> Builder {
+        if let Some(class) = &self.class {
+            request = request.header(CLASS, class);
+        }
+        if let Some(name) = &self.name {
+            request = request.header(REQUEST_ID, format!("{name}.{}", self.asked.fetch_add(1, Relaxed)));
+        }
+        request
+    }
+}
+
 /// One connection.
 pub(crate) struct Line {
     sender: SendRequest<Full<Bytes>>,
@@ -31,6 +66,7 @@ pub(crate) struct Line {
     /// The lease that was proved on it.
     proved: Option<Arc<str>>,
     at: String,
+    labels: Arc<Labels>,
 }
 
 /// A request.
@@ -57,7 +93,7 @@ impl Line {
         let (sender, connection) = handshake::<_, Full<Bytes>>(TokioIo::<Plug>::new(plug)).await.map_err(broken)?;
         // It ends with the sender, or with the other side.
         tokio::spawn(connection.with_upgrades());
-        Ok(Self { sender, channel, proved: None, at })
+        Ok(Self { sender, channel, proved: None, at, labels: Arc::clone(&dial.labels) })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -88,7 +124,9 @@ impl Line {
         let late = |_| Error::Late { at: self.at.clone(), after: sent.patience };
         let at = self.at.clone();
         let (status, bytes) =
-            tokio::time::timeout(sent.patience, exchange(&mut self.sender, &at, sent)).await.map_err(late)??;
+            tokio::time::timeout(sent.patience, exchange(&mut self.sender, (&at, &self.labels), sent))
+                .await
+                .map_err(late)??;
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(|error| self.strange(&error.to_string()));
         }
@@ -101,7 +139,7 @@ impl Line {
         let at = self.at.clone();
         let late = |_| Error::Late { at: at.clone(), after: sent.patience };
         let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
-        let answer = tokio::time::timeout(sent.patience, request(&mut self.sender, &self.at, sent));
+        let answer = tokio::time::timeout(sent.patience, request(&mut self.sender, (&self.at, &self.labels), sent));
         let mut answer = answer.await.map_err(late)??;
         if !answer.status().is_success() {
             let (status, bytes) = (answer.status(), Limited::new(answer.into_body(), LARGEST).collect().await);
@@ -155,10 +193,10 @@ impl Line {
 
 async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
-    at: &str,
+    (at, labels): (&str, &Labels),
     sent: &Sent<'_>,
 ) -> Result<(StatusCode, Bytes), Error> {
-    let response = request(sender, at, sent).await?;
+    let response = request(sender, (at, labels), sent).await?;
     let status = response.status();
     let bytes = Limited::new(response.into_body(), LARGEST).collect().await;
     let broken = |why: String| Error::Broken { at: at.to_owned(), why };
@@ -167,13 +205,13 @@ async fn exchange(
 
 async fn request(
     sender: &mut SendRequest<Full<Bytes>>,
-    at: &str,
+    (at, labels): (&str, &Labels),
     sent: &Sent<'_>,
 ) -> Result<Response<Incoming>, Error> {
     let broken = |why: String| Error::Broken { at: at.to_owned(), why };
     sender.ready().await.map_err(|error| broken(told(&error)))?;
     let host = at.split_once("://").map_or(at, |(_, host)| host);
-    let mut request = Request::builder().method(sent.method.clone()).uri(sent.path).header(HOST, host);
+    let mut request = labels.write(Request::builder().method(sent.method.clone()).uri(sent.path).header(HOST, host));
     if let Some(lease) = sent.lease {
         request = request.header(AUTHORIZATION, format!("{} {lease}", wire::SCHEME));
     }

@@ -24,4 +24,5 @@ pub use dial::Url;
 pub use error::Error;
 pub use frames::Wire;
 pub use op::{Ask, Body, Done};
+pub use retry::Backoff;
 pub use wire::{Code, Data, Hex, tell};

@@ -143,7 +143,7 @@ fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 async fn connect(who: &Who, make: bool) -> Result<Client, Failure> {
-    let options = Options { authority: who.authority.clone(), node: None };
+    let options = Options { authority: who.authority.clone(), node: None, ..Options::default() };
     Ok(Client::connect(&who.url, key(who, make)?, options).await?)
 }
 

@@ -1,12 +1,14 @@
 //! Every command and flag, declared once: help, completions and man pages all
 //! come from here.
 
+mod drill;
 mod load;
 mod op;
 mod policy;
 mod store;
 mod up;
 
+pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Op(OpCommand),
     /// Send ops at a rate, and measure each from when it was due.
     Load(LoadArgs),
+    /// Kill a region of a planet under load, and judge what follows.
+    Drill(DrillArgs),
     /// Show a block's chain, every link of it checked.
     Chain(ChainArgs),
     /// Show the messages that wait for an agent.

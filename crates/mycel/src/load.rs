@@ -14,7 +14,9 @@ use crate::agent;
 use crate::cli::{LoadArgs, LoadKind};
 use crate::failure::Failure;
 use crate::screen::Screen;
+use crate::word::micros;
 use indicatif::{ProgressBar, ProgressStyle};
+pub(crate) use schedule::due;
 use send::Work;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -122,15 +124,6 @@ async fn display(bar: &ProgressBar, tally: &Tally, begun: Instant) {
 fn per_second(count: u64, time: Duration) -> u64 {
     let micros = time.as_micros().max(1);
     u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX)
-}
-
-/// A time as people read it.
-fn micros(micros: u64) -> String {
-    match micros {
-        0..1_000 => format!("{micros} µs"),
-        1_000..1_000_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
-        _ => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
-    }
 }
 
 /// How it went.

@@ -10,6 +10,7 @@ mod bench;
 mod chain;
 mod check;
 mod cli;
+mod drill;
 mod failure;
 mod files;
 mod load;
@@ -20,6 +21,7 @@ mod new;
 mod op;
 mod plan;
 mod price;
+mod processes;
 mod residency;
 mod route;
 mod screen;
@@ -67,6 +69,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Detach { who } => agent::detach(&who, screen),
         Command::Op(command) => op::run(command, screen),
         Command::Load(args) => load::run(&args, screen),
+        Command::Drill(args) => drill::run(&args, screen),
         Command::Chain(args) => chain::run(&args, screen),
         Command::Inbox(args) => look::inbox(&args, screen),
         Command::Regions { who } => look::regions(&who, screen),

@@ -63,6 +63,6 @@ pub(crate) enum LoadKind {
 }
 
 /// A rate; a number alone is so many a second.
-fn rate(text: &str) -> Result<vocab::Rate, vocab::BadQuantity> {
+pub(super) fn rate(text: &str) -> Result<vocab::Rate, vocab::BadQuantity> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}/s").parse() } else { text.parse() }
 }

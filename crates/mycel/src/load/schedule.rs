@@ -5,7 +5,7 @@ use std::time::Duration;
 use vocab::{Millis, Rate};
 
 /// When the op of a number is due, from the beginning.
-pub(super) fn due(rate: Rate, number: u64) -> Duration {
+pub(crate) fn due(rate: Rate, number: u64) -> Duration {
     let nanos = u128::from(number) * u128::from(rate.per.0) * 1_000_000 / u128::from(rate.events.max(1));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

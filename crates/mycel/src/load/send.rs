@@ -68,7 +68,8 @@ fn key() -> Result<SigningKey, Failure> {
 
 /// Agents that are good for this load alone: their keys are nowhere else.
 pub(super) async fn attach(args: &LoadArgs, host: &Client, agents: &mut Vec<Client>) -> Result<(), Failure> {
-    let (url, options) = (args.who().url, Options { authority: args.who().authority, node: Some(host.node()) });
+    let (url, options) =
+        (args.who().url, Options { authority: args.who().authority, node: Some(host.node()), ..Options::default() });
     let mut coming = JoinSet::new();
     for _ in 0..args.agents {
         while coming.len() >= TOGETHER {

@@ -151,7 +151,7 @@ async fn no_handshake_is_made_with_a_banned_source() {
     assert!(begun.elapsed() < LONG / 2);
     // Whoever is let in again is asked for one.
     planet.engine.lift(here).unwrap();
-    let options = client::Options { authority, node: None };
+    let options = client::Options { authority, node: None, ..client::Options::default() };
     client::Client::connect(&format!("https://{}", planet.at), key(1), options).await.unwrap();
 }
 

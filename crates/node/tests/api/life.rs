@@ -74,12 +74,16 @@ async fn under_tls_both_ends_derive_the_channel() {
         listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls: Some(tls), ..Listen::default() })
             .await;
     let url = format!("https://{}", planet.at);
-    let options = client::Options { authority, node: Some(planet.engine.node()) };
+    let options = client::Options { authority, node: Some(planet.engine.node()), ..client::Options::default() };
     let client = Client::connect(&url, key(1), options).await.unwrap();
     client.attach(Place::Anywhere, None).await.unwrap();
     client.op(put("k", "v")).await.unwrap();
     client.wire().op(put("k", "w")).await.unwrap();
-    let other = client::Options { authority: Some(certificate(folder.path()).certificate), node: None };
+    let other = client::Options {
+        authority: Some(certificate(folder.path()).certificate),
+        node: None,
+        ..client::Options::default()
+    };
     assert!(Client::connect(&url, key(1), other).await.is_err(), "another authority is not believed");
 }
 
