@@ -1,16 +1,23 @@
-//! `mycel up --regions`: a process for each region of the planet, and one
-//! gateway in front of them, in this process.
+//! `mycel up --regions`: a process for each region of the planet, and gateways
+//! in front of them, in this process.
 
 use crate::Verdict;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
+use crate::files;
 use crate::processes::{self, Region};
 use crate::screen::Screen;
+use crate::up::kernel_bans;
 use node::Homes;
-use node::gateway::{Gateway, Settings};
+use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
-use planet::Planet;
+use planet::plan::Plan;
+use planet::price::Bill;
+use planet::{Planet, Tables};
+use policy::atlas::Atlas;
+use policy::cost::Costs;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +26,18 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long a stop waits for what has begun.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs every region, and the gateway in front of them, until Ctrl-C.
+/// All that runs here.
+struct Running<'a> {
+    args: &'a UpArgs,
+    file: &'a Path,
+    homes: Homes,
+    hosts: Vec<Host>,
+    regions: Vec<Region>,
+    gateways: Vec<Gateway>,
+    bans: String,
+}
+
+/// Runs every region, and the gateways in front of them, until Ctrl-C.
 pub(crate) fn run(
     args: &UpArgs,
     planet: Planet,
@@ -27,77 +45,142 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> Result<Verdict, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
-    let homes = Homes::open(&args.data).map_err(|error| failed(error.to_string()))?;
+    let many = usize::from(args.gateways);
+    if args.listen.len() > 1 && args.listen.len() != many {
+        let what = format!("{} addresses for {many} gateways", args.listen.len());
+        return Err(Failure::told(what, "name one address for each gateway, or one for the first"));
+    }
+    let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
     let regions = processes::start(&planet, file, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
-    let planet = Arc::new(planet);
-    let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
-    settings.addresses.clone_from(&args.listen);
-    settings.access_log.clone_from(&args.access_log);
-    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        settings.certificates = vec![Tls { certificate: certificate.clone(), key: key.clone() }];
-    }
+    let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
-    let gateway = Gateway::start(settings).map_err(|error| {
-        let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
-        Failure::told(error.to_string(), hint)
-    })?;
-    runtime.block_on(serve((args, absent), &planet, &homes, (&gateway, &regions), screen))?;
-    screen.say("stopping: what has begun is finished");
-    if !gateway.stop(GRACE) {
-        screen.say("some requests took too long, and were cut off");
+    let planet = Arc::new(planet);
+    for number in 0..many {
+        let gateway = Gateway::start(running.settings(number, &planet)).map_err(|error| {
+            let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
+            Failure::told(error.to_string(), hint)
+        })?;
+        running.gateways.push(gateway);
     }
-    drop(regions);
+    let tag: String = running.homes.planet().to_string().chars().take(16).collect();
+    let ports: Vec<u16> = running.addresses().map(SocketAddr::port).collect();
+    running.bans = kernel_bans(args.no_kernel_bans, &ports, &tag, |at, tell| running.gateways[at].on_ban(tell));
+    runtime.block_on(serve(&running, &planet, absent, screen))?;
+    screen.say("stopping: what has begun is finished");
+    for gateway in std::mem::take(&mut running.gateways) {
+        if !gateway.stop(GRACE) {
+            screen.say("some requests took too long, and were cut off");
+        }
+    }
     Ok(Verdict::Good)
 }
 
-async fn serve(
-    (args, absent): (&UpArgs, &[&str]),
-    planet: &Planet,
-    homes: &Homes,
-    (gateway, regions): (&Gateway, &[Region]),
-    screen: &Screen,
-) -> Result<(), Failure> {
+/// What ops cost in each region; nothing when the plan cannot be priced, and
+/// then they cost the same everywhere.
+fn costs(planet: &Planet) -> Option<Costs> {
+    let tables = Tables::builtin();
+    let plan = Plan::new(planet, &tables).ok()?;
+    let bill = Bill::new(planet, &plan, &tables).ok()?;
+    Some(Costs::new(&Atlas::new(planet).ok()?, &plan, &bill))
+}
+
+impl Running<'_> {
+    /// What a gateway is told.
+    fn settings(&self, number: usize, planet: &Arc<Planet>) -> Settings {
+        let key = Arc::clone(&self.homes.gateways()[number]);
+        let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
+        settings.costs = costs(planet);
+        // The first address is the first gateway's; the others take any port there.
+        let at = self.args.listen.get(number).copied();
+        let any = || self.args.listen.first().map(|first| SocketAddr::new(first.ip(), 0));
+        settings.addresses = at.or_else(any).into_iter().collect();
+        if number == 0 && self.args.gateways == 1 {
+            settings.addresses.clone_from(&self.args.listen);
+        }
+        settings.access_log = self.args.access_log.clone().map(|log| match number {
+            0 => log,
+            number => log.with_extension(format!("{}.log", number + 1)),
+        });
+        if let (Some(certificate), Some(key)) = (&self.args.tls_cert, &self.args.tls_key) {
+            settings.certificates = vec![Tls { certificate: certificate.clone(), key: key.clone() }];
+        }
+        settings
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.gateways.iter().flat_map(Gateway::addresses)
+    }
+
+    /// Reads the planet file and the certificates again: what cannot be taken
+    /// changes nothing.
+    fn read_again(&self, screen: &Screen) {
+        match files::planet(self.file, &Tables::builtin(), screen) {
+            Ok(planet) => {
+                let planet = Arc::new(planet);
+                let changes = self.gateways.iter().enumerate();
+                let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
+                match changes.map(change).collect::<Result<(), String>>() {
+                    Ok(()) => screen.say("the gateways route by the planet file as it is now; regions keep theirs"),
+                    Err(why) => screen.say(format_args!("the planet file is not taken: {why}")),
+                }
+            }
+            Err(failure) => {
+                screen.complain(&failure);
+                screen.say("the planet file is not taken: the gateways go on as they were");
+            }
+        }
+        for gateway in self.gateways.iter().filter(|_| self.args.tls_cert.is_some()) {
+            match gateway.read_certificates_again() {
+                Ok(()) => screen.say("the certificates were read again"),
+                Err(error) => screen.say(format_args!("the certificates stay as they were: {error}")),
+            }
+        }
+    }
+}
+
+async fn serve(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Screen) -> Result<(), Failure> {
     // Before anybody is told that it is up: from then on an end is a clean one.
     let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
-    let urls: Vec<String> = gateway.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
+    greet(running, planet, absent, screen)?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hangup.recv() => running.read_again(screen),
+        }
+    }
+}
+
+fn greet(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Screen) -> Result<(), Failure> {
+    let scheme = if running.args.tls_cert.is_some() { "https" } else { "http" };
+    let urls: Vec<String> = running.addresses().map(|address| format!("{scheme}://{address}")).collect();
+    let regions = &running.regions;
     if screen.is_json() {
         let regions: Vec<Value> = regions
             .iter()
             .map(|region| json!({ "region": region.id, "at": region.at.to_string(), "process": region.process() }))
             .collect();
-        screen.json(&json!({
-            "version": 1, "planet": planet.planet.name.to_string(), "id": homes.planet().to_string(),
-            "at": urls, "data": args.data, "regions": regions, "absent": absent,
-        }))?;
-    } else {
-        screen.data(format_args!("{}  {} regions, each a process", planet.planet.name.as_str(), regions.len()))?;
-        for url in &urls {
-            screen.data(format_args!("  gateway {url}   /ready, /metrics"))?;
-        }
-        for region in regions {
-            let process = region.process().map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
-            screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at))?;
-        }
-        if !absent.is_empty() {
-            screen
-                .data(format_args!("  absent {}: the file asks for it, and it is not done yet", absent.join(", ")))?;
-        }
-        screen.data("\nCtrl-C stops it; the next start goes on where it was.")?;
+        return screen.json(&json!({
+            "version": 1, "planet": planet.planet.name.to_string(), "id": running.homes.planet().to_string(),
+            "at": urls, "data": running.args.data, "regions": regions, "bans": running.bans, "absent": absent,
+        }));
     }
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => match gateway.read_certificates_again() {
-                Ok(()) => screen.say("the certificates were read again"),
-                Err(error) => screen.say(format_args!("the certificates stay as they were: {error}")),
-            },
-        }
+    screen.data(format_args!("{}  {} regions, each a process", planet.planet.name.as_str(), regions.len()))?;
+    for url in &urls {
+        screen.data(format_args!("  gateway {url}   /ready, /metrics"))?;
     }
+    for region in regions {
+        let process = region.process().map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
+        screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at))?;
+    }
+    screen.data(format_args!("  bans   {}", running.bans))?;
+    if !absent.is_empty() {
+        screen.data(format_args!("  absent {}: the file asks for it, and it is not done yet", absent.join(", ")))?;
+    }
+    screen.data("\nSIGHUP reads the planet file and the certificates again; Ctrl-C stops it, and the next start goes on\nwhere it was.")
 }

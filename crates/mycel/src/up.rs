@@ -7,6 +7,7 @@ use crate::files;
 use crate::log;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
+use block::bans::Net;
 use kernel::{Change, Enforcer};
 use node::http::{Listen, Server, Tls};
 use node::{Engine, Options, Started};
@@ -15,7 +16,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use vocab::thousands;
+use vocab::{Millis, thousands};
 
 /// The planet that runs when no file is named.
 const GARDEN: &str = include_str!("../../../planets/garden.toml");
@@ -114,7 +115,14 @@ async fn serve(
     })?;
     let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
     let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
-    let bans = kernel_bans(args, engine, port);
+    let tag: String = engine.planet().to_string().chars().take(16).collect();
+    let bans = kernel_bans(args.no_kernel_bans, &[port], &tag, |_, tell| {
+        let now = engine.now();
+        for (net, ban) in engine.bans() {
+            tell(net, Some(trust::Moment(ban.until).since(now)));
+        }
+        engine.on_ban(tell);
+    });
     if screen.is_json() {
         screen.json(&json!({
             "version": 1, "planet": planet.planet.name.to_string(), "id": engine.planet().to_string(),
@@ -154,26 +162,30 @@ async fn input_ends() {
     let _ = told.await;
 }
 
-/// Lets the kernel turn away who is banned, where it may be told; in words,
-/// who does.
-fn kernel_bans(args: &UpArgs, engine: &Engine, port: u16) -> String {
-    if args.no_kernel_bans {
+/// Told of every ban that begins, and of every one that is lifted.
+type Tell = Box<dyn Fn(Net, Option<Millis>) + Send + Sync>;
+
+/// Lets the kernel turn away who is banned at some ports, where it may be told;
+/// in words, who does. `watch` says whom to ask about the bans at a port.
+pub(crate) fn kernel_bans(not_wanted: bool, ports: &[u16], tag: &str, watch: impl Fn(usize, Tell)) -> String {
+    if not_wanted {
         return "in the process, as asked".to_owned();
     }
-    let tag: String = engine.planet().to_string().chars().take(16).collect();
-    match Enforcer::start(port, &tag) {
-        Ok(enforcer) => {
-            let now = engine.now();
-            for (net, ban) in engine.bans() {
-                enforcer.change(Change::Ban { net, lasts: trust::Moment(ban.until).since(now) });
-            }
-            engine.on_ban(move |net, lasts| {
-                enforcer.change(lasts.map_or(Change::Lift(net), |lasts| Change::Ban { net, lasts }));
-            });
-            "in the kernel's packet filter and in the process".to_owned()
+    for (at, port) in ports.iter().enumerate() {
+        // Each port has a table of its own, and each table a name.
+        let tag =
+            if at == 0 { tag.to_owned() } else { tag.chars().take(14).chain(format!("{at:02}").chars()).collect() };
+        match Enforcer::start(*port, &tag) {
+            Ok(enforcer) => watch(
+                at,
+                Box::new(move |net, lasts| {
+                    enforcer.change(lasts.map_or(Change::Lift(net), |lasts| Change::Ban { net, lasts }));
+                }),
+            ),
+            Err(why) => return format!("in the process only: {why}"),
         }
-        Err(why) => format!("in the process only: {why}"),
     }
+    "in the kernel's packet filter and in the process".to_owned()
 }
 
 fn greet(

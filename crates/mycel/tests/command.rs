@@ -265,7 +265,14 @@ fn the_digits_of_pi_are_the_published_ones() {
 #[test]
 fn help_is_a_line_for_each_command() {
     let help = out(&["--help"]);
-    assert!(help.lines().count() <= 40 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    let commands: Vec<&str> = help.lines().skip_while(|line| *line != "Commands:").skip(1).collect();
+    let commands = commands.split(|line| line.is_empty()).next().unwrap();
+    assert!(commands.len() > 20, "{help}");
+    for line in commands {
+        let (name, about) = line.trim_start().split_once("  ").unwrap();
+        assert!(line.starts_with("  ") && !name.contains(' ') && !about.trim().is_empty(), "{line}");
+    }
 }
 
 #[test]

@@ -105,3 +105,53 @@ async fn regions_end_with_the_process_that_began_them() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// The status of a small request, and what is said.
+fn get(at: &str, path: &str) -> (u16, String) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(at.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
+    let folder = Folder::new("regions-two");
+    let (file, data) = (mesh(&folder), folder.0.join("data"));
+    let up = Up::gateways(&file, &data, "2");
+    let ats: Vec<&str> = up.told["at"].as_array().unwrap().iter().map(|at| at.as_str().unwrap()).collect();
+    assert_eq!(ats.len(), 2, "{}", up.told);
+    let begun = Instant::now();
+    let part = |at: &str| {
+        let page: serde_json::Value = serde_json::from_str(&get(at, "/ready").1).unwrap();
+        page["regions"].as_array().unwrap().iter().find(|region| region["id"] == "eu-west-1").unwrap()
+            ["part_of_this_tick"]
+            .as_u64()
+            .unwrap()
+    };
+    while ats.iter().any(|at| part(at) != 2_500) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{} and {}", part(ats[0]), part(ats[1]));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What cannot be understood changes nothing; what can holds from then on, at both.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("weights = {", "weights = {{")).unwrap();
+    up.signal("-HUP");
+    for _ in 0..20 {
+        assert_eq!(get(ats[0], "/health").0, 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    std::fs::write(&file, text.replace("address_rate = \"100000/s\"", "address_rate = \"10/h\"")).unwrap();
+    let begun = Instant::now();
+    up.signal("-HUP");
+    for at in &ats {
+        while get(at, "/health").0 != 429 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{at} goes by the old file");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    up.stop();
+}

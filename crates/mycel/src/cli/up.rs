@@ -35,8 +35,11 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) quota: Option<vocab::Bytes>,
     /// Run a process for each region, and a gateway in front of them.
-    #[arg(long, conflicts_with_all = ["only", "no_kernel_bans"])]
+    #[arg(long, conflicts_with = "only")]
     pub(crate) regions: bool,
+    /// So many gateways, which share what each region takes.
+    #[arg(long, value_name = "N", requires = "regions", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) gateways: u8,
     /// Write a line for each request that passes the gateway.
     #[arg(long, value_name = "FILE", requires = "regions", value_hint = ValueHint::FilePath)]
     pub(crate) access_log: Option<PathBuf>,

@@ -42,8 +42,14 @@ impl Up {
 
     /// A process for each region, and a gateway that writes beside the file what passes.
     pub(crate) fn regions(file: &Path, data: &Path) -> Self {
+        Self::gateways(file, data, "1")
+    }
+
+    /// The same with so many gateways.
+    pub(crate) fn gateways(file: &Path, data: &Path, many: &str) -> Self {
         let log = file.with_file_name("access.log");
-        Self::begun(file, data, &["--regions", "--access-log", log.to_str().unwrap()])
+        let log = log.to_str().unwrap();
+        Self::begun(file, data, &["--regions", "--no-kernel-bans", "--gateways", many, "--access-log", log])
     }
 
     fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
@@ -82,10 +88,14 @@ impl Up {
         self.child.wait().unwrap();
     }
 
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// SIGTERM, and until it has ended.
     pub(crate) fn stop(mut self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.signal("-TERM");
         let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}");
     }
