@@ -23,6 +23,7 @@ use std::time::Duration;
 use store::{AppendError, EntryRef, Log, RealDisk, Ticket};
 use tokio::sync::oneshot;
 use trust::attach::{Channel, Session};
+use trust::erasure::Demand;
 use trust::lease::{Door, Revoked, Rights};
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
 use vocab::{BlockId, Slot};
@@ -92,6 +93,13 @@ pub(crate) enum Ask {
         owner: AgentId,
         tag: Tag,
     },
+    Erase {
+        at: (u32, u64),
+        demand: Box<Demand>,
+        id: OpId,
+        keys: u64,
+        reply: Token,
+    },
     Seal {
         at: (u32, u64),
         reason: Option<String>,
@@ -113,7 +121,10 @@ impl Ask {
     fn changes(self) -> Result<Vec<Token>, Box<Self>> {
         match self {
             Self::Ops { ops, .. } => Ok(ops.into_iter().map(|sent| sent.reply).collect()),
-            Self::Cancel { reply, .. } | Self::Assign { reply, .. } | Self::Release { reply, .. } => Ok(vec![reply]),
+            Self::Cancel { reply, .. }
+            | Self::Assign { reply, .. }
+            | Self::Release { reply, .. }
+            | Self::Erase { reply, .. } => Ok(vec![reply]),
             // It is asked for again.
             Self::Expire { .. } => Ok(Vec::new()),
             looks => Err(Box::new(looks)),
@@ -232,6 +243,7 @@ impl Lane {
             | Ask::Assign { at, .. }
             | Ask::Release { at, .. }
             | Ask::Expire { at, .. }
+            | Ask::Erase { at, .. }
             | Ask::Seal { at, .. }
             | Ask::Standing { at, .. }
             | Ask::Waiting { at, .. } => *at,
@@ -262,6 +274,9 @@ impl Lane {
                 shard.release((block, slot, fencing), why, reply, now, below);
             }
             Ask::Expire { owner, tag, .. } => shard.expire(block, (owner, tag), None, now, below),
+            Ask::Erase { demand, id, keys, reply, .. } => {
+                shard.erase(block, (&demand, id, &keys.to_be_bytes()), reply, now, below);
+            }
             Ask::Seal { reason, reply, .. } => shard.seal(block, reason, reply, now, below),
             // Whoever asked may be gone.
             Ask::Standing { reply, .. } => drop(reply.send(shard.standing(block, now, below))),

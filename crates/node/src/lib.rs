@@ -27,9 +27,9 @@ mod turnstile;
 mod wake;
 
 pub use engine::{
-    About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
-    MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
-    Stance, StartError, Started, Where,
+    About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, Erased, Erasures, InboxMessage,
+    LEASE, MOST_KEY, MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal,
+    RegionStanding, Seated, Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
 pub use homes::Homes;

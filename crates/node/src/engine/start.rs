@@ -30,6 +30,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use store::{Log, Loss, OpenError, RealDisk, RecordsError};
+use tokio::sync::Semaphore;
 use trust::enrol::{Book, Policy, Record, Serial};
 use trust::lease::Revoked;
 use trust::{AgentId, BlockRef, RegionTag};
@@ -370,6 +371,7 @@ fn run(
         behind: Mutex::new(behind),
         place: parts.home.place,
         backing_up: Mutex::new(()),
+        erasing: Arc::new(Semaphore::new(1)),
     };
     Ok(Engine(Arc::new(inner)))
 }
