@@ -43,13 +43,14 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
     Ok(())
 }
 
-/// Where a fuzzer begins: the planets and the lints' examples, segments, or a
-/// request to each endpoint.
+/// Where a fuzzer begins: the planets and the lints' examples, segments, a
+/// request to each endpoint, or a true demand.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
         "segment" => vec!["crates/store/tests/fixtures/version-1"],
         "request" => vec!["fuzz/seeds/request"],
+        "erasure" => vec!["fuzz/seeds/erasure"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

@@ -318,8 +318,7 @@ fn run(
     let count = if lanes == 0 { cores } else { lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..count {
-        let (ask, asked) = sync_channel::<Ask>(MOST_ASKED);
-        let (in_flight, waiting) = sync_channel::<InFlight>(MOST_IN_FLIGHT);
+        let ((ask, asked), (in_flight, waiting)) = (sync_channel(MOST_ASKED), sync_channel(MOST_IN_FLIGHT));
         let mine = |shard: u32| usize::try_from(shard).is_ok_and(|shard| shard % count == number);
         let mut wheel = Wheel::new(parts.clock.now().0 / 1_000);
         for (block, slot, ends) in &seats {

@@ -281,6 +281,7 @@ impl Front {
             }
             (&Method::GET, "/v1/planet") => return self.planet(&settings).await,
             (&Method::GET, "/v1/challenge") => return self.challenge(head, seen, &settings).await,
+            (&Method::POST, "/v1/erasures") => return self.erase(head, body, &settings).await,
             (&Method::POST, "/v1/session") => return self.prove(&head, body, seen, &settings).await,
             _ => {}
         }

@@ -14,6 +14,7 @@ mod access;
 mod body;
 mod breaker;
 mod certificates;
+mod erasures;
 mod forward;
 mod front;
 mod hosts;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod erased;
 mod hostile;
 mod lost;
 mod passing;
