@@ -8,7 +8,7 @@ mod store;
 mod up;
 
 pub(crate) use load::{LoadArgs, LoadKind};
-pub(crate) use op::{OpCommand, Sending};
+pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 pub(crate) use up::{LogLevel, UpArgs};
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     /// Send an op, and wait until its entry is durable.
     #[command(subcommand)]
     Op(OpCommand),
+    /// Destroy the keys to all that an agent has sealed, in every region.
+    Erase(EraseArgs),
     /// Send ops at a rate, and measure each from when it was due.
     Load(LoadArgs),
     /// Show a block's chain, every link of it checked.

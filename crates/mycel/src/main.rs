@@ -10,6 +10,7 @@ mod bench;
 mod chain;
 mod check;
 mod cli;
+mod erase;
 mod failure;
 mod files;
 mod load;
@@ -66,6 +67,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Attach(args) => agent::attach(&args, screen),
         Command::Detach { who } => agent::detach(&who, screen),
         Command::Op(command) => op::run(command, screen),
+        Command::Erase(args) => erase::run(&args, screen),
         Command::Load(args) => load::run(&args, screen),
         Command::Chain(args) => chain::run(&args, screen),
         Command::Inbox(args) => look::inbox(&args, screen),
