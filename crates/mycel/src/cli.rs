@@ -16,14 +16,13 @@ pub(crate) use up::{LogLevel, UpArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
-const AFTER: &str =
-    "Exit codes: 0 good, 1 findings or failure, 2 usage.\nA FILE of `-` is standard input. NO_COLOR is respected.";
+const AFTER: &str = "Exit codes: 0 good, 1 findings or failure, 2 usage. FILE `-`: standard input.";
 
 /// A planet in one file: check it, plan it, price it, run it.
 #[derive(Debug, Parser)]
 #[command(name = "mycel", version, after_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// When to use colour: auto, always or never.
+    /// When to use colour: auto (knows NO_COLOR), always or never.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true, hide_possible_values = true, hide_default_value = true)]
     pub(crate) color: Color,
 

@@ -101,7 +101,8 @@ pub(crate) enum OpCommand {
         /// Yes, all of it, for ever: records of every class, and messages that nobody has read.
         #[arg(long)]
         yes: bool,
-        /// In every region that you have been in, and not only in that of your slot.
+        /// In every region that you have been in, and not only in that of your slot; --patience is then for a
+        /// region that does not answer.
         #[arg(long, conflicts_with = "id")]
         everywhere: bool,
         #[command(flatten)]
