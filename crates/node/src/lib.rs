@@ -4,6 +4,7 @@
 //! It must never decide what a core decides, never answer an op before its
 //! entry is durable, and never keep anything without a bound.
 
+mod ask;
 mod below;
 mod clock;
 mod directory;

@@ -6,7 +6,7 @@ mod support;
 
 use block::chain::Entry;
 use block::kinds::demanded;
-use node::{AtRest, Code, Compared, Engine, Erasures, Options, Refusal, Where};
+use node::{AtRest, Code, Compared, Engine, Erasures, OpSeen, Options, Refusal, Where};
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -73,6 +73,10 @@ async fn an_owner_demands_it_without_a_lease_and_the_chain_says_so_once() {
     assert!(!is_there(&engine, &agent, "name").await);
     agent.put(&engine, "new", "value").await.unwrap();
     assert_eq!(erase(&engine, &demanded).await.unwrap(), told);
+    // It is among its own ops, and says of no record what was there before.
+    let ops = agent.ops_of(&engine).await;
+    let ended = |seen: &OpSeen| matches!(seen, OpSeen::Ended(done) if (done.sequence, done.before) == (told.erased[0].sequence, None));
+    assert_eq!(ops.iter().filter(|(_, seen)| ended(seen)).count(), 1, "{ops:?}");
     engine.stop();
     drop(engine);
 
