@@ -44,13 +44,14 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
 }
 
 /// Where a fuzzer begins: the planets and the lints' examples, segments, a
-/// request to each endpoint, or answers of hosts.
+/// request to each endpoint, answers of hosts, or a true demand.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
         "segment" => vec!["crates/store/tests/fixtures/version-1"],
         "request" => vec!["fuzz/seeds/request"],
         "reply" => vec!["fuzz/seeds/reply"],
+        "erasure" => vec!["fuzz/seeds/erasure"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

@@ -4,12 +4,16 @@
 
 mod support;
 
-use block::chain::Outcome;
+use block::chain::{Entry, OpId, Outcome};
 use block::index::{Space, StanceRow, stances_key};
-use block::kinds::{ClassTag, Matter, by_name};
+use block::kinds::{ClassTag, Matter, by_name, demanded};
+use block::queue::Op;
 use block::shard::{Answer, Why};
 use proptest::prelude::*;
-use support::{KEPT, World, agent, delete, erase, get, message, op_at, put, put_asking, say};
+use support::{KEPT, NOW, World, agent, delete, erase, get, message, op_at, put, put_asking, say};
+use trust::erasure::Demand;
+use trust::sign::SigningKey;
+use trust::{PlanetId, Secret};
 
 fn stances(world: &World, matter: Matter) -> Vec<StanceRow> {
     let rows = world.rows.prefixed(Space::Stances, &stances_key(matter, agent(1)));
@@ -73,6 +77,59 @@ fn an_erasure_ends_what_was_agreed_and_not_what_was_opted_out_of() {
     let token = world.op(seat, put_asking(6, 1, 1, b"anew"));
     world.flush();
     assert_eq!(world.ended(token).outcome, Outcome::Done);
+}
+
+fn demand(of: u8) -> Demand {
+    let by = SigningKey::new(&Secret::take(&mut [7; 32]));
+    Demand::make(&by, PlanetId([1; 16]), agent(of), NOW)
+}
+
+/// It asks for no slot and no rate, says who demanded it, and is written once,
+/// whether or not the index has followed.
+#[test]
+fn a_demand_is_carried_out_once_in_its_owners_name_and_is_in_the_chain() {
+    let mut world = World::new();
+    let seat = (0, 0, world.seat(0, 0, 1));
+    world.op(seat, say(1, 1, "consent", true));
+    let id = OpId::new(NOW, 77);
+    let first = world.demand(0, &demand(1), id);
+    let meanwhile = world.demand(0, &demand(1), id);
+    world.flush();
+    let ended = world.ended(first).clone();
+    assert_eq!((ended.outcome, ended.sequence, &ended.result[..]), (Outcome::Done, 3, &[0, 1][..]));
+    let before = Answer::Before(Outcome::Done, 3);
+    assert_eq!(*world.answer(meanwhile), before);
+    for _ in 0..2 {
+        world.restart();
+        let again = world.demand(0, &demand(1), id);
+        world.flush();
+        assert_eq!(*world.answer(again), before);
+    }
+    assert_eq!(world.chain(0).len(), 2);
+    let entry = Entry::decode(&world.log[2].1).unwrap();
+    assert_eq!((entry.agent, demanded(&entry)), (agent(1), Some(demand(1))));
+    assert_eq!(demanded(&Entry { agent: agent(2), ..entry }), None, "it is about another");
+    assert_eq!(demanded(&Entry { payload: &[], ..entry }), None, "the agent's own op");
+    let [erased] = stances(&world, Matter::Erasure)[..] else { panic!() };
+    assert_eq!(erased.stance.sequence, 3);
+    let token = world.op(seat, put_asking(9, 1, 1, b"never"));
+    world.flush();
+    assert!(matches!(world.refused(token), Why::Consent(_)));
+    // Nobody sends another op under its name.
+    let named = world.op(seat, Op { id, ..erase(10, 1) });
+    world.flush();
+    assert_eq!(*world.answer(named), before);
+}
+
+#[test]
+fn a_block_that_is_sealed_takes_no_demand_and_one_that_is_empty_does() {
+    let mut world = World::new();
+    world.seal(0, Some("a test"));
+    let refused = world.demand(0, &demand(1), OpId::new(NOW, 1));
+    let taken = world.demand(3, &demand(1), OpId::new(NOW, 1));
+    world.flush();
+    assert!(matches!(world.refused(refused), Why::Sealed(_)));
+    assert_eq!(world.ended(taken).sequence, 1);
 }
 
 /// What stands is what stands when the op has its turn, behind what waits.

@@ -9,6 +9,7 @@ mod admin;
 mod chain;
 mod client;
 mod dial;
+mod erasures;
 mod error;
 mod frames;
 mod http;

@@ -142,7 +142,8 @@ fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
     write().map_err(|error| Failure::file("write", file, &error))
 }
 
-async fn connect(who: &Who, make: bool) -> Result<Client, Failure> {
+/// A client that asks for nothing yet.
+pub(crate) async fn connect(who: &Who, make: bool) -> Result<Client, Failure> {
     let options = Options { authority: who.authority.clone(), node: None, ..Options::default() };
     Ok(Client::connect(&who.url, key(who, make)?, options).await?)
 }

@@ -87,7 +87,11 @@ fn ended(outcome: Outcome) -> &'static str {
 /// What an op's payload shows: how long it is, where it is sealed.
 fn asked(entry: &Entry<'_>) -> String {
     match kinds::by_code(entry.kind).map(|kind| (kind.effect)(entry.payload)) {
-        Some(Ok(Effect::Stand(Matter::Erasure, ..))) => "all from before".to_owned(),
+        Some(Ok(Effect::Stand(Matter::Erasure, ..))) => match kinds::demanded(entry) {
+            Some(demand) if demand.verify().is_err() => "by nobody's word".to_owned(),
+            Some(demand) if demand.by != entry.agent => format!("all, by {}", word::short(&demand.by.0)),
+            _ => "all from before".to_owned(),
+        },
         Some(Ok(Effect::Stand(_, _, true))) => "from here on".to_owned(),
         Some(Ok(Effect::Stand(_, _, false))) => "taken back".to_owned(),
         _ => format!("{} B sealed", entry.payload.len()),

@@ -10,7 +10,7 @@ mod up;
 
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
-pub(crate) use op::{OpCommand, Sending};
+pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 pub(crate) use up::{LogLevel, UpArgs};
@@ -18,14 +18,13 @@ pub(crate) use up::{LogLevel, UpArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
-const AFTER: &str =
-    "Exit codes: 0 good, 1 findings or failure, 2 usage.\nA FILE of `-` is standard input. NO_COLOR is respected.";
+const AFTER: &str = "Exit codes: 0 good, 1 findings or failure, 2 usage. FILE `-`: standard input.";
 
 /// A planet in one file: check it, plan it, price it, run it.
 #[derive(Debug, Parser)]
 #[command(name = "mycel", version, after_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// When to use colour: auto, always or never.
+    /// When to use colour: auto (knows NO_COLOR), always or never.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true, hide_possible_values = true, hide_default_value = true)]
     pub(crate) color: Color,
 
@@ -61,6 +60,8 @@ pub(crate) enum Command {
     /// Send an op, and wait until its entry is durable.
     #[command(subcommand)]
     Op(OpCommand),
+    /// Destroy the keys to all that an agent has sealed, in every region.
+    Erase(EraseArgs),
     /// Send ops at a rate, and measure each from when it was due.
     Load(LoadArgs),
     /// Kill a region of a planet under load, and judge what follows.

@@ -11,6 +11,7 @@ mod chain;
 mod check;
 mod cli;
 mod drill;
+mod erase;
 mod failure;
 mod files;
 mod load;
@@ -68,6 +69,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Attach(args) => agent::attach(&args, screen),
         Command::Detach { who } => agent::detach(&who, screen),
         Command::Op(command) => op::run(command, screen),
+        Command::Erase(args) => erase::run(&args, screen),
         Command::Load(args) => load::run(&args, screen),
         Command::Drill(args) => drill::run(&args, screen),
         Command::Chain(args) => chain::run(&args, screen),

@@ -3,6 +3,7 @@
 use crate::Verdict;
 use crate::agent::{attached, block_on, id_of};
 use crate::cli::{OpCommand, Sending, Who};
+use crate::erase;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::word;
@@ -29,12 +30,13 @@ pub(crate) fn run(command: OpCommand, screen: &Screen) -> Result<Verdict, Failur
             send(&sending, Body::Consent { class, given: !withdraw }, screen)
         }
         OpCommand::OptOut { class, back, sending } => send(&sending, Body::OptOut { class, out: !back }, screen),
-        OpCommand::Erase { yes: true, sending } => send(&sending, Body::Erase, screen),
+        OpCommand::Erase { yes: true, everywhere: true, sending } => erase::own(&sending.who, sending.patience, screen),
+        OpCommand::Erase { yes: true, sending, .. } => send(&sending, Body::Erase, screen),
         OpCommand::Erase { yes: false, .. } => Err(Failure::told(
             "an erasure destroys the key to all that you have sealed: records of every class, and messages that \
              nobody has read; nobody can undo it"
                 .to_owned(),
-            "`mycel op erase --yes` does it",
+            "`mycel op erase --yes` does it in the region of your slot, with --everywhere in all that you have been in",
         )),
         OpCommand::Stances { most, who } => stances(most, &who, screen),
         OpCommand::Status { id, who } => status(&id, &who, screen),

@@ -18,6 +18,8 @@ fn what_a_person_sees() {
     let views: &[(&str, &[&str])] = &[
         ("help", &["--help"]),
         ("plan-help", &["plan", "--help"]),
+        ("erase-help", &["erase", "--help"]),
+        ("op-erase-help", &["op", "erase", "--help"]),
         ("plan-carma", &["plan", "carma.toml"]),
         ("plan-garden", &["plan", "garden.toml"]),
         ("locate-slot", &["plan", "carma.toml", "--locate", "133333333/59"]),
@@ -281,6 +283,7 @@ fn completions_and_manuals_know_every_command() {
         "up",
         "attach",
         "op",
+        "erase",
         "chain",
         "inbox",
         "regions",

@@ -15,8 +15,9 @@ fn mesh(folder: &Folder) -> std::path::PathBuf {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("planets/mesh.toml")).unwrap();
     let text = text.replace("health_check = \"30s\"", "health_check = \"1s\"");
+    let text = text.replace("[block]\n", "[block]\nop_rate = \"1000000/s\"\n");
     let text = format!(
-        "{text}\n[enrol]\nhow = \"open\"\nquota = \"1000/s\"\n[block]\nop_rate = \"1000000/s\"\n\
+        "{text}\n[enrol]\nhow = \"open\"\nquota = \"1000/s\"\n\
          [gateway]\nagent_rate = \"100000/s\"\naddress_rate = \"100000/s\"\n"
     );
     let file = folder.0.join("mesh.toml");
@@ -84,6 +85,41 @@ async fn a_region_that_is_killed_comes_back_and_no_acknowledged_op_is_lost() {
     let up = Up::regions(&file, &data);
     let again = seated(&up, 2, "eu-west-1").await;
     assert_eq!(again.op(Body::Get(b"name".to_vec())).await.unwrap().value.as_deref(), Some(&b"19"[..]));
+    up.stop();
+}
+
+/// The operator's key is in the planet's directory; a region that was killed is
+/// waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_has_moved_is_erased_in_every_region_also_in_one_that_was_killed() {
+    let folder = Folder::new("regions-erase");
+    let (file, data) = (mesh(&folder), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let agent = seated(&up, 1, "us-east-1").await;
+    agent.op(put("here")).await.unwrap();
+    agent.detach().await.unwrap();
+    agent.attach(Place::Region("eu-west-1".to_owned()), None).await.unwrap();
+    agent.op(put("there")).await.unwrap();
+    let killed = Command::new("kill").args(["-KILL", &process(&up, "us-east-1").to_string()]).status().unwrap();
+    assert!(killed.success());
+    let erase = Command::new(env!("CARGO_BIN_EXE_mycel"))
+        .args(["erase", &agent.agent().to_string(), "--yes", "--as", "operator", "--url", &up.url, "--json", "--home"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(erase.status.success(), "{erase:?}");
+    let told: serde_json::Value = serde_json::from_slice(&erase.stdout).unwrap();
+    let regions: Vec<_> = told["erased"].as_array().unwrap().iter().map(|at| at["block"]["region"].clone()).collect();
+    assert_eq!((told["keys"].as_u64(), regions.len()), (Some(2), 2), "{told}");
+    assert!(regions.contains(&"us-east-1".into()) && regions.contains(&"eu-west-1".into()), "{told}");
+    assert_eq!(agent.op(Body::Get(b"name".to_vec())).await.unwrap().value, None);
+    agent.detach().await.unwrap();
+    let begun = Instant::now();
+    while let Err(error) = agent.attach(Place::Region("us-east-1".to_owned()), None).await {
+        assert!(error.may_pass_later() && begun.elapsed() < Duration::from_secs(30), "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(agent.op(Body::Get(b"name".to_vec())).await.unwrap().value, None);
     up.stop();
 }
 

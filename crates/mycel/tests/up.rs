@@ -124,6 +124,46 @@ fn an_operator_seals_a_block_and_others_may_not() {
 }
 
 #[test]
+fn an_agent_and_the_operator_erase_what_it_has_sealed_and_nobody_else_does() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let up = Up::start(home);
+    let me = up.json(home, &["attach"])["agent"].as_str().unwrap().to_owned();
+    up.json(home, &["attach", "--as", "bob", "--region", "eu"]);
+    let nothing = up.json(home, &["erase", &me, "--yes", "--as", "operator"]);
+    assert_eq!((&nothing["keys"], &nothing["erased"]), (&0.into(), &serde_json::json!([])));
+    up.json(home, &["op", "put", "greeting", "hello"]);
+    let unsure = up.run(home, &["erase", &me, "--as", "operator"]);
+    assert!(String::from_utf8_lossy(&unsure.stderr).contains("nobody can undo it"), "{unsure:?}");
+    let refused = up.run(home, &["erase", &me, "--yes", "--as", "bob"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("only its owner may"), "{refused:?}");
+    assert_eq!(up.json(home, &["op", "get", "greeting"])["value"], "hello");
+
+    let erased = up.json(home, &["erase", &me, "--yes", "--as", "operator"]);
+    assert_eq!((&erased["keys"], &erased["agent"]), (&1.into(), &me.as_str().into()));
+    let entry = &erased["erased"][0];
+    assert_eq!(entry["block"]["region"], "na");
+    assert_eq!(up.run(home, &["op", "get", "greeting"]).status.code(), Some(1));
+    let chain = up.json(home, &["chain"]);
+    assert_eq!(chain["verified"], true);
+    let sequence = usize::try_from(entry["sequence"].as_u64().unwrap()).unwrap();
+    assert_eq!(
+        (&chain["entries"][sequence - 1]["kind"], &chain["entries"][sequence - 1]["link"]),
+        (&"erase".into(), &entry["link"])
+    );
+    let shown = String::from_utf8(up.run(home, &["chain"]).stdout).unwrap();
+    assert!(shown.contains("erase    all, by "), "{shown}");
+
+    up.json(home, &["op", "put", "greeting", "hello"]);
+    let own = up.json(home, &["op", "erase", "--yes", "--everywhere"]);
+    assert_eq!((&own["keys"], own["erased"].as_array().map(Vec::len)), (&1.into(), Some(1)));
+    let again = up.run(home, &["op", "erase", "--yes", "--everywhere"]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("erased before"), "{again:?}");
+    up.stop();
+}
+
+#[test]
 fn messages_come_once_they_were_sent_and_until_they_are_acknowledged() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

@@ -202,6 +202,13 @@ impl Index {
         Ok(names)
     }
 
+    /// When the first op of an agent in a block was made whose name is kept.
+    pub(crate) fn first_name(&self, block: BlockRef, agent: AgentId) -> Result<Option<Moment>, Trouble> {
+        let prefix = index::last_key(block, agent);
+        let rows = self.scan(Space::Names, &prefix, &after(&prefix), 1)?;
+        Ok(rows.first().and_then(|(_, value)| index::names(value).next()).map(|named| named.id.made()))
+    }
+
     /// Messages were acknowledged or came: what was counted holds no more.
     pub(crate) fn recount(&self, agents: impl IntoIterator<Item = AgentId>) {
         let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -143,23 +143,20 @@ impl Keyring {
         if there { self.key(region, owner) } else { Err(NoKey::Erased) }
     }
 
-    /// Destroys an owner's keys in every region: erasure. How many there were.
+    /// The regions in which an owner has a key.
+    pub(crate) fn regions_of(&self, owner: OwnerId) -> Vec<RegionTag> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.regions.keys().filter(|region| kept.places.contains_key(&(**region, owner))).copied().collect()
+    }
+
+    /// Destroys an owner's keys in every region, those that were made before
+    /// something stood at a place in the log: erasure. How many there were.
     /// Whoever comes back gets a new key, which opens nothing from before.
-    pub(crate) fn destroy(&self, owner: OwnerId) -> Result<usize, HomeError> {
-        self.destroy_if(owner, |_| true)
-    }
-
-    /// The same for those that were made before something stood at a place in
-    /// the log.
     pub(crate) fn destroy_older(&self, owner: OwnerId, place: Position) -> Result<usize, HomeError> {
-        self.destroy_if(owner, |made| made <= place)
-    }
-
-    fn destroy_if(&self, owner: OwnerId, goes: impl Fn(Position) -> bool) -> Result<usize, HomeError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut destroyed = 0;
         for region in self.regions.keys() {
-            let Some(held) = kept.places.get(&(*region, owner)).filter(|held| goes(held.made)) else { continue };
+            let Some(held) = kept.places.get(&(*region, owner)).filter(|held| held.made <= place) else { continue };
             let number = held.number;
             kept.ready.remove(&(*region, owner));
             let overwritten = kept.file.write_all_at(&[0; PLACE], at(number));

@@ -5,26 +5,23 @@
 //! appends one batch, so that one sync answers all of them. A batch that
 //! cannot be made durable never happened: its shard is read anew.
 
+pub(crate) use crate::ask::{Ask, Sent};
 use crate::below::Index;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::reply::{Reply, Token, send, send_all};
 use crate::wake::Progress;
-use block::chain::OpId;
-use block::house::{Deed, Left};
-use block::kinds::Tag;
-use block::queue::Op;
-use block::shard::{Answer, Batch, Notice, Shard, Standing, Why};
+use block::house::Left;
+use block::shard::{Answer, Batch, Notice, Shard, Why};
 use block::wheel::Wheel;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{AppendError, EntryRef, Log, RealDisk, Ticket};
-use tokio::sync::oneshot;
 use trust::attach::{Channel, Session};
 use trust::lease::{Door, Revoked, Rights};
-use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
+use trust::{BlockRef, Moment, PlanetId, RegionTag};
 use vocab::{BlockId, Slot};
 
 /// Requests that wait for a lane. Past this the answer is 503.
@@ -44,82 +41,6 @@ const MOST_KEPT: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a lane looks at the clock when nobody asks.
 const IDLE: Duration = Duration::from_millis(200);
-
-/// An op on its way to a lane.
-pub(crate) struct Sent {
-    pub(crate) needs: Rights,
-    pub(crate) op: Op,
-    pub(crate) reply: Token,
-}
-
-/// What a lane is asked.
-pub(crate) enum Ask {
-    /// Ops of one session, in their order.
-    Ops {
-        at: (u32, u64),
-        session: Arc<Session>,
-        channel: Channel,
-        ops: Vec<Sent>,
-    },
-    State {
-        at: (u32, u64),
-        agent: AgentId,
-        id: OpId,
-        reply: Token,
-    },
-    Cancel {
-        at: (u32, u64),
-        agent: AgentId,
-        id: OpId,
-        reply: Token,
-    },
-    Assign {
-        at: (u32, u64),
-        agent: AgentId,
-        deed: Deed,
-        until: Moment,
-        reply: Token,
-    },
-    Release {
-        at: (u32, u64),
-        slot: Slot,
-        why: Left,
-        fencing: Option<u64>,
-        reply: Token,
-    },
-    Expire {
-        at: (u32, u64),
-        owner: AgentId,
-        tag: Tag,
-    },
-    Seal {
-        at: (u32, u64),
-        reason: Option<String>,
-        reply: Token,
-    },
-    Standing {
-        at: (u32, u64),
-        reply: oneshot::Sender<Result<Standing, Why>>,
-    },
-    Waiting {
-        at: (u32, u64),
-        reply: oneshot::Sender<Vec<(AgentId, OpId, u8)>>,
-    },
-}
-
-impl Ask {
-    /// Where its answers go, when it changes what the index follows; itself,
-    /// when it only looks.
-    fn changes(self) -> Result<Vec<Token>, Box<Self>> {
-        match self {
-            Self::Ops { ops, .. } => Ok(ops.into_iter().map(|sent| sent.reply).collect()),
-            Self::Cancel { reply, .. } | Self::Assign { reply, .. } | Self::Release { reply, .. } => Ok(vec![reply]),
-            // It is asked for again.
-            Self::Expire { .. } => Ok(Vec::new()),
-            looks => Err(Box::new(looks)),
-        }
-    }
-}
 
 /// What is on its way to the disk.
 pub(crate) struct InFlight {
@@ -225,17 +146,7 @@ impl Lane {
                 Err(ask) => *ask,
             },
         };
-        let (number, block) = match &ask {
-            Ask::Ops { at, .. }
-            | Ask::State { at, .. }
-            | Ask::Cancel { at, .. }
-            | Ask::Assign { at, .. }
-            | Ask::Release { at, .. }
-            | Ask::Expire { at, .. }
-            | Ask::Seal { at, .. }
-            | Ask::Standing { at, .. }
-            | Ask::Waiting { at, .. } => *at,
-        };
+        let (number, block) = ask.at();
         self.wait_for_the_index(number, now);
         let Some(served) = self.shards.get_mut(&number) else { return };
         touched.insert(number);
@@ -262,6 +173,9 @@ impl Lane {
                 shard.release((block, slot, fencing), why, reply, now, below);
             }
             Ask::Expire { owner, tag, .. } => shard.expire(block, (owner, tag), None, now, below),
+            Ask::Erase { demand, id, keys, reply, .. } => {
+                shard.erase(block, (&demand, id, &keys.to_be_bytes()), reply, now, below);
+            }
             Ask::Seal { reason, reply, .. } => shard.seal(block, reason, reply, now, below),
             // Whoever asked may be gone.
             Ask::Standing { reply, .. } => drop(reply.send(shard.standing(block, now, below))),

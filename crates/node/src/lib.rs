@@ -4,6 +4,7 @@
 //! It must never decide what a core decides, never answer an op before its
 //! entry is durable, and never keep anything without a bound.
 
+mod ask;
 mod below;
 mod clock;
 mod directory;
@@ -27,9 +28,9 @@ mod turnstile;
 mod wake;
 
 pub use engine::{
-    About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, InboxMessage, LEASE, MOST_KEY,
-    MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal, RegionStanding, Seated,
-    Stance, StartError, Started, Where,
+    About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, Erased, Erasures, InboxMessage,
+    LEASE, MOST_KEY, MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal,
+    RegionStanding, Seated, Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
 pub use homes::{Homes, MOST_GATEWAYS};

@@ -306,7 +306,8 @@ async fn what_is_destroyed_after_a_backup_stays_erased_by_the_register_of_today(
     let put = agent.put(&engine, "before", "the backup").await.unwrap();
     let mut file = Vec::new();
     engine.backup(&mut file, &KEY, false).unwrap();
-    assert_eq!(engine.erase(agent.id()).unwrap(), 1);
+    let demand = trust::erasure::Demand::make(&agent.key, engine.planet(), agent.id(), engine.now());
+    assert_eq!(engine.erase(&demand, [192, 0, 2, 1].into()).await.unwrap().keys, 1);
     engine.stop();
     drop(engine);
     let to = elsewhere.path().join("again");

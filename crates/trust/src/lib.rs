@@ -20,6 +20,7 @@ mod wire;
 pub mod attach;
 pub mod enrol;
 pub mod envelope;
+pub mod erasure;
 pub mod lease;
 pub mod merkle;
 pub mod rotation;

@@ -52,6 +52,8 @@ impl Domain {
     pub const INVITE: Self = Self::of("invite");
     /// A gateway proves that it is the one whose word a host takes.
     pub const VOUCH: Self = Self::of("vouch");
+    /// Somebody demands that an owner's keys be destroyed.
+    pub const ERASE: Self = Self::of("erase");
     /// A key names its successor.
     pub const ROTATE: Self = Self::of("rotate");
     /// Somebody vouches for a Merkle tree. It is signed by `merkle::Head` alone,
@@ -59,7 +61,8 @@ impl Domain {
     pub(crate) const HEAD: Self = Self::of("head");
 
     /// The names that are this crate's, so that no other signs in them.
-    const OWN: [Self; 6] = [Self::ATTACH, Self::APPLY, Self::INVITE, Self::VOUCH, Self::ROTATE, Self::HEAD];
+    const OWN: [Self; 7] =
+        [Self::ATTACH, Self::APPLY, Self::INVITE, Self::VOUCH, Self::ERASE, Self::ROTATE, Self::HEAD];
 
     /// A domain of another crate. Its name is for ever.
     ///

@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     Range = 9,
     Frontier = 10,
     Head = 11,
+    Demand = 12,
 }
 
 /// Bytes or text that are no form of this house.
@@ -60,6 +61,7 @@ impl Kind {
             Self::Frontier => "a frontier",
             Self::Head => "the head of a tree",
             Self::Rotation => "a rotation statement",
+            Self::Demand => "a demand for erasure",
         }
     }
 }

@@ -331,6 +331,16 @@ pub struct Seal {
     pub reason: String,
 }
 
+/// A demand that an owner's keys be destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ErasureRequest")]
+pub struct Erasure {
+    /// The demand, signed by its owner's key or by that of somebody who administers the planet: base64url
+    /// without padding. It is good for ten minutes.
+    pub demand: String,
+}
+
 /// Whom to turn away, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

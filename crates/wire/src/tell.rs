@@ -241,6 +241,23 @@ tells! {
         /// When, in milliseconds since 1970.
         time: u64,
     }
+    /// What came of a demand for erasure.
+    Erasures {
+        /// The entries that say so, in each block where the owner had been; none where it had never
+        /// sealed anything.
+        erased: Vec<Erased>,
+        /// How many keys the demand was the end of: an owner has one in each region where it sealed.
+        keys: u64,
+    }
+    /// An entry that says that what its owner had sealed is erased.
+    Erased {
+        /// The block in whose chain it stands.
+        block: Block,
+        /// Its place in that chain.
+        sequence: u64,
+        /// The hash of it.
+        link: Hex<32>,
+    }
     /// The regions of the planet.
     Regions {
         /// The regions in the order of the file.

@@ -10,13 +10,15 @@ mod ack;
 mod consent;
 mod delete;
 mod echo;
-mod erase;
+pub(crate) mod erase;
 mod get;
 mod opt_out;
 #[cfg(feature = "planted")]
 mod panic;
 mod put;
 mod send;
+
+pub use erase::demanded;
 
 use crate::chain::OpId;
 use trust::lease::Rights;

@@ -204,7 +204,12 @@ impl<T> Block<T> {
         }
     }
 
-    fn earlier(&self, desk: &Desk<T>, (agent, id): (AgentId, OpId), below: &dyn Below) -> Result<Option<Earlier>, Why> {
+    pub(super) fn earlier(
+        &self,
+        desk: &Desk<T>,
+        (agent, id): (AgentId, OpId),
+        below: &dyn Below,
+    ) -> Result<Option<Earlier>, Why> {
         if let Some(earlier) = desk.overlay.ended(&(id, self.head.block.index, agent)) {
             return Ok(Some(earlier));
         }
@@ -319,7 +324,7 @@ impl<T> Block<T> {
     }
 
     /// Writes the end of an op into the chain.
-    fn end(
+    pub(super) fn end(
         &mut self,
         desk: &mut Desk<T>,
         op: &Op,

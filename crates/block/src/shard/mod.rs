@@ -15,6 +15,7 @@ mod answer;
 mod block;
 mod deeds;
 mod desk;
+mod erasure;
 mod over;
 mod overlay;
 mod pending;
@@ -36,6 +37,7 @@ use block::Block;
 use desk::Desk;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use trust::erasure::Demand;
 use trust::{AgentId, BlockRef, Moment, RegionTag};
 use vocab::{Millis, Slot};
 
@@ -193,6 +195,13 @@ impl<T> Shard<T> {
     /// Ends a record that has been kept for as long as its class lets it.
     pub fn expire(&mut self, index: u64, of: (AgentId, Tag), token: T, now: Moment, below: &dyn Below) {
         self.in_block(index, token, now, below, |block, desk| block.expire(desk, of, now, below));
+    }
+
+    /// Writes the erasure of what an agent had sealed, on a demand that whoever
+    /// calls this has checked: no slot is asked for, and no rate. `result` is
+    /// what is told of it later. Under the same name nothing is written twice.
+    pub fn erase(&mut self, index: u64, told: (&Demand, OpId, &[u8]), token: T, now: Moment, below: &dyn Below) {
+        self.in_block(index, token, now, below, |block, desk| block.erase(desk, told, now, below));
     }
 
     /// Seals a block, or opens it again. One that is opened is read anew where

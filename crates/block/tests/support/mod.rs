@@ -12,6 +12,7 @@ use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Below, Earlier, Ended, Loaded, Notice, Rules, Shard, Why};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use trust::erasure::Demand;
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment, RegionTag};
 use vocab::{Millis, Rate, Slot};
@@ -221,6 +222,13 @@ impl World {
     pub fn expire(&mut self, index: u64, who: u8, key: u8) -> u32 {
         let token = self.token();
         self.shard.expire(index, (agent(who), tag(key)), token, self.now, &self.rows);
+        token
+    }
+
+    /// Carries out a demand that was checked.
+    pub fn demand(&mut self, index: u64, demand: &Demand, id: OpId) -> u32 {
+        let token = self.token();
+        self.shard.erase(index, (demand, id, &[0, 1]), token, self.now, &self.rows);
         token
     }
 

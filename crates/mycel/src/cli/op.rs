@@ -16,6 +16,20 @@ pub(crate) struct Sending {
     pub(crate) id: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    /// The agent: 64 letters, or the name of one of yours.
+    pub(crate) agent: String,
+    /// Yes, all of it, for ever: records of every class, and messages that nobody has read.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Wait at most so long for a region that does not answer.
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) patience: vocab::Millis,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum OpCommand {
     /// Write a record.
@@ -87,6 +101,10 @@ pub(crate) enum OpCommand {
         /// Yes, all of it, for ever: records of every class, and messages that nobody has read.
         #[arg(long)]
         yes: bool,
+        /// In every region that you have been in, and not only in that of your slot; --patience is then for a
+        /// region that does not answer.
+        #[arg(long, conflicts_with = "id")]
+        everywhere: bool,
         #[command(flatten)]
         sending: Sending,
     },

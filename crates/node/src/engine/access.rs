@@ -4,11 +4,12 @@
 //! nowhere else. Where it is not known beforehand of which region or class
 //! something is, a rule must not be passed by for want of knowing.
 
-use super::{BlockAt, Body, Code, Engine, OpAsk, Refusal};
+use super::{BlockAt, Body, Code, Engine, OpAsk, Refusal, locked};
 use block::kinds::{self, ClassTag, Kind};
 use planet::{PublicKey, Right};
 use policy::access::{Asked, Caller, Decision, Rights};
 use trust::attach::Session;
+use trust::erasure::Demand;
 use trust::lease::{self, Lease};
 use trust::{AgentId, BlockRef};
 
@@ -67,13 +68,47 @@ impl Engine {
                 let own = session.lease().block.index == block.index && caller.region == Some(block.region.as_str());
                 decide(asked(Some(&block.region), own))
             }
-            About::Everything => {
-                let ids = self.0.regions.iter().map(|region| Some(region.id.as_str()));
-                let ids = ids.filter(|_| self.0.access.minds_regions(right));
-                let no = ids.map(|id| decide(asked(id, false))).find(|decision| !decision.allowed);
-                no.unwrap_or_else(|| decide(asked(None, false)))
+            About::Everything => self.everywhere(&caller, right),
+        }
+    }
+
+    /// Whether somebody may in all regions at once.
+    fn everywhere(&self, caller: &Caller<'_>, right: Right) -> Decision {
+        let decide = |region| self.0.access.decide(caller, &Asked { right, region, class: None, own: false });
+        let ids = self.0.regions.iter().map(|region| Some(region.id.as_str()));
+        let ids = ids.filter(|_| self.0.access.minds_regions(right));
+        let no = ids.map(decide).find(|decision| !decision.allowed);
+        no.unwrap_or_else(|| decide(None))
+    }
+
+    /// Whether whoever signed a demand may have its owner's keys destroyed: the
+    /// owner, always; and who administers the planet, whatever lease it has. A
+    /// rule may ask where its slot is: when that is not here, it has to be let
+    /// through from everywhere, or it would choose by leaving.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(super) fn may_demand(&self, demand: &Demand) -> Result<(), Refusal> {
+        let Demand { agent, by, .. } = *demand;
+        if agent == by {
+            return Ok(());
+        }
+        let place = locked(&self.0.directory).place(by);
+        let seat = place.and_then(|place| self.0.regions.get(usize::try_from(place.block.region).ok()?));
+        let from: Vec<_> = match seat {
+            Some(region) => vec![Some(region.id.as_str())],
+            None => self.0.regions.iter().map(|region| Some(region.id.as_str())).chain([None]).collect(),
+        };
+        for region in from {
+            let (agent, is_operator) = (PublicKey(by.0), by == self.0.operator);
+            let caller = Caller { agent, lease: Rights::ALL, is_operator, region };
+            let decision = self.everywhere(&caller, Right::Administer);
+            if !decision.allowed {
+                let words = decision.words(Right::Administer);
+                return Err(Refusal::new(Code::Forbidden, format!("only its owner may, and who administers: {words}")));
             }
         }
+        Ok(())
     }
 
     /// The same as a refusal.

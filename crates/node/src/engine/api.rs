@@ -188,6 +188,26 @@ pub struct Stance {
     pub time: Moment,
 }
 
+/// An entry that says that what an owner had sealed is erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// The block in whose chain it stands.
+    pub block: BlockAt,
+    /// Its place in that chain.
+    pub sequence: u64,
+    /// The hash of it.
+    pub link: Link,
+}
+
+/// What came of a demand for erasure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasures {
+    /// The entries that say so; none where the owner had never sealed anything.
+    pub erased: Vec<Erased>,
+    /// How many keys the demand was the end of.
+    pub keys: u64,
+}
+
 /// A slot that somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seated {

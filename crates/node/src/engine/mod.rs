@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod backup;
+mod erasures;
 mod gate;
 mod mailbox;
 mod ops;
@@ -17,8 +18,8 @@ mod start;
 
 pub use access::About;
 pub use api::{
-    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, InboxMessage, OpAsk, OpDone, OpSeen, Refusal,
-    RegionStanding, Seated, Stance, Where,
+    Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Erased, Erasures, InboxMessage, OpAsk, OpDone, OpSeen,
+    Refusal, RegionStanding, Seated, Stance, Where,
 };
 pub use gate::{Connection, MOST_SESSIONS};
 pub use mailbox::Mailbox;
@@ -47,7 +48,7 @@ use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use trust::enrol::{Book, Policy};
 use trust::sign::SigningKey;
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
@@ -115,6 +116,8 @@ struct Inner {
     place: PathBuf,
     /// Held while a backup is taken: one at a time.
     backing_up: Mutex<()>,
+    /// Demands for erasure are carried out one by one.
+    erasing: Arc<Semaphore>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

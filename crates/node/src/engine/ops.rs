@@ -124,7 +124,9 @@ impl Engine {
 
     fn ended(&self, lease: &Lease, (id, kind): (OpId, &Kind), ended: &Ended) -> OpDone {
         let good = ended.outcome == Outcome::Done;
-        let before = ended.result.as_slice().try_into().ok().filter(|_| good).map(u64::from_be_bytes);
+        // An erasure that somebody demanded says how many keys it was the end of.
+        let tells = good && kind.name != ERASE;
+        let before = ended.result.as_slice().try_into().ok().filter(|_| tells).map(u64::from_be_bytes);
         let read = ended.record.as_ref().filter(|_| good && kind.name == "get");
         // An answer that is given again may be of a record that has ended since.
         let expired = read.is_some_and(|stored| self.is_too_old(stored));

@@ -114,15 +114,4 @@ impl Engine {
         let key = self.0.keyring.existing(block.region, owner.into()).ok()?;
         key.open(&context(block, owner, id), envelope).ok()
     }
-
-    /// Destroys an owner's keys: what they had sealed is erased, in chains,
-    /// records and every copy that has no copy of the keys. How many there were.
-    /// No entry tells of it: this is for whoever runs the planet, and an agent's
-    /// own way is the op `erase`.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn erase(&self, owner: AgentId) -> Result<usize, Refusal> {
-        self.0.keyring.destroy(owner.into()).map_err(|why| Refusal::new(Code::Unavailable, why.to_string()))
-    }
 }

@@ -31,6 +31,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use store::{Log, Loss, OpenError, RealDisk, RecordsError};
+use tokio::sync::Semaphore;
 use trust::enrol::{Book, Policy, Record, Serial};
 use trust::lease::Revoked;
 use trust::{AgentId, BlockRef, RegionTag};
@@ -319,8 +320,7 @@ fn run(
     let count = if lanes == 0 { cores } else { lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..count {
-        let (ask, asked) = sync_channel::<Ask>(MOST_ASKED);
-        let (in_flight, waiting) = sync_channel::<InFlight>(MOST_IN_FLIGHT);
+        let ((ask, asked), (in_flight, waiting)) = (sync_channel(MOST_ASKED), sync_channel(MOST_IN_FLIGHT));
         let mine = |shard: u32| usize::try_from(shard).is_ok_and(|shard| shard % count == number);
         let mut wheel = Wheel::new(parts.clock.now().0 / 1_000);
         for (block, slot, ends) in &seats {
@@ -372,6 +372,7 @@ fn run(
         behind: Mutex::new(behind),
         place: parts.home.place,
         backing_up: Mutex::new(()),
+        erasing: Arc::new(Semaphore::new(1)),
     };
     Ok(Engine(Arc::new(inner)))
 }

@@ -291,6 +291,7 @@ impl Front {
             (&Method::GET, "/v1/planet") => return Box::pin(self.planet(&settings)).await,
             (&Method::GET, "/v1/challenge") => return Box::pin(self.challenge(head, seen, &settings)).await,
             (&Method::POST, "/v1/session") => return Box::pin(self.prove(&head, body, seen, &settings)).await,
+            (&Method::POST, "/v1/erasures") => return Box::pin(self.erase(head, body, &settings)).await,
             _ => {}
         }
         let class = self.class(&head)?;

@@ -16,6 +16,7 @@ mod bans;
 mod body;
 mod breaker;
 mod certificates;
+mod erasures;
 mod forward;
 mod front;
 mod heard;

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use std::time::Duration;
 use trust::AgentId;
+use trust::erasure::Demand;
 use vocab::{MicroDegrees, Millis, Net4, Net6, Site};
 use wire::{Code, Hex, ask};
 
@@ -180,6 +181,13 @@ fn body_of(op: ask::Op) -> Result<Body, No> {
         ask::Op::Erase(_) => Body::Nothing,
         ask::Op::Echo(echo) => Body::Bytes(echo.bytes.0),
     })
+}
+
+/// The demand for erasure that a body carries.
+pub(crate) fn demand(bytes: &[u8]) -> Result<Demand, No> {
+    let body: ask::Erasure = json(bytes)?;
+    let no_demand = |why| No::new(Code::Bad, format!("this is no demand for erasure: {why}")).field("demand");
+    Demand::read(&body.demand).map_err(no_demand)
 }
 
 /// A cursor from the text of a field.

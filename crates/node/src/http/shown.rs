@@ -2,7 +2,7 @@
 
 use super::peer::Places;
 use crate::engine::{
-    Attached, BlockAt, BlockStanding, ChainPart, InboxMessage, OpDone, OpSeen, RegionStanding, Seated, Stance,
+    Attached, BlockAt, BlockStanding, ChainPart, Erasures, InboxMessage, OpDone, OpSeen, RegionStanding, Seated, Stance,
 };
 use block::bans::{Ban, Net, Reason};
 use block::chain::{self, Entry, OpId, Outcome};
@@ -146,6 +146,15 @@ pub(super) fn stance(stance: Stance, places: &Places) -> tell::Stance {
         sequence: stance.sequence,
         time: stance.time.0,
     }
+}
+
+pub(super) fn erasures(erasures: Erasures) -> tell::Erasures {
+    let erased = erasures.erased.into_iter().map(|erased| tell::Erased {
+        block: block(erased.block),
+        sequence: erased.sequence,
+        link: Hex(erased.link.0),
+    });
+    tell::Erasures { erased: erased.collect(), keys: erasures.keys }
 }
 
 pub(super) fn region(region: RegionStanding) -> tell::Region {

@@ -44,6 +44,7 @@ pub(crate) enum Call {
     Inbox,
     InboxStream,
     Stances,
+    Erasures,
     Regions,
     Blocks,
     Block,
@@ -181,6 +182,10 @@ endpoints! {
     Stances "stances" GET "/v1/stances" Needs::Right(READ),
         "What the agent has agreed to, opted out of and had erased, in each block, the newest first.",
         query ask::Most, json tell::Stances, [];
+    Erasures "erasures" POST "/v1/erasures" Needs::Nothing,
+        "Destroys an owner's keys on a demand that is its own proof, once the entries that say so are durable. The same \
+         demand again is answered alike.",
+        body ask::Erasure, json tell::Erasures, [Unknown Forbidden Conflict TooLarge Type];
     Regions "regions" GET "/v1/regions" Needs::Proof, "The regions of the planet.", json tell::Regions, [];
     Blocks "blocks" GET "/v1/blocks" Needs::Right(ADMINISTER), "Blocks in which somebody holds a slot.",
         query ask::Blocks, json tell::Blocks, [NotFound];

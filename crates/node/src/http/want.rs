@@ -14,6 +14,7 @@ use hyper::header::UPGRADE;
 use std::time::Duration;
 use trust::AgentId;
 use trust::enrol::Application;
+use trust::erasure::Demand;
 use trust::sign::Signature;
 use vocab::Millis;
 use wire::{Code, Hex, ask};
@@ -54,6 +55,7 @@ pub(crate) enum Want {
     OpStatus(OpId),
     Ops(usize),
     Stances(usize),
+    Erase(Box<Demand>),
     Cancel(OpId),
     Chain(BlockAt, Stretch),
     Inbox(Option<Cursor>, usize, Duration),
@@ -118,6 +120,7 @@ impl Want {
                 let (ask, wait) = decode::op(came.body, new_id)?;
                 Self::Op(Box::new(ask), wait)
             }
+            Call::Erasures => Self::Erase(Box::new(decode::demand(came.body)?)),
             Call::OpStatus => Self::OpStatus(decode::op_id(part())?),
             Call::Cancel => Self::Cancel(decode::op_id(part())?),
             Call::Block => Self::Block(block(came.parts)?),

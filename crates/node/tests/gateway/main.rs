@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bans;
+mod erased;
 mod golden;
 mod hostile;
 mod hosts;

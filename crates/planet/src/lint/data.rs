@@ -31,6 +31,7 @@ pub(super) const ALL: &[&Lint] = &[
     &law::TWICE,
     &law::CIRCLE,
     &kept::OUTLIVED,
+    &kept::NEVER_PRUNED,
 ];
 
 static UNKNOWN_REGION: Lint = Lint {

@@ -244,7 +244,7 @@ proptest! {
 
 #[test]
 fn a_foreign_domain_with_the_name_of_ours() {
-    for name in ["attach", "apply", "invite", "rotate", "head", ""] {
+    for name in ["attach", "apply", "invite", "vouch", "erase", "rotate", "head", ""] {
         assert!(std::panic::catch_unwind(|| Domain::new(name)).is_err(), "{name}");
     }
     for name in ["attach2", "attac", "hub vote"] {

@@ -6,6 +6,7 @@ mod attach;
 mod attacks;
 mod enrol;
 mod envelope;
+mod erasure;
 mod lease;
 mod merkle;
 mod rotation;

@@ -23,3 +23,24 @@ pub(super) static OUTLIVED: Lint = Lint {
         }
     },
 };
+
+pub(super) static NEVER_PRUNED: Lint = Lint {
+    code: "MY0421",
+    severity: Severity::Warning,
+    title: "records that end in chains that do not",
+    why: "When a record expires nobody reads it any more, but what it said stays in its chain, sealed under its owner's key, until the chain is pruned or the key is destroyed. Without a `chain_kept` no chain is ever pruned, so a class's `retention` ends what is read and not what is kept.",
+    hint: "add a `chain_kept` to `[block]`, no longer than the class that expires first",
+    look: |facts, report| {
+        if facts.planet.block.chain_kept.is_some() {
+            return;
+        }
+        for class in facts.planet.data.iter().flat_map(|data| &data.class) {
+            let Some(retention) = &class.retention else { continue };
+            let what = format!(
+                "records of `{}` end after {}, and chains are kept for ever",
+                class.name.value, retention.value
+            );
+            report.add(&NEVER_PRUNED, what).at(retention.span, "");
+        }
+    },
+};
