@@ -119,9 +119,8 @@ impl Running<'_> {
         match files::planet(self.file, &Tables::builtin(), screen) {
             Ok(planet) => {
                 let planet = Arc::new(planet);
-                let changes = self.gateways.iter().enumerate();
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
-                match changes.map(change).collect::<Result<(), String>>() {
+                match self.gateways.iter().enumerate().try_for_each(change) {
                     Ok(()) => screen.say("the gateways route by the planet file as it is now; regions keep theirs"),
                     Err(why) => screen.say(format_args!("the planet file is not taken: {why}")),
                 }

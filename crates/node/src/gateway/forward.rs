@@ -114,8 +114,8 @@ impl Budget {
 }
 
 /// Why there is no region for a request, as an answer.
-pub(crate) fn no_region(refusal: &Refusal) -> No {
-    let what = refusal.words();
+pub(crate) fn no_region(refusal: &Refusal, law: &str) -> No {
+    let what = format!("{}{law}", refusal.words());
     match refusal.retry_after {
         None => No::new(Code::Residency, what),
         Some(wait) => No { retry_after: Some(wait), ..No::new(Code::Unavailable, what) },
@@ -145,7 +145,8 @@ fn no_body(error: &io::Error) -> No {
 impl Front {
     /// The region of a request that may go where its lease is.
     pub(crate) fn admit(&self, wish: &Wish) -> Result<RegionNumber, No> {
-        self.shared.regions.admit(wish, self.now()).map_err(|refusal| no_region(&refusal))
+        let regions = &self.shared.regions;
+        regions.admit(wish, self.now()).map_err(|refusal| no_region(&refusal, &regions.where_it_may_be(wish)))
     }
 
     /// Whether a request may go to the region that it is bound to.

@@ -133,6 +133,18 @@ impl Regions {
         (0..=u8::MAX).map(RegionNumber).take(self.ids.len())
     }
 
+    /// Where something of a class may be, for whoever was refused; nothing of
+    /// what is of none.
+    pub(crate) fn where_it_may_be(&self, wish: &Wish) -> String {
+        let picture = self.picture();
+        let Some(class) = picture.policy.residency.class(wish.class).filter(|_| wish.class != ClassNumber::NONE) else {
+            return String::new();
+        };
+        let ids: Vec<&str> = class.may(wish.purpose).iter().map(|region| self.id(region)).collect();
+        let places = if ids.is_empty() { "nowhere".to_owned() } else { format!("in {} only", ids.join(", ")) };
+        format!("; what is of the class {} may be {places}", class.name)
+    }
+
     pub(crate) fn id(&self, region: RegionNumber) -> &str {
         self.ids.get(region.at()).map_or("", String::as_str)
     }
