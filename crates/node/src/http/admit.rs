@@ -30,8 +30,10 @@ pub(super) async fn admit(
     parts: &[String],
     head: &Parts,
 ) -> Result<Option<Arc<Session>>, No> {
-    if needs == Needs::Nothing {
-        return Ok(None);
+    if !needs.a_lease() {
+        let nobody =
+            || No::new(Code::Unknown, "nobody has proved on this connection to be a gateway: POST /v1/gateway");
+        return if needs == Needs::Gateway && !peer.is_gateway() { Err(nobody()) } else { Ok(None) };
     }
     let lease = decode::lease(&head.headers)?;
     if needs == Needs::Lease {
@@ -47,7 +49,9 @@ pub(super) async fn admit(
         },
         Needs::Own(right) => own(peer, (&connection, &session), &decode::block(parts)?, right)?,
         // The right of an op's kind is asked for with the op; that the session holds, here.
-        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Lease => engine.holds(&connection, &session)?,
+        Needs::Proof | Needs::Kind | Needs::Nothing | Needs::Gateway | Needs::Lease => {
+            engine.holds(&connection, &session)?;
+        }
     }
     Ok(Some(session))
 }

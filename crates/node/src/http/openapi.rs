@@ -56,7 +56,7 @@ pub fn document() -> String {
 }
 
 const ABOUT: &str = "What a planet is asked and answers. `x-mycel-needs` says what a request has to show: \
-    `none`, `lease`, `proof`, or the right that its lease has to give. Bytes are a string where they are UTF-8, \
+    `none`, `lease`, `proof`, to be a `gateway`, or the right that its lease has to give. Bytes are a string where they are UTF-8, \
     and `{\"base64\": \"…\"}` where they are not.";
 
 /// One operation.
@@ -70,7 +70,7 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     if endpoint.needs == Needs::Kind {
         operation["x-mycel-rights"] = kinds_and_rights();
     }
-    if endpoint.needs != Needs::Nothing {
+    if endpoint.needs.a_lease() {
         operation["security"] = json!([{ "lease": [] }]);
     }
     let parameters = parameters(endpoint, generator);
@@ -222,7 +222,7 @@ mod tests {
         for endpoint in ENDPOINTS {
             let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
             assert_eq!(operation["x-mycel-needs"], endpoint.needs.words(), "{}", endpoint.name);
-            assert_eq!(operation.get("security").is_some(), endpoint.needs != Needs::Nothing, "{}", endpoint.name);
+            assert_eq!(operation.get("security").is_some(), endpoint.needs.a_lease(), "{}", endpoint.name);
         }
     }
 

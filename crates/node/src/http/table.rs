@@ -11,6 +11,8 @@ use wire::{Code, ask, tell};
 pub(crate) enum Needs {
     /// Nothing.
     Nothing,
+    /// To come from a gateway that has proved itself on this connection.
+    Gateway,
     /// A lease in its header; whose it is, it is about to prove.
     Lease,
     /// A lease that was proved on this connection.
@@ -153,9 +155,8 @@ endpoints! {
     Vouch "vouch" POST "/v1/gateway" Needs::Nothing,
         "The answer to that: on this connection every lease is its agent's, and `mycel-source` says where from.",
         body ask::Vouch, json tell::Done, [Unknown TooLarge Type];
-    Tick "tick" POST "/v1/tick" Needs::Nothing,
-        "What a gateway, which has proved itself on this connection, may let through to a region in a tick, and how the \
-         region stands.",
+    Tick "tick" POST "/v1/tick" Needs::Gateway,
+        "What a gateway may let through to a region in a tick, and how the region stands.",
         body ask::Tick, json tell::Tick, [Unknown NotFound Conflict WrongBlock TooLarge Type];
     Renew "renew" POST "/v1/renew" Needs::Proof, "A lease to the same slot that lasts longer.",
         body ask::Nothing, json tell::Attached, [Conflict TooLarge Type];
@@ -219,7 +220,7 @@ endpoints! {
 impl Endpoint {
     /// Every code that it may answer.
     pub(crate) fn all_codes(&self) -> Vec<Code> {
-        let with_lease = if self.needs == Needs::Nothing { &[][..] } else { WITH_LEASE };
+        let with_lease = if self.needs.a_lease() { WITH_LEASE } else { &[][..] };
         let mut codes = [self.codes, ANYWHERE, with_lease].concat();
         codes.sort_unstable();
         codes.dedup();
@@ -228,10 +229,16 @@ impl Endpoint {
 }
 
 impl Needs {
+    /// Whether that begins with a lease.
+    pub(crate) const fn a_lease(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Gateway)
+    }
+
     /// In words, for the document.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Nothing => "none",
+            Self::Gateway => "gateway",
             Self::Lease => "lease",
             Self::Proof => "proof",
             Self::Right(right) => right.word(),

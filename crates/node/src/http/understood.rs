@@ -49,7 +49,7 @@ pub fn understood(
 }
 
 fn read(endpoint: &Endpoint, parts: &[String], head: &Parts, body: &[u8]) -> Result<Want, No> {
-    if endpoint.needs != Needs::Nothing {
+    if endpoint.needs.a_lease() {
         decode::lease(&head.headers)?;
     }
     if let Needs::Own(_) = endpoint.needs {
