@@ -62,7 +62,7 @@ impl World {
             views: views.collect(),
             conditions: costs.each.into_iter().map(condition).collect(),
             connections: vec![0; policy.atlas.count()],
-            standing: Standing::well(policy.atlas.all()),
+            standing: policy.as_filed(),
             origins: origins.len(),
             policy,
         })

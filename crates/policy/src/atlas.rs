@@ -49,6 +49,8 @@ pub struct Place {
     pub site: Site,
     /// What it can take; without limit when the file does not say.
     pub capacity: Option<Rate>,
+    /// Whether the file has it emptied.
+    pub drained: bool,
     /// Where it stands in the file.
     pub in_file: usize,
 }
@@ -73,7 +75,8 @@ impl Atlas {
         for (in_file, region) in regions.iter().enumerate() {
             let id = region.id.to_string();
             let capacity = region.capacity.as_ref().map(|capacity| capacity.value);
-            let place = Place { id: id.clone(), site: region.site.value, capacity, in_file };
+            let (site, drained) = (region.site.value, region.drained.value);
+            let place = Place { id: id.clone(), site, capacity, drained, in_file };
             if by_id.insert(id.clone(), place).is_some() {
                 return Err(Unroutable::Twice(id));
             }
@@ -91,6 +94,12 @@ impl Atlas {
     #[must_use]
     pub fn all(&self) -> RegionSet {
         RegionSet::first(self.count())
+    }
+
+    /// Those that the file has emptied.
+    #[must_use]
+    pub fn drained(&self) -> RegionSet {
+        self.iter().filter(|(_, place)| place.drained).map(|(number, _)| number).collect()
     }
 
     /// Each with its number.

@@ -67,6 +67,12 @@ impl Policy {
         self
     }
 
+    /// How the regions stand by the file alone: all are well, and some drained.
+    #[must_use]
+    pub fn as_filed(&self) -> Standing {
+        Standing { drained: self.atlas.drained(), ..Standing::well(self.atlas.all()) }
+    }
+
     /// The regions that a new record of each class may go to, in the order of
     /// the classes' numbers: what a table is ranked for.
     #[must_use]

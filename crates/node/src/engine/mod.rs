@@ -65,6 +65,8 @@ struct Region {
     /// The shard of each stretch of it.
     shards: Vec<u32>,
     blocks: u64,
+    /// Whether the file has it emptied.
+    drained: bool,
     /// What its gateways may let through.
     shares: Mutex<Shares<AgentId>>,
 }

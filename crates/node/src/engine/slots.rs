@@ -54,7 +54,11 @@ impl Engine {
         invitation: Option<block::house::Invitation>,
         now: Moment,
     ) -> Result<Attached, Refusal> {
-        let found = locked(&self.0.directory).find(agent, wishes);
+        let is_open = |wish: &&Wish| match wish {
+            Wish::Region(at) | Wish::Cell(at, _) => self.region(*at).is_ok_and(|region| !region.drained),
+        };
+        let open: Vec<Wish> = wishes.iter().filter(is_open).copied().collect();
+        let found = locked(&self.0.directory).find(agent, &open);
         match found {
             Found::Known(known) if known.fencing == 0 => {
                 let what = "this agent is being given a slot already: try again";
@@ -67,6 +71,10 @@ impl Engine {
                     locked(&self.0.directory).release(agent, block, slot);
                 }
                 assigned
+            }
+            Found::None if open.is_empty() && !wishes.is_empty() => {
+                let what = "the region is drained, and seats nobody new: try another region";
+                Err(Refusal::new(Code::Unavailable, what).after(Millis::minutes(1)))
             }
             Found::None => {
                 Err(Refusal::new(Code::Unavailable, "no slot is free there: try another region")

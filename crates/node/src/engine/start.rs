@@ -201,7 +201,8 @@ fn open(
         let key = served(id).then(|| home.regional(id)).transpose()?;
         let (tag, site) = (RegionTag::of(id), region.site.value);
         let shares = Mutex::new(Shares::new(region.capacity.as_ref().map(|capacity| capacity.value)));
-        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks, shares });
+        let drained = region.drained.value;
+        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks, drained, shares });
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
+use policy::route::Filter;
 use std::time::Duration;
 use trust::erasure::{Demand, Refused};
 use vocab::Millis;
@@ -64,12 +65,12 @@ impl Front {
         let Some(number) = self.shared.regions.find(region) else {
             return Came::NotYet("the gateway does not know it".to_owned(), None);
         };
-        // It counts against what the region takes, as all that goes there.
-        let answer = match self.pin(&Wish::of_own(number), number) {
-            Ok(number) => self.forward(number, (head, Asked::own(body)), settings).await,
-            Err(full) => Err(full),
-        };
-        let answer = match answer {
+        // It counts against what the region takes, as all that goes there. One that
+        // is taken for lost is asked all the same: only it knows what it has.
+        if self.shared.regions.pin(&Wish::of_own(number), number, self.now()) == Err(Filter::Full) {
+            return Came::NotYet(Filter::Full.words().to_owned(), None);
+        }
+        let answer = match self.forward(number, (head, Asked::own(body)), settings).await {
             Ok(answer) => answer,
             Err(no) if no.code.may_pass_later() => return Came::NotYet(no.what, no.retry_after),
             Err(no) => return Came::Never(no),

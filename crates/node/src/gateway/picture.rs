@@ -78,7 +78,7 @@ pub(super) struct Picture {
 impl Picture {
     pub(super) fn new(settings: &Settings, now: Millis) -> Result<Self, String> {
         let mut policy = Policy::new(&settings.planet).map_err(|why| format!("{why}: {}", why.hint()))?;
-        let (all, count) = (policy.atlas.all(), policy.atlas.count());
+        let count = policy.atlas.count();
         let unhealthy_after = settings.planet.route.unhealthy_after.value;
         let costs = settings.costs.as_ref().filter(|costs| costs.each.len() == count);
         if let Some(costs) = costs {
@@ -100,7 +100,7 @@ impl Picture {
             views: Vec::new(),
             origins,
             table,
-            standing: Standing::well(all),
+            standing: policy.as_filed(),
             meter: Meter::new(0, Vec::new()),
             known: (0..count).map(known).collect(),
             conditions: vec![Condition { health: Ppm::ONE, load: Ppm(0), cost: MicroUsd(0) }; count],
@@ -121,7 +121,8 @@ impl Picture {
         for (new, old) in new.known.iter_mut().zip(&self.known) {
             *new = Known { cost: new.cost, ..old.clone() };
         }
-        new.standing = self.standing;
+        // What is drained the new file says.
+        new.standing = Standing { drained: new.standing.drained, ..self.standing };
         new.assumed = self.assumed.clone();
         new.meter = self.meter.clone();
         new.look_around();

@@ -126,3 +126,15 @@ async fn a_lease_that_was_renewed_goes_on_on_the_same_connections() {
     client.detach().await.unwrap();
     assert!(client.op(put("k", "y")).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_region_seats_nobody_new() {
+    let file = super::support::PLANET.replacen("id = \"one\"", "id = \"one\"\ndrained = true", 1);
+    let listen = node::http::Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Default::default() };
+    let planet = super::serving(&file, listen).await;
+    let client = planet.client(1).await;
+    let refused = client.attach(Place::Region("one".to_owned()), None).await.unwrap_err();
+    assert_eq!(refused.code(), Some(client::Code::Unavailable));
+    assert!(refused.to_string().contains("drained"), "{refused}");
+    assert_eq!(client.attach(Place::Anywhere, None).await.unwrap().block.region, "two");
+}

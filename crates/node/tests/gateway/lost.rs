@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 impl Pair {
     /// Asks for a slot near Cork for an agent of a class.
-    async fn seat(&self, seed: u8, class: Option<&str>) -> Answer {
+    pub(crate) async fn seat(&self, seed: u8, class: Option<&str>) -> Answer {
         let now = self.served[0].engine.now();
         let application = trust::enrol::Application::make(&crate::support::key(seed), self.homes.planet(), None, now);
         let asked = serde_json::json!({ "application": application.text().as_str(), "near": [51.9, -8.47] });

@@ -111,17 +111,45 @@ async fn each_request_is_a_line_of_the_access_log_under_its_name() {
     assert!(!text.contains(&client.lease().unwrap().to_string()));
 }
 
+/// What the gateway would be told of another planet file.
+fn told(pair: &Pair, planet: planet::Planet) -> Settings {
+    let host = |served: &crate::Served| Host { region: served.region.into(), address: served.server.addresses()[0] };
+    let hosts = pair.served.iter().map(host).collect();
+    Settings::new(std::sync::Arc::new(planet), pair.homes.planet(), pair.homes.gateway(), hosts)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_the_file_drains_seats_nobody_new_and_serves_who_is_there() {
+    let pair = Pair::start().await;
+    let (there, _) = pair.attached(1, "dublin").await;
+    let mut planet = crate::parsed();
+    planet
+        .region
+        .iter_mut()
+        .filter(|region| region.id.as_str() == "dublin")
+        .for_each(|dublin| dublin.drained.value = true);
+    pair.gateway.change(told(&pair, planet)).unwrap();
+    let seated = pair.seat(2, None).await;
+    assert!(seated.status == 200 && seated.body.contains("\"ashburn\""), "{}", seated.body);
+    let refused = pair.seat(3, Some("gdpr")).await;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert!(
+        refused.body.contains("drained") && refused.body.contains("gdpr may be in dublin only"),
+        "{}",
+        refused.body
+    );
+    there.op(put("name", "value")).await.unwrap();
+    pair.gateway.change(told(&pair, crate::parsed())).unwrap();
+    assert!(pair.seat(3, Some("gdpr")).await.body.contains("\"dublin\""));
+    pair.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_change_while_it_runs_or_not_at_all() {
     let pair = Pair::start().await;
     let (client, _) = pair.attached(1, "dublin").await;
     client.op(put("name", "value")).await.unwrap();
-    let told = |planet: planet::Planet| {
-        let host =
-            |served: &crate::Served| Host { region: served.region.into(), address: served.server.addresses()[0] };
-        let hosts = pair.served.iter().map(host).collect();
-        Settings::new(std::sync::Arc::new(planet), pair.homes.planet(), pair.homes.gateway(), hosts)
-    };
+    let told = |planet| told(&pair, planet);
     let mut other = crate::parsed();
     other.region.pop();
     assert!(pair.gateway.change(told(other)).unwrap_err().contains("other regions"));

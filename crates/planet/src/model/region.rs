@@ -31,6 +31,8 @@ section! {
         people: Option<At<u64>>,
         /// What the region can take.
         capacity: Option<At<Rate>>,
+        /// Whether nothing new is to come here; what is here goes on.
+        drained: At<bool> = false,
         /// Regions that take over when this one is lost, best first.
         fallback: Vec<At<Name>>,
         /// Gateway replicas.
