@@ -5,7 +5,7 @@
 
 use crate::place::FARTHEST_KM;
 use crate::residency::Purpose;
-use crate::route::{Filter, Policy, Request, decide, removes};
+use crate::route::{Filter, Policy, Request, TICK, decide, removes};
 use crate::score::{Score, Scored, Terms, Trust, View, score};
 use crate::set::RegionNumber;
 use crate::table::{Now, Table};
@@ -25,6 +25,8 @@ pub enum Because {
     OnlyOne,
     /// Nobody knows where the request comes from; the fallback decides.
     Fallback,
+    /// It was bound to it: by its lease, or because it named it.
+    Bound,
 }
 
 impl Because {
@@ -36,6 +38,7 @@ impl Because {
             Self::Tie => "another has the same score, and the fallback decides",
             Self::InUse => "it is in use, and no other is better by enough",
             Self::OnlyOne => "no other is left",
+            Self::Bound => "it is bound to it, by its lease or by its own words",
             Self::Fallback => "nobody knows where it comes from, and the fallback decides",
         }
     }
@@ -84,6 +87,19 @@ pub struct Explanation {
     pub retry_after_ms: Option<u64>,
     /// The regions: those that are left, the best first, and then the others.
     pub regions: Vec<Line>,
+}
+
+impl Explanation {
+    /// The same for what goes to one region or nowhere, and what keeps it from
+    /// there.
+    #[must_use]
+    pub fn bound_to(mut self, region: &str, kept_from: Option<Filter>) -> Self {
+        self.winner = kept_from.is_none().then(|| region.to_owned());
+        self.because = kept_from.is_none().then_some(Because::Bound);
+        self.refused = kept_from.map(Filter::words);
+        self.retry_after_ms = kept_from.filter(|filter| filter.passes()).map(|_| TICK.0);
+        self
+    }
 }
 
 /// Explains where a request goes at this moment.

@@ -105,6 +105,16 @@ impl Meter {
         }
     }
 
+    /// Takes one for what may go to one region only; whether there was one.
+    #[must_use]
+    pub fn admit_to(&mut self, region: RegionNumber, now: Millis) -> bool {
+        if let Some(asked) = self.asked.get_mut(region.at()) {
+            *asked = asked.saturating_add(1);
+        }
+        let is_now = now.0 / TICK.0 == self.tick;
+        is_now && self.take(region)
+    }
+
     /// Takes one from a region's quota.
     fn take(&mut self, region: RegionNumber) -> bool {
         let Some(left) = self.left.get_mut(region.at()).filter(|left| **left > 0) else { return false };

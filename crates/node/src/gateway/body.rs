@@ -1,6 +1,7 @@
 //! Bodies on their way through: what came from one side goes to the other as
 //! it comes, within its bounds.
 
+use super::front::Busy;
 use super::hosts::Returns;
 use super::line::Line;
 use super::reply::{End, Wrong};
@@ -148,6 +149,8 @@ pub(crate) struct Coming {
     end: End,
     /// Where the connection goes then, when it stays.
     returns: Option<Returns>,
+    /// The request is being answered until then.
+    busy: Option<Busy>,
 }
 
 impl Told {
@@ -161,7 +164,17 @@ impl Told {
             return Ok(Self::Own(Full::new(first.unwrap_or_default())));
         }
         let early = first.into_iter().chain(second).collect();
-        Ok(Self::Coming(Box::new(Coming { early, line: Some(line), end, returns })))
+        Ok(Self::Coming(Box::new(Coming { early, line: Some(line), end, returns, busy: None })))
+    }
+}
+
+impl Told {
+    /// Keeps a request from being over before its answer is.
+    pub(super) fn until_its_end(mut self, busy: Busy) -> Self {
+        if let Self::Coming(coming) = &mut self {
+            coming.busy = Some(busy);
+        }
+        self
     }
 }
 

@@ -22,6 +22,9 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use vocab::Millis;
 use wire::Code;
 
+/// A host's refusal that is about one block, or about slots.
+const LOCAL: HeaderName = HeaderName::from_static("mycel-local");
+
 /// Headers that are about one connection, and end with it.
 pub(super) const OF_A_CONNECTION: [HeaderName; 9] = [
     CONNECTION,
@@ -187,6 +190,8 @@ impl Front {
             answer = self.shared.hosts.send(region, request, &mut body, thread).await;
         }
         let outcome = match &answer {
+            // What is about one block, or about slots, says nothing of the region.
+            Ok(answer) if answer.headers().contains_key(LOCAL) => Some(Outcome::Answered),
             Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Some(Outcome::TurnedAway),
             Ok(answer) if answer.status().is_server_error() => Some(Outcome::Failed),
             // A 429 is the agent's own rate: the region has done its work.

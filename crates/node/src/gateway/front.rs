@@ -20,7 +20,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use policy::residency::{ClassNumber, Purpose};
+use policy::residency::Purpose;
 use policy::set::RegionNumber;
 use std::convert::Infallible;
 use std::io;
@@ -48,6 +48,9 @@ const STREAMS: u32 = 256;
 const RESETS: usize = 20;
 /// The class of what is asked for, and whether to say why it went where it went.
 const CLASS: HeaderName = HeaderName::from_static("mycel-class");
+/// The region of the records of whoever wants another slot: whether they may
+/// be elsewhere meanwhile their class says.
+const HOME: HeaderName = HeaderName::from_static("mycel-home");
 const NEAR: HeaderName = HeaderName::from_static("mycel-near");
 const EXPLAIN: HeaderName = HeaderName::from_static("mycel-explain");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -188,17 +191,17 @@ pub(super) struct Seen {
 }
 
 /// A request that is being answered, until it was or its client took it back.
-struct Busy<'f>(&'f Front);
+pub(super) struct Busy(Arc<Front>);
 
-impl<'f> Busy<'f> {
-    fn new(front: &'f Front, many: bool) -> Self {
+impl Busy {
+    fn new(front: &Arc<Front>, many: bool) -> Self {
         front.open.fetch_add(1, Relaxed);
         front.pace.serving(many);
-        Self(front)
+        Self(Arc::clone(front))
     }
 }
 
-impl Drop for Busy<'_> {
+impl Drop for Busy {
     fn drop(&mut self) {
         if self.0.open.fetch_sub(1, Relaxed) == 1 {
             self.0.pace.idle();
@@ -212,9 +215,9 @@ impl Front {
     }
 
     /// Answers a request, whatever becomes of it.
-    async fn answer(&self, request: Request<Incoming>) -> Response<Told> {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Told> {
         let begun = Instant::now();
-        let _busy = Busy::new(self, request.version() == Version::HTTP_2);
+        let busy = Busy::new(self, request.version() == Version::HTTP_2);
         let (head, body) = request.into_parts();
         let id = self.id_of(&head);
         let (method, path) = (head.method.clone(), head.uri.clone());
@@ -231,7 +234,7 @@ impl Front {
         if self.shared.access.is_on() {
             self.write_down((&id, &method, path.path()), answer.status(), begun, &seen);
         }
-        answer
+        answer.map(|told| told.until_its_end(busy))
     }
 
     fn write_down(
@@ -310,10 +313,11 @@ impl Front {
             (wish, Asked::passed(body, most, settings.bounds.body))
         };
         if head.headers.contains_key(&EXPLAIN) {
-            let explained = serde_json::to_vec(&self.shared.regions.explain(&wish, self.now())).ok();
+            let explained = self.shared.regions.explain(&wish, self.now());
+            let explained = explained.and_then(|explained| serde_json::to_vec(&explained).ok());
             seen.explained = explained.and_then(|explained| HeaderValue::from_bytes(&explained).ok());
         }
-        let region = match wish.home {
+        let region = match wish.bound {
             Some(region) => self.pin(&wish, region)?,
             None => self.admit(&wish)?,
         };
@@ -341,17 +345,18 @@ impl Front {
         &self,
         head: &Parts,
         body: Incoming,
-        class: ClassNumber,
+        class: Option<Box<str>>,
         patience: Duration,
     ) -> Result<(Wish, Asked), No> {
         let body = decode::body(&head.headers, body, patience).await?;
         let asked: ask::Attach = decode::json(&body)?;
-        let (near, home) = match decode::place(&asked)? {
+        let (near, bound) = match decode::place(&asked)? {
             Where::Region(id) | Where::Cell(id, _) => (None, Some(self.region_named(&id)?)),
             Where::Near(site) => (Some(site), None),
             Where::Anywhere => (None, None),
         };
-        let wish = Wish { near, class, purpose: Purpose::Store, home };
+        let home = head.headers.get(&HOME).map(|home| self.region_named(home.to_str().unwrap_or_default()));
+        let wish = Wish { near, class, purpose: Purpose::Store, home: home.transpose()?, bound };
         Ok((wish, Asked::own(body)))
     }
 
@@ -361,10 +366,10 @@ impl Front {
     }
 
     /// Where a request wants to go: where its path says, or where its lease is.
-    fn wish(&self, head: &Parts, class: ClassNumber, session: Option<&Session>) -> Result<Wish, No> {
+    fn wish(&self, head: &Parts, class: Option<Box<str>>, session: Option<&Session>) -> Result<Wish, No> {
         let path = head.uri.path();
         let named = path.strip_prefix("/v1/blocks/").and_then(|rest| rest.split('/').next());
-        let home = match named.filter(|named| !named.is_empty()) {
+        let bound = match named.filter(|named| !named.is_empty()) {
             Some(named) => Some(self.region_named(named)?),
             None => session.map(|session| session.region),
         };
@@ -372,17 +377,18 @@ impl Front {
             let site = near.to_str().ok().and_then(site);
             site.ok_or_else(|| No::new(Code::Bad, "mycel-near is not `latitude,longitude`").field("mycel-near"))
         });
-        Ok(Wish { near: near.transpose()?, class, purpose: Purpose::Process, home })
+        Ok(Wish { near: near.transpose()?, class, purpose: Purpose::Process, home: None, bound })
     }
 
-    fn class(&self, head: &Parts) -> Result<ClassNumber, No> {
-        let Some(name) = head.headers.get(&CLASS) else { return Ok(ClassNumber::NONE) };
+    /// The class that a request names, if there is such a one.
+    fn class(&self, head: &Parts) -> Result<Option<Box<str>>, No> {
+        let Some(name) = head.headers.get(&CLASS) else { return Ok(None) };
         let name = name.to_str().unwrap_or_default();
-        let unknown = || {
-            let what = format!("the planet has no residency class \"{name}\"");
-            No::new(Code::Bad, what).field("mycel-class")
-        };
-        self.shared.regions.class(name).ok_or_else(unknown)
+        if self.shared.regions.has_class(name) {
+            return Ok(Some(name.into()));
+        }
+        let what = format!("the planet has no residency class \"{name}\"");
+        Err(No::new(Code::Bad, what).field("mycel-class"))
     }
 }
 

@@ -133,15 +133,21 @@ impl Hosts {
             Some(line) => line,
             None => Box::pin(host.connect(settings)).await.map_err(|error| {
                 host.bad(now());
-                // Nobody listens there: the region is looked at no longer.
-                shared.regions.check(region, false);
+                // Nobody listens there: the region is looked at no longer. Any other failure
+                // may be this gateway's own.
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    shared.regions.check(region, false);
+                }
                 Lost::Unreached(error)
             })?,
         };
+        let has_body = body.length() != Some(0);
         let asked = tokio::time::timeout(settings.answer, host.ask(&mut line, asks, body)).await;
         let told = match asked {
             Ok(Ok(head)) => {
-                let returns = head.stays.then(|| Returns(Arc::clone(host), thread));
+                // A host that refuses may have left the body unread, and ends the connection then.
+                let stays = head.stays && !(has_body && head.status.is_client_error());
+                let returns = stays.then(|| Returns(Arc::clone(host), thread));
                 answer(head, line, returns).map_err(|wrong| Lost::Broken(wrong.into()))
             }
             Ok(Err(Broken::Body(error))) => return Err(Lost::Body(error)),

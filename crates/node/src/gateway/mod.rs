@@ -275,7 +275,10 @@ fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<(Vec<Vec<std::ne
     let mut bound: Vec<Vec<std::net::TcpListener>> = (0..threads).map(|_| Vec::new()).collect();
     let mut known = Vec::new();
     for address in addresses {
-        let mut address = *address;
+        let taken = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"));
+        // Listeners that share a port would share it with another planet's, too.
+        let alone = socket(*address, false).map_err(taken)?;
+        let mut address = std::net::TcpListener::from(alone).local_addr()?;
         for (number, listeners) in bound.iter_mut().enumerate() {
             let listener = listen(address)
                 .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))?;
@@ -290,14 +293,20 @@ fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<(Vec<Vec<std::ne
     Ok((bound, known))
 }
 
-/// A listener that shares its port with those of the other threads.
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// A socket at an address; one that shares its port does so with those of the
+/// other threads.
+fn socket(address: SocketAddr, shares: bool) -> io::Result<std::os::fd::OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(family, SocketType::STREAM, flags, None)?;
     set_socket_reuseaddr(&socket, true)?;
-    set_socket_reuseport(&socket, true)?;
+    set_socket_reuseport(&socket, shares)?;
     rustix::net::bind(&socket, &address)?;
+    Ok(socket)
+}
+
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = socket(address, true)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())
 }

@@ -8,7 +8,7 @@ use policy::explain::{Explanation, explain};
 use policy::health::{Health, is_panic};
 use policy::preview::grid;
 use policy::quota::{Meter, ramped};
-use policy::residency::Purpose;
+use policy::residency::{ClassNumber, Purpose};
 use policy::route::{Filter, Policy, Refusal, Request, Standing, TICK, removes};
 use policy::score::{Condition, View};
 use policy::set::{RegionNumber, RegionSet};
@@ -23,6 +23,8 @@ use vocab::{MicroUsd, Millis, Ppm, Site};
 const WINDOW: Millis = Millis::seconds(10);
 /// How long a region that came back takes until it gets all that it may.
 const RAMP: Millis = Millis::seconds(30);
+/// Turns that a region may miss before that counts as a failed check.
+const MISSED_TURNS: u32 = 3;
 /// A region without a capacity in the file takes what comes.
 const NO_LIMIT: u64 = u64::MAX;
 
@@ -32,12 +34,17 @@ struct Known {
     health: Health,
     /// The round trip from this gateway.
     rtt: Option<Smoothed>,
+    /// Whether its host has said that there is a limit: that is who keeps it,
+    /// and may have begun with another file.
+    is_limited: Option<bool>,
     /// This gateway's parts of ticks to come.
     parts: BTreeMap<u64, u64>,
     /// Of this tick.
     part: u64,
     /// The newest tick of which it had a part.
     had: Option<u64>,
+    /// Turns in a row to which its host said nothing.
+    missed: u32,
     /// What was wanted of it in the tick before this one.
     asked: u64,
     cost: MicroUsd,
@@ -87,9 +94,11 @@ impl Picture {
         let known = |at: usize| Known {
             health: Health::new(WINDOW, unhealthy_after),
             rtt: None,
+            is_limited: None,
             parts: BTreeMap::new(),
             part: 0,
             had: None,
+            missed: 0,
             asked: 0,
             cost: costs.map_or(MicroUsd(0), |costs| costs.each[at]),
         };
@@ -179,10 +188,8 @@ impl Picture {
             let assumed = self.assumed.of.get(&place.id);
             let known = &mut self.known[region.at()];
             known.parts = known.parts.split_off(&self.tick);
-            let part = match place.capacity {
-                None => NO_LIMIT,
-                Some(_) => known.parts.remove(&self.tick).unwrap_or(0),
-            };
+            let part = known.parts.remove(&self.tick).unwrap_or(0);
+            let part = if known.is_limited.unwrap_or(place.capacity.is_some()) { part } else { NO_LIMIT };
             known.part = part;
             quotas.push(match assumed.and_then(|of| of.full) {
                 Some(true) => 0,
@@ -225,16 +232,31 @@ impl Picture {
 
     /// This gateway's part of a tick. What comes for the present one counts at
     /// once.
-    pub(super) fn granted(&mut self, region: RegionNumber, (tick, part): (u64, u64), now: Millis) {
+    pub(super) fn granted(&mut self, region: RegionNumber, (tick, part): (u64, Option<u64>), now: Millis) {
         let Some(known) = self.known.get_mut(region.at()) else { return };
         known.had = known.had.max(Some(tick));
+        known.missed = 0;
+        // Without a limit there is nothing to wait for: it begins with this tick.
+        let is_news = known.is_limited.replace(part.is_some()) != Some(part.is_some());
+        let part = part.unwrap_or(if is_news { NO_LIMIT } else { 0 });
         if tick == self.tick {
             known.part = known.part.saturating_add(part);
             if self.assumed.of.get(self.policy.atlas.id(region)).is_none_or(|of| of.full.is_none()) {
                 self.meter.grant(region, ramped(part, known.health.back_since(), now, RAMP));
             }
         } else if tick > self.tick && tick <= self.tick + AHEAD {
-            known.parts.insert(tick, part);
+            let parts = known.parts.entry(tick).or_insert(0);
+            *parts = parts.saturating_add(part);
+        }
+    }
+
+    /// A region took longer with its turn than anybody waits. One that does so
+    /// again and again has not ended, and is of no more use than if it had.
+    pub(super) fn missed(&mut self, region: RegionNumber) {
+        let Some(known) = self.known.get_mut(region.at()) else { return };
+        known.missed = known.missed.saturating_add(1);
+        if known.missed >= MISSED_TURNS {
+            known.health.check(false);
         }
     }
 
@@ -265,34 +287,46 @@ impl Picture {
         nearest.map_or(OriginNumber(0), |(number, _)| OriginNumber(number))
     }
 
-    fn request(&self, wish: &Wish) -> Request {
-        Request { origin: self.origin(wish.near), class: wish.class, purpose: wish.purpose, home: wish.home }
+    /// A wish in numbers; `None` when the file has no such class any more.
+    fn request(&self, wish: &Wish) -> Option<Request> {
+        let class = match &wish.class {
+            None => ClassNumber::NONE,
+            Some(name) => self.policy.residency.find(name)?,
+        };
+        Some(Request { origin: self.origin(wish.near), class, purpose: wish.purpose, home: wish.home })
+    }
+
+    /// What keeps something from the region that it is bound to. That this is
+    /// drained is nothing to those who have a slot there.
+    fn keeps_from(&self, wish: &Wish, request: &Request, region: RegionNumber) -> Option<Filter> {
+        let drained = if wish.purpose == Purpose::Store { self.standing.drained } else { RegionSet::NONE };
+        let standing = Standing { drained, room: self.meter.room(), ..self.standing };
+        removes(&self.policy, &standing, &Request { home: None, ..*request }, region)
     }
 
     /// Whether something may go to the region that it is bound to, counted
-    /// against what that may take. That it is drained is nothing to those who
-    /// have a slot there.
+    /// against what that may take.
     pub(super) fn pin(&mut self, wish: &Wish, region: RegionNumber, now: Millis) -> Result<(), Filter> {
-        let request = Request { home: None, ..self.request(wish) };
-        let Self { policy, table, standing, meter, .. } = self;
-        let drained = if wish.purpose == Purpose::Store { standing.drained } else { RegionSet::NONE };
-        let standing = Standing { drained, room: meter.room(), ..*standing };
-        if let Some(filter) = removes(policy, &standing, &request, region) {
-            return Err(filter);
+        let request = self.request(wish).ok_or(Filter::Unlawful)?;
+        match self.keeps_from(wish, &request, region) {
+            None | Some(Filter::Full) if self.meter.admit_to(region, now) => Ok(()),
+            None => Err(Filter::Full),
+            Some(filter) => Err(filter),
         }
-        let there = Standing { room: RegionSet::from_iter([region]), ..standing };
-        meter.admit(policy, table, &there, &request, now).map(|_| ()).map_err(|_| Filter::Full)
     }
 
     /// Where something goes, counted against what that region may take.
     pub(super) fn admit(&mut self, wish: &Wish, now: Millis) -> Result<RegionNumber, Box<Refusal>> {
-        let request = self.request(wish);
+        let Some(request) = self.request(wish) else {
+            let removed = self.policy.atlas.all().iter().map(|region| (region, Filter::Unlawful)).collect();
+            return Err(Box::new(Refusal { removed, retry_after: None }));
+        };
         let Self { policy, table, standing, meter, .. } = self;
         meter.admit(policy, table, standing, &request, now)
     }
 
     /// Why something goes where it goes.
-    pub(super) fn explain(&self, wish: &Wish) -> Explanation {
+    pub(super) fn explain(&self, wish: &Wish) -> Option<Explanation> {
         let now = Now {
             views: &self.views,
             conditions: &self.conditions,
@@ -300,7 +334,11 @@ impl Picture {
             standing: Standing { room: self.meter.room(), ..self.standing },
             tick: self.tick,
         };
-        explain(&self.policy, &self.table, &now, &self.request(wish))
+        let request = self.request(wish)?;
+        let explained = explain(&self.policy, &self.table, &now, &request);
+        let Some(region) = wish.bound else { return Some(explained) };
+        let kept_from = self.keeps_from(wish, &request, region);
+        Some(explained.bound_to(self.policy.atlas.id(region), kept_from))
     }
 
     /// How the regions stand.
@@ -313,7 +351,7 @@ impl Picture {
                 drained: self.standing.drained.has(region),
                 health_ppm: known.health.value(now).0,
                 asked_in_this_tick: self.meter.asked().get(region.at()).copied().unwrap_or(0),
-                part_of_this_tick: place.capacity.is_some().then_some(known.part),
+                part_of_this_tick: known.is_limited.unwrap_or(place.capacity.is_some()).then_some(known.part),
                 rtt_us: known.rtt.map(Smoothed::value),
             }
         };

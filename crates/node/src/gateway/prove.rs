@@ -82,13 +82,10 @@ impl Front {
         let prove: ask::Prove = decode::json(&body)?;
         let now = self.shared.clock.now();
         let meter = |agent| self.shared.rates.agent(agent, self.now());
-        let proved = self.sessions.prove(&Signature(prove.signature.0), now, meter);
-        match &proved {
-            Ok(_) => self.shared.turnstile.succeeded(self.source),
-            Err(no) if no.code == Code::Unknown => self.shared.turnstile.failed(self.source, now),
-            Err(_) => {}
-        }
-        let agent = proved?;
+        // A late answer, or one to nothing, is no attempt to be somebody else.
+        let wrong = || self.shared.turnstile.failed(self.source, now);
+        let agent = self.sessions.prove(&Signature(prove.signature.0), now, meter, wrong)?;
+        self.shared.turnstile.succeeded(self.source);
         let lease = decode::lease(&head.headers)?;
         seen.session = self.sessions.of(lease, now).ok();
         json(&tell::Session { agent: Hex(agent.0) })

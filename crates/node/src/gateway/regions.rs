@@ -5,7 +5,7 @@ use super::assumed::Assumed;
 use super::picture::{Picture, Stands};
 use super::settings::Settings;
 use policy::explain::Explanation;
-use policy::residency::{ClassNumber, Purpose};
+use policy::residency::Purpose;
 use policy::route::{Filter, Refusal, TICK};
 use policy::set::{RegionNumber, RegionSet};
 use policy::signal::{Micros, Outcome};
@@ -37,20 +37,23 @@ impl Drop for UnderWay<'_> {
 }
 
 /// What wants to go somewhere.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wish {
     /// Near which place; where the gateway is when nobody says.
     pub(crate) near: Option<Site>,
-    pub(crate) class: ClassNumber,
+    /// By name: what it is called may change its number while a request comes.
+    pub(crate) class: Option<Box<str>>,
     pub(crate) purpose: Purpose,
-    /// The region of the lease.
+    /// Where its records are already.
     pub(crate) home: Option<RegionNumber>,
+    /// The region that it names, or its lease does: it goes nowhere else.
+    pub(crate) bound: Option<RegionNumber>,
 }
 
 impl Wish {
     /// Of whoever has a slot in a region, for what is its own and of no class.
     pub(crate) const fn of_own(region: RegionNumber) -> Self {
-        Self { near: None, class: ClassNumber::NONE, purpose: Purpose::Process, home: Some(region) }
+        Self { near: None, class: None, purpose: Purpose::Process, home: None, bound: Some(region) }
     }
 }
 
@@ -123,9 +126,9 @@ impl Regions {
         Ok(())
     }
 
-    /// The residency class of a name.
-    pub(crate) fn class(&self, name: &str) -> Option<ClassNumber> {
-        self.picture().policy.residency.find(name)
+    /// Whether there is a residency class of a name.
+    pub(crate) fn has_class(&self, name: &str) -> bool {
+        self.picture().policy.residency.find(name).is_some()
     }
 
     /// All of them.
@@ -137,9 +140,9 @@ impl Regions {
     /// what is of none.
     pub(crate) fn where_it_may_be(&self, wish: &Wish) -> String {
         let picture = self.picture();
-        let Some(class) = picture.policy.residency.class(wish.class).filter(|_| wish.class != ClassNumber::NONE) else {
-            return String::new();
-        };
+        let residency = &picture.policy.residency;
+        let number = wish.class.as_deref().and_then(|name| residency.find(name));
+        let Some(class) = number.and_then(|number| residency.class(number)) else { return String::new() };
         let ids: Vec<&str> = class.may(wish.purpose).iter().map(|region| self.id(region)).collect();
         let places = if ids.is_empty() { "nowhere".to_owned() } else { format!("in {} only", ids.join(", ")) };
         format!("; what is of the class {} may be {places}", class.name)
@@ -165,7 +168,7 @@ impl Regions {
     }
 
     /// Why something goes where it goes.
-    pub(crate) fn explain(&self, wish: &Wish, now: Millis) -> Explanation {
+    pub(crate) fn explain(&self, wish: &Wish, now: Millis) -> Option<Explanation> {
         self.now(now).explain(wish)
     }
 
@@ -208,11 +211,16 @@ impl Regions {
         self.picture().wanting(region)
     }
 
+    /// A region did not answer in its turn.
+    pub(crate) fn missed(&self, region: RegionNumber) {
+        self.picture().missed(region);
+    }
+
     /// What a region said in its turn, and how long that took.
     pub(crate) fn heard(&self, region: RegionNumber, (tick, told): (u64, tell::Tick), took: Micros, now: Millis) {
         let mut picture = self.now(now);
         picture.timed(region, took, now);
-        picture.granted(region, (tick, told.part.unwrap_or(0)), now);
+        picture.granted(region, (tick, told.part), now);
         drop(picture);
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slots) = slots.get_mut(region.at()) {

@@ -9,7 +9,7 @@ use crate::http::No;
 use policy::set::RegionNumber;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use trust::attach::{Channel, Nonce};
+use trust::attach::{Channel, Nonce, NotAttached};
 use trust::lease::Lease;
 use trust::sign::Signature;
 use trust::vouch::Shown;
@@ -71,11 +71,17 @@ impl Sessions {
         answer: &Signature,
         now: Moment,
         meter: impl FnOnce(AgentId) -> Option<Arc<Meter>>,
+        wrong: impl FnOnce(),
     ) -> Result<AgentId, No> {
         let mut state = self.state();
         let asked = || No::new(Code::Unknown, "there is no challenge to answer: ask for one first");
         let (text, shown, region) = state.shown.take().ok_or_else(asked)?;
-        let proved = shown.check(answer, now).map_err(|why| No::new(Code::Unknown, why.to_string()))?;
+        let proved = shown.check(answer, now).map_err(|why| {
+            if why == NotAttached::Proof {
+                wrong();
+            }
+            No::new(Code::Unknown, why.to_string())
+        })?;
         let lease = *proved.lease();
         let agent = lease.agent;
         // A newer lease of the same agent takes the place of the older one.

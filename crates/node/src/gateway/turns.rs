@@ -2,6 +2,7 @@
 //! one, by which it learns how far away that is, and now and then how it is.
 
 use super::Shared;
+use super::hosts::Lost;
 use futures_util::future::join_all;
 use policy::route::TICK;
 use policy::set::RegionNumber;
@@ -68,6 +69,9 @@ async fn turn(shared: Arc<Shared>, region: RegionNumber) {
                 shared.regions.heard(region, (tick, told), took, Millis(shared.clock.now().0));
             }
             Err(why) => {
+                if matches!(why, Lost::Slow) {
+                    shared.regions.missed(region);
+                }
                 tracing::debug!(region = ask.region, tick, %why, "a region gives no part of its capacity");
                 return;
             }

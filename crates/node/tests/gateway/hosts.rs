@@ -86,6 +86,11 @@ struct Behind {
 
 impl Behind {
     async fn start() -> Self {
+        Self::told(|_| {}).await
+    }
+
+    /// With a gateway that is told something else.
+    async fn told(tell: impl FnOnce(&mut Settings)) -> Self {
         let (folder, said) = (tempfile::tempdir().unwrap(), Arc::<Said>::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, serves) = (listener.local_addr().unwrap(), Arc::clone(&said));
@@ -100,6 +105,7 @@ impl Behind {
         let mut settings = Settings::new(Arc::new(parsed()), homes.planet(), homes.gateway(), hosts);
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
         settings.threads = 1;
+        tell(&mut settings);
         let gateway = Gateway::start(settings).unwrap();
         Self { said, at: gateway.addresses()[0], gateway, _folder: folder }
     }
@@ -208,5 +214,36 @@ async fn requests_come_as_they_were_asked_without_what_was_about_their_connectio
     );
     assert!(heard().ends_with("\r\ncontent-length: 9\r\n\r\nWikipedia"), "{}", heard());
     assert_eq!(behind.asks("CONNECT x:1", "\r\n").await.status, 404);
+    behind.stop().await;
+}
+
+/// A stream of signs of life is an answer for as long as it lasts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_goes_on_is_not_an_idle_connection() {
+    let behind = Behind::told(|settings| {
+        (settings.bounds.idle, settings.bounds.look) = (Duration::from_millis(200), Duration::from_millis(20));
+    })
+    .await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n";
+    let pieces: Vec<&str> = std::iter::once(head).chain(std::iter::repeat_n("x", 60)).collect();
+    behind.says(&pieces);
+    assert_eq!(behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await.body, "x".repeat(60));
+    behind.stop().await;
+}
+
+/// A host that refuses need not have read the body: what it left unread would
+/// be the next request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_on_which_a_body_was_refused_carries_nothing_more() {
+    let behind = Behind::start().await;
+    let refused = "HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\ngone";
+    for round in 1..4 {
+        behind.says(&[refused]);
+        let told = behind.asks("POST /v1/blocks/ashburn/0", "content-length: 4\r\n\r\nbody").await;
+        assert_eq!((told.status, &told.body[..]), (404, "gone"));
+        assert_eq!(behind.said.used.load(Relaxed), round);
+    }
+    behind.says(&[GOOD]);
+    assert_eq!(behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await.body, "good");
     behind.stop().await;
 }

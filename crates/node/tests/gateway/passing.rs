@@ -2,7 +2,7 @@
 
 use crate::{Pair, put};
 use client::{Body, Place};
-use node::gateway::{Host, Settings};
+use node::gateway::{Gateway, Host, Settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_op_finds_the_block_of_its_lease_in_whichever_region_that_is() {
@@ -162,5 +162,73 @@ async fn settings_change_while_it_runs_or_not_at_all() {
     assert_eq!(refused.code(), Some(client::Code::TooMany));
     pair.gateway.change(told(crate::parsed())).unwrap();
     client.op(put("name", "as before")).await.unwrap();
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_bound_to_a_region_is_counted_and_explained_there() {
+    let pair = Pair::start().await;
+    let at = pair.gateway.addresses()[0];
+    let asked = r#"{"application":"none","region":"dublin"}"#;
+    for _ in 0..5 {
+        let answer = crate::raw::post(at, "/v1/attach", &[("mycel-explain", "1")], asked).await;
+        let why: serde_json::Value = serde_json::from_str(answer.header("mycel-route").unwrap()).unwrap();
+        assert_eq!((why["winner"].as_str(), why["because"].as_str()), (Some("dublin"), Some("bound")), "{why}");
+    }
+    let page = crate::raw::bytes(at, b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let page: serde_json::Value = serde_json::from_str(&crate::raw::Answer::of(&page).body).unwrap();
+    // The tick may have changed meanwhile; what nobody wanted nobody asked for.
+    assert_eq!(page["regions"][0]["asked_in_this_tick"], 0, "{page}");
+    pair.stop().await;
+}
+
+/// What a class is called may have another number when the rest of a request
+/// has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_read_again_in_the_middle_of_a_request_moves_nobody_out_of_its_class() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let pair = Pair::start().await;
+    let now = pair.served[0].engine.now();
+    let application = trust::enrol::Application::make(&crate::support::key(9), pair.homes.planet(), None, now);
+    let body = serde_json::json!({ "application": application.text().as_str() }).to_string();
+    let (first, rest) = body.split_at(10);
+    let mut stream = tokio::net::TcpStream::connect(pair.gateway.addresses()[0]).await.unwrap();
+    let head = format!(
+        "POST /v1/attach HTTP/1.1\r\nhost: x\r\nmycel-class: gdpr\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The gateway has read the head when it has answered somebody who came later.
+    pair.attached(1, "ashburn").await;
+    let other = "[[data.class]]\nname = \"local\"\nregions = [\"ashburn\"]\njurisdictions = [\"US\"]\n[[data.class]]";
+    let text = crate::PLANET.replacen("[[data.class]]", other, 1);
+    pair.gateway.change(told(&pair, planet::parse(text.as_bytes()).0.unwrap())).unwrap();
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"dublin\""), "{answer}");
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_to_no_challenge_is_no_attempt_to_be_somebody_else() {
+    let pair = Pair::start().await;
+    let at = pair.gateway.addresses()[0];
+    let proof = format!(r#"{{"signature":"{}"}}"#, "0".repeat(128));
+    for _ in 0..10 {
+        let answer = crate::raw::post(at, "/v1/session", &[("authorization", "Mycel none")], &proof).await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+    }
+    pair.attached(1, "ashburn").await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_another_gateway_has_is_not_shared_with_it() {
+    let pair = Pair::start().await;
+    let settings = Settings { addresses: pair.gateway.addresses().to_vec(), ..told(&pair, crate::parsed()) };
+    let refused = Gateway::start(settings).map(|_| ()).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse, "{refused}");
     pair.stop().await;
 }
