@@ -48,7 +48,7 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a planet: every region of the file, in this process.
+    /// Run a planet: every region of the file, on this machine.
     Up(UpArgs),
     /// Get a slot on a planet that runs, and the lease to it.
     Attach(AttachArgs),

@@ -26,6 +26,14 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long a stop waits for what has begun.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What regions start from, also when the file itself has been broken since.
+const ACCEPTED: &str = "regions.toml";
+
+/// Keeps a file that was understood.
+fn accept(file: &Path, accepted: &Path) -> Result<(), Failure> {
+    std::fs::copy(file, accepted).map(|_| ()).map_err(|error| Failure::file("keep a copy of", file, &error))
+}
+
 /// All that runs here.
 struct Running<'a> {
     args: &'a UpArgs,
@@ -51,7 +59,9 @@ pub(crate) fn run(
         return Err(Failure::told(what, "name one address for each gateway, or one for the first"));
     }
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
-    let regions = processes::start(&planet, file, &homes, (args.quota, false))?;
+    let accepted = args.data.join(ACCEPTED);
+    accept(file, &accepted)?;
+    let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
     let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -121,7 +131,14 @@ impl Running<'_> {
                 let planet = Arc::new(planet);
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
                 match self.gateways.iter().enumerate().try_for_each(change) {
-                    Ok(()) => screen.say("the gateways route by the planet file as it is now; regions keep theirs"),
+                    Ok(()) => {
+                        screen.say(
+                            "the gateways route by the planet file as it is now; regions by the one they began with",
+                        );
+                        if let Err(failure) = accept(self.file, &self.args.data.join(ACCEPTED)) {
+                            screen.complain(&failure);
+                        }
+                    }
                     Err(why) => screen.say(format_args!("the planet file is not taken: {why}")),
                 }
             }

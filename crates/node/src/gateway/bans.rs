@@ -2,7 +2,7 @@
 //!
 //! Whether somebody may see, set or lift bans is for the host of its lease to
 //! say, which knows the planet's rules: what that has allowed, the gateway does
-//! as well. So a ban holds in front of all regions.
+//! as well. So a ban holds in front of all regions, at this gateway.
 
 use super::body::{Asked, Told};
 use super::front::{Front, Seen, json, too_soon};

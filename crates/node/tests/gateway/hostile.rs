@@ -19,7 +19,8 @@ async fn no_request_is_smuggled_behind_another() {
     let pair = Pair::start().await;
     let at = pair.gateway.addresses()[0];
     for head in [
-        // Both lengths: an error, whichever comes first.
+        // Lengths that contradict themselves, and codings that are not the one. (A
+        // length beside `chunked` is taken for chunked, and its connection ends.)
         "content-length: 4\r\ntransfer-encoding: chunked, identity",
         "content-length: 47\r\ncontent-length: 5",
         "content-length: 5, 47",
