@@ -32,6 +32,14 @@ pub(crate) struct Line<'a> {
     pub(crate) region: Option<&'a str>,
 }
 
+/// A connection that did not end by itself, and so may have had no request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Closed<'a> {
+    pub(crate) time_ms: u64,
+    pub(crate) source: IpAddr,
+    pub(crate) closed: &'a str,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<u8>,
@@ -95,7 +103,7 @@ impl AccessLog {
     }
 
     /// Writes a line, soon.
-    pub(crate) fn write(&self, line: &Line<'_>) {
+    pub(crate) fn write(&self, line: &impl Serialize) {
         let Some(writer) = &self.0 else { return };
         let mut waiting = locked(&writer.waiting);
         if waiting.lines.len() > MOST_WAITING {

@@ -90,10 +90,14 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>,
         let source = address.ip().to_canonical();
         // A source that is turned away has nothing done for it.
         if shared.turnstile.turned_away(source, shared.clock.now()).is_err() {
+            shared.closed(source, "its source is turned away");
             continue;
         }
         let bounds = shared.settings().bounds;
-        let Some(place) = shared.crowd.enter(source, bounds.connections, bounds.of_a_source) else { continue };
+        let Some(place) = shared.crowd.enter(source, bounds.connections, bounds.of_a_source) else {
+            shared.closed(source, "too many connections, or too many of its source");
+            continue;
+        };
         connections.spawn(connection(stream, source, acceptor.clone(), (thread, Arc::clone(&shared), place)));
     }
     drop(listener);
@@ -105,7 +109,7 @@ type At = (usize, Arc<Shared>, Place);
 async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAcceptor>, at: At) {
     // Answers are written whole: there is nothing to gather them with.
     let _ = stream.set_nodelay(true);
-    let patience = at.1.settings().bounds.handshake;
+    let (patience, shared) = (at.1.settings().bounds.handshake, Arc::clone(&at.1));
     let ended = match acceptor {
         None => match crate::http::fresh_channel() {
             Ok(channel) => speak(stream, source, (channel, false), at).await,
@@ -121,7 +125,7 @@ async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAccep
         },
     };
     if let Err(error) = ended {
-        tracing::debug!(%source, %error, "a connection broke");
+        shared.closed(source, &error.to_string());
     }
 }
 
@@ -170,8 +174,7 @@ where
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
         () = pace.watch() => {
-            tracing::info!(%source, "a connection was too slow, or idle, and is closed");
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it was too slow, or idle"));
         }
         () = shared.stopped() => {
             http.as_mut().graceful_shutdown();

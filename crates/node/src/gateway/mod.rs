@@ -49,6 +49,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -81,6 +82,16 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A connection was closed, or not taken, for a reason: that is counted, and
+    /// a line of the access log.
+    pub(crate) fn closed(&self, source: std::net::IpAddr, why: &str) {
+        self.counts.closed.fetch_add(1, Relaxed);
+        if self.access.is_on() {
+            self.access.write(&access::Closed { time_ms: self.clock.now().0, source, closed: why });
+        }
+        tracing::debug!(%source, why, "a connection was closed");
     }
 
     /// Ends when the gateway stops.

@@ -20,6 +20,7 @@ pub(crate) struct Counts {
     pub(crate) refused: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) lost: AtomicU64,
+    pub(crate) closed: AtomicU64,
 }
 
 #[derive(Serialize)]
@@ -51,6 +52,7 @@ pub(crate) fn metrics(shared: &Shared) -> String {
         ("mycel_gateway_refused_total", "Requests that the gateway refused itself.", &counts.refused),
         ("mycel_gateway_retried_total", "Requests that were sent a second time.", &counts.retried),
         ("mycel_gateway_lost_total", "Requests that a host did not answer.", &counts.lost),
+        ("mycel_gateway_closed_total", "Connections that broke, or were too slow or too many.", &counts.closed),
     ] {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# HELP {name} {about}\n# TYPE {name} counter\n{name} {}", count.load(Relaxed));

@@ -110,3 +110,23 @@ async fn who_fails_to_prove_who_it_is_is_turned_away_before_any_host_hears_of_it
     assert!(pair.served.iter().all(|served| served.engine.bans().is_empty()));
     pair.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_request_is_a_line_of_the_access_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let pair = Pair::told(|settings| {
+        settings.access_log = Some(log.clone());
+        settings.bounds.of_a_source = 1;
+    })
+    .await;
+    let at = pair.gateway.addresses()[0];
+    raw::bytes(at, b"content-length: 5\0\r\n\r\n").await;
+    let _first = tokio::net::TcpStream::connect(at).await.unwrap();
+    // Its place is taken when another is turned away.
+    while !raw::bytes(at, b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.is_empty() {}
+    pair.stop().await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("\"closed\":\"invalid HTTP") || text.contains("\"closed\":\"connection error"), "{text}");
+    assert!(text.contains("\"closed\":\"too many connections"), "{text}");
+}
