@@ -1,13 +1,9 @@
 //! Bundles: up to 256 entries, one after another, each behind its length.
 
-use crate::entry::MAX_ENTRY;
 use crate::path::WIDTH;
 use crate::{Malformed, number};
 
-/// The longest bundle of ours.
-pub const MAX_BUNDLE: usize = WIDTH * (2 + MAX_ENTRY);
-
-/// Adds an entry; it has at most [`MAX_ENTRY`] bytes.
+/// Adds an entry; it has at most [`MAX_ENTRY`](crate::entry::MAX_ENTRY) bytes.
 pub fn write(bundle: &mut Vec<u8>, entry: &[u8]) {
     bundle.extend_from_slice(&number::short(entry.len()).to_be_bytes());
     bundle.extend_from_slice(entry);

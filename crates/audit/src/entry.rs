@@ -13,7 +13,7 @@ mod act;
 mod field;
 
 pub use act::Act;
-pub use field::{Digest, Judgement, Key, Text};
+pub use field::{Digest, Key, Text, Verdict};
 
 use crate::Malformed;
 use field::{Field, Reader};

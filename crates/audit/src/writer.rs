@@ -86,6 +86,12 @@ impl<D: Disk> Audit<D> {
         self.shared().published
     }
 
+    /// How many appends wait for the batch after the one that is being written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared().queue.len()
+    }
+
     /// Appends entries, one after another with none between them, and waits
     /// until they are durable. Says which the first of them is.
     ///

@@ -64,9 +64,9 @@ impl Told {
         self.look(disk);
         disk.faults(|faults| faults.fails_once = None);
         if dice.one_in(3) {
-            disk.kill()
+            disk.kill();
         } else {
-            disk.crash()
+            disk.crash();
         }
         Ok(())
     }

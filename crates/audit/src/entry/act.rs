@@ -2,7 +2,7 @@
 //! fields give the bytes and the JSON.
 
 use super::Name;
-use super::field::{Digest, Field, Judgement, Key, Reader};
+use super::field::{Digest, Field, Key, Reader, Verdict};
 use crate::Malformed;
 use serde_json::{Map, Value};
 
@@ -120,11 +120,11 @@ acts! {
         good: bool,
     }
     /// What was decided about an agent.
-    13 Judged = "judged" {
+    13 Verdict = "verdict" {
         /// The agent.
         agent: Key,
         /// What was decided.
-        verdict: Judgement,
+        verdict: Verdict,
         /// Until when, in milliseconds since 1970 began.
         until: u64,
     }
@@ -167,7 +167,7 @@ mod tests {
             Act::KeyRevoked { key: key() },
             Act::Recovered { epoch: 1, shares: 3 },
             Act::RecoveryDrilled { epoch: 1, shares: 3, good: false },
-            Act::Judged { agent: key(), verdict: Judgement::Ban, until: 1 },
+            Act::Verdict { agent: key(), verdict: Verdict::Ban, until: 1 },
             Act::PolicyChanged { section: name(), from: Digest([1; 32]), to: Digest([2; 32]) },
             Act::GatewayKnown { key: key() },
         ]

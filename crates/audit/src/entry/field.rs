@@ -180,7 +180,7 @@ bytes!(
 
 /// What the hubs can decide about an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Judgement {
+pub enum Verdict {
     /// Nothing is held against it.
     Clear,
     /// It is looked at.
@@ -193,7 +193,7 @@ pub enum Judgement {
     Ban,
 }
 
-impl Judgement {
+impl Verdict {
     const ALL: [(u8, Self, &'static str); 5] = [
         (0, Self::Clear, "clear"),
         (1, Self::Watch, "watch"),
@@ -207,7 +207,7 @@ impl Judgement {
     }
 }
 
-impl Field for Judgement {
+impl Field for Verdict {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(self.row().0);
     }

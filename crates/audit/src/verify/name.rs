@@ -72,12 +72,14 @@ impl Namer {
             self.moved = 1;
             // The last of a bundle is where the first of the next stands.
             let before = at == 0 && self.before(first).is_some_and(|(here, _)| Some(&here) == signed.first());
-            self.named.push((self.began(before, place(at)), How::Dropped));
+            let began = self.began(before, place(at));
+            self.named.push((began, How::Dropped));
             return;
         } else if agree(left.get(1..).unwrap_or_default(), should) || should.is_empty() {
             self.moved = -1;
             let before = at == 0 && self.before(first).is_some_and(|(_, should)| Some(&should) == ours.first());
-            self.named.push((self.began(before, place(at)), How::Inserted));
+            let began = self.began(before, place(at));
+            self.named.push((began, How::Inserted));
             return;
         }
         for (at, (one, other)) in ours.iter().zip(signed).enumerate().filter(|(_, (one, other))| one != other) {
