@@ -68,12 +68,11 @@ fn newest(dir: &Path) -> Result<Signed, Failure> {
     read.map_err(|why| Failure::told(format!("the checkpoint in {} is none: {why}", dir.display()), WHERE))
 }
 
+/// What is done with an entry: its number and its bytes.
+type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Failure> + 't;
+
 /// Hands over entries in their order.
-fn each(
-    dir: &Path,
-    which: std::ops::Range<u64>,
-    take: &mut dyn FnMut(u64, &[u8]) -> Result<(), Failure>,
-) -> Result<Verdict, Failure> {
+fn each(dir: &Path, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<Verdict, Failure> {
     let damaged = |error: &dyn std::fmt::Display| {
         Failure::told(
             error.to_string(),
