@@ -44,7 +44,7 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
 }
 
 /// Where a fuzzer begins: the planets and the lints' examples, segments, a
-/// request to each endpoint, answers of hosts, or a true demand.
+/// request to each endpoint, answers of hosts, a true demand, or what an audit log is made of.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
@@ -52,6 +52,7 @@ fn seeds(name: &str) -> Vec<std::path::PathBuf> {
         "request" => vec!["fuzz/seeds/request"],
         "reply" => vec!["fuzz/seeds/reply"],
         "erasure" => vec!["fuzz/seeds/erasure"],
+        "audit" => vec!["fuzz/seeds/audit"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

@@ -46,6 +46,7 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
 pub(crate) fn night() -> Result<(), String> {
     for tests in [
         &["--package", "sim"][..],
+        &["--package", "audit", "--test", "crash", "nothing_acknowledged"],
         &["--package", "store", "--test", "log", "--test", "records", "kill"],
         &["--package", "mycel", "--test", "kill"],
     ] {

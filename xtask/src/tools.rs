@@ -32,6 +32,7 @@ impl Tools {
             "MYCEL_SCHEMATHESIS",
             python_tool("schemathesis", "4.32.5"),
         )?;
+        tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
         tools.keep(allow_missing, "nft in network namespaces", "bans in the kernel", "MYCEL_NFT", packet_filter())?;
         Ok(tools)
@@ -80,6 +81,15 @@ fn python_tool(name: &str, version: &str) -> Result<PathBuf, String> {
             .arg(format!("{name}=={version}")),
     )?;
     Ok(program)
+}
+
+/// Python itself, for what needs nothing but its standard library.
+fn python() -> Result<PathBuf, String> {
+    if let Some(found) = on_path("python3") {
+        return Ok(found);
+    }
+    apt(&["python3"])?;
+    on_path("python3").ok_or_else(|| "python3 was installed but is not on the PATH".to_owned())
 }
 
 /// A C++ compiler, which libFuzzer is built with.

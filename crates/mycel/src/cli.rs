@@ -1,6 +1,7 @@
 //! Every command and flag, declared once: help, completions and man pages all
 //! come from here.
 
+mod audit;
 mod drill;
 mod load;
 mod op;
@@ -8,6 +9,7 @@ mod policy;
 mod store;
 mod up;
 
+pub(crate) use audit::{AuditCommand, WitnessArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     /// Verify, show, back up or restore what a planet keeps.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Verify, show, prove or witness a planet's audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Write a small planet file to begin with.
     New(NewArgs),
     /// Look for mistakes in planet files, or explain one.

@@ -6,6 +6,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod bench;
 mod chain;
 mod check;
@@ -80,6 +81,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Agents(args) => look::agents(&args, screen),
         Command::Bans(command) => look::bans(&command, screen),
         Command::Store(command) => store::run(command, screen),
+        Command::Audit(command) => audit::run(&command, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),

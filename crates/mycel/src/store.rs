@@ -18,6 +18,8 @@ use vocab::{Bytes, thousands};
 
 /// How much is read and written at once.
 const BUFFER: usize = 1 << 20;
+/// What is in a key's file.
+const KEY: &str = "the key of a backup";
 /// Between two looks at the bar.
 const STRIDE: u64 = 1_024;
 
@@ -50,13 +52,13 @@ fn open(data: &Path) -> Result<AtRest, Failure> {
 }
 
 /// A bar on stderr, when that is a terminal.
-fn bar(steps: u64, template: &str) -> Result<ProgressBar, Failure> {
+pub(crate) fn bar(steps: u64, template: &str) -> Result<ProgressBar, Failure> {
     let style = ProgressStyle::with_template(template);
     let style = style.map_err(|error| Failure::told(error.to_string(), "report this: the bar's template is wrong"))?;
     Ok(ProgressBar::new(steps).with_style(style))
 }
 
-const ENTRIES: &str = "{bar:32} {percent:>3}%  {human_pos} entries, {eta} to go";
+pub(crate) const ENTRIES: &str = "{bar:32} {percent:>3}%  {human_pos} entries, {eta} to go";
 const BYTES: &str = "{bar:32} {percent:>3}%  {bytes} of {total_bytes}, {eta} to go";
 
 fn verify(data: &Path, screen: &Screen) -> Result<Verdict, Failure> {
@@ -168,10 +170,10 @@ fn dump(data: &Path, block: Option<&str>, screen: &Screen) -> Result<Verdict, Fa
     failed.map_or(Ok(if whole { Verdict::Good } else { Verdict::Bad }), Err)
 }
 
-/// The key of a backup; whether it was made just now.
-fn key(file: &Path, make: bool) -> Result<([u8; 32], bool), Failure> {
+/// The key of a backup, or what `what` says; whether it was made just now.
+pub(crate) fn key(file: &Path, make: bool, what: &str) -> Result<([u8; 32], bool), Failure> {
     match fs::read_to_string(file) {
-        Ok(text) => return Ok((word::read_hex::<32>(text.trim(), "the key of a backup")?, false)),
+        Ok(text) => return Ok((word::read_hex::<32>(text.trim(), what)?, false)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && make => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let hint = "--key names the file that was made with the backup; without it nobody opens that";
@@ -209,7 +211,7 @@ fn backup(args: &BackupArgs, screen: &Screen) -> Result<Verdict, Failure> {
     // Before a key is made, so that a mistake leaves none.
     let rest = if args.url.is_none() { Some(open(&args.data)?) } else { None };
     let key_file = args.key.clone().unwrap_or_else(|| beside(&args.out, ".key"));
-    let (key, made) = key(&key_file, true)?;
+    let (key, made) = key(&key_file, true, KEY)?;
     let draft = beside(&args.out, ".new");
     let unwritten = |error: &io::Error| Failure::file("create", &draft, error);
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
@@ -333,7 +335,7 @@ fn tell_backup(
 fn restore(args: &RestoreArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let key_file = args.key.clone().unwrap_or_else(|| beside(&args.from, ".key"));
     let file = File::open(&args.from).map_err(|error| Failure::file("read", &args.from, &error))?;
-    let (key, _) = key(&key_file, false)?;
+    let (key, _) = key(&key_file, false, KEY)?;
     let bar = bar(0, BYTES)?;
     let mut from = BufReader::with_capacity(BUFFER, file);
     let proven = restore_planet(&mut from, &key, &args.data, args.owners.as_deref(), &mut |done, all| {

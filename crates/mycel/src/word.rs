@@ -74,3 +74,36 @@ pub(crate) fn micros(micros: u64) -> String {
         _ => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
     }
 }
+
+/// A moment, in UTC, to the second.
+pub(crate) fn utc(moment: u64) -> String {
+    // Years begin in March here, so that the day that some have comes last;
+    // 400 of them have 146,097 days.
+    let days = moment / 86_400_000 + 719_468;
+    let day = days % 146_097;
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + days / 146_097 * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {}", &clock(moment)[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_the_one_of_the_calendar() {
+        for (moment, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_400_000, "2000-02-29 00:00:00"),
+            (951_868_800_000, "2000-03-01 00:00:00"),
+            (1_735_689_599_999, "2024-12-31 23:59:59"),
+            (1_800_000_000_000, "2027-01-15 08:00:00"),
+            (4_107_542_400_000, "2100-03-01 00:00:00"),
+        ] {
+            assert_eq!(utc(moment), text);
+        }
+    }
+}

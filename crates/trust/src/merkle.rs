@@ -14,6 +14,7 @@ mod head;
 mod inclusion;
 mod range;
 mod tree;
+pub mod walk;
 
 pub use consistency::Consistency;
 pub use frontier::{Frontier, Full, MOST_LEAVES};

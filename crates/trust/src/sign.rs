@@ -22,10 +22,12 @@
 //! is as fast has this rule for both (docs/decisions/0010-cryptography.md).
 
 mod batch;
+mod note;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{BadBatch, Item, verify_batch};
+pub use note::NotANote;
 
 use crate::ids::AgentId;
 use crate::secret::Secret;

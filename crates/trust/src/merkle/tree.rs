@@ -4,7 +4,9 @@
 //! it is there, so a proof is a walk of one step a level, for the tree as it is
 //! and as it was.
 
+use super::walk::{self, Subtrees};
 use super::{Consistency, Head, Inclusion, Node, OutOfTree, Range, left_part};
+use std::convert::Infallible;
 
 /// All leaves, and all complete subtrees over them.
 #[derive(Debug, Clone, Default)]
@@ -71,20 +73,8 @@ impl Tree {
         if index >= size {
             return Err(OutOfTree { wanted: index, size });
         }
-        let mut path = Vec::new();
-        let (mut from, mut left) = (0, size);
-        while left > 1 {
-            let part = left_part(left);
-            if index < from + part {
-                path.push(self.over(from + part, left - part));
-                left = part;
-            } else {
-                path.push(self.over(from, part));
-                (from, left) = (from + part, left - part);
-            }
-        }
-        path.reverse();
-        Ok(Inclusion { index, path })
+        let Ok(proof) = walk::inclusion(&mut &*self, index, size);
+        Ok(proof)
     }
 
     /// The proof that the first `old` leaves are the first of the first `new`.
@@ -96,25 +86,8 @@ impl Tree {
         if old > new {
             return Err(OutOfTree { wanted: old, size: new });
         }
-        let mut path = Vec::new();
-        let (mut from, mut left) = (0, new);
-        // Down to the node where the old tree ends.
-        while old > 0 && old < from + left {
-            let part = left_part(left);
-            if old <= from + part {
-                path.push(self.over(from + part, left - part));
-                left = part;
-            } else {
-                path.push(self.over(from, part));
-                (from, left) = (from + part, left - part);
-            }
-        }
-        // The old root itself is known to whoever checks.
-        if from > 0 {
-            path.push(self.over(from, left));
-        }
-        path.reverse();
-        Ok(Consistency { path })
+        let Ok(proof) = walk::consistency(&mut &*self, old, new);
+        Ok(proof)
     }
 
     /// The proof that leaves are where they are, one after another from `start`
@@ -146,19 +119,20 @@ impl Tree {
     /// The node over `size` leaves from `from` on, which begins where a left or
     /// a right part can.
     fn over(&self, from: u64, size: u64) -> Node {
-        if size == 0 {
-            return Node::empty();
-        }
-        if size.is_power_of_two() {
-            let level = size.ilog2();
-            return self.levels[level as usize][place(from >> level)];
-        }
-        let part = left_part(size);
-        Node::over(&self.over(from, part), &self.over(from + part, size - part))
+        let Ok(node) = walk::over(&mut &*self, from, size);
+        node
     }
 
     fn has(&self, size: u64) -> Result<(), OutOfTree> {
         let have = self.size();
         if size <= have { Ok(()) } else { Err(OutOfTree { wanted: size, size: have }) }
+    }
+}
+
+impl Subtrees for &Tree {
+    type Error = Infallible;
+
+    fn complete(&mut self, level: u32, index: u64) -> Result<Node, Infallible> {
+        Ok(self.levels[level as usize][place(index)])
     }
 }

@@ -1,0 +1,32 @@
+//! Bundles: up to 256 entries, one after another, each behind its length.
+
+use crate::path::WIDTH;
+use crate::{Malformed, number};
+
+/// Adds an entry; it has at most [`MAX_ENTRY`](crate::entry::MAX_ENTRY) bytes.
+pub fn write(bundle: &mut Vec<u8>, entry: &[u8]) {
+    bundle.extend_from_slice(&number::short(entry.len()).to_be_bytes());
+    bundle.extend_from_slice(entry);
+}
+
+/// Reads a bundle.
+///
+/// # Errors
+/// When it is not whole entries, from 1 to 256 of them.
+pub fn read(mut bundle: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+    let mut entries = Vec::with_capacity(WIDTH);
+    while let Some((length, rest)) = bundle.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        if rest.len() < length || entries.len() == WIDTH {
+            return Err(Malformed("a bundle is whole entries, at most 256"));
+        }
+        let (entry, left) = rest.split_at(length);
+        entries.push(entry);
+        bundle = left;
+    }
+    if bundle.is_empty() && !entries.is_empty() {
+        Ok(entries)
+    } else {
+        Err(Malformed("a bundle is whole entries, at least one"))
+    }
+}

@@ -1,0 +1,225 @@
+//! The offline verifier: a log's files, its public key, and nothing else.
+//!
+//! Every entry is held against its leaf, every tile against what is below it
+//! and above it, and the root against the signature. Where two files do not
+//! agree, the one is believed that leads to the signed root; so what is named
+//! is what was changed, and not what was found first. Nothing is kept of a log
+//! but its edge, so a log of any length is verified in the same memory.
+
+mod name;
+mod settle;
+
+pub use name::How;
+
+use crate::checkpoint::{NotSigned, Signed};
+use crate::entry::Entry;
+use crate::files::{Source, checkpoint};
+use crate::note::Verifier;
+use crate::number::wide;
+use crate::path::{Path, WIDTH};
+use crate::tiles::{Missing, Tiles};
+use crate::{Malformed, bundle};
+use name::Namer;
+use settle::Rows;
+use std::fmt;
+use std::io;
+use trust::merkle::{Head, Node, walk};
+
+/// Faults that are told one by one; the rest is counted.
+pub const MAX_FAULTS: usize = 1_000;
+
+/// What is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no checkpoint, or none that is believed.
+    Checkpoint(NotSigned),
+    /// An entry is not the one that was signed.
+    Entry(u64, How),
+    /// Entries, and all the tiles that could say which of them, were changed.
+    Entries(u64, u64),
+    /// A tile is not the one that was signed.
+    Tile(Path),
+    /// A file is not there or cannot be read.
+    File(Path, String),
+    /// Entries and tiles agree, and not with what was signed.
+    Unlike,
+    /// A head was signed that this log does not continue.
+    Fork(u64),
+    /// More was signed than is here.
+    Behind(u64),
+    /// A head could not be compared, because of the files above.
+    Unproved(u64),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checkpoint(why) => write!(f, "the checkpoint is not believed: {why}"),
+            Self::Entry(index, how) => write!(f, "entry {index} {how}"),
+            Self::Entries(first, last) => {
+                write!(f, "entries {first} to {last}: one of them or more, and the tiles over them, were changed")
+            }
+            Self::Tile(path) => write!(f, "{path} was changed: its hashes are not those that were signed"),
+            Self::File(path, why) => write!(f, "{path}: {why}"),
+            Self::Unlike => f.write_str(
+                "entries and tiles agree with each other and not with the signed root: the log was written anew \
+                 after it was signed, or the checkpoint is of another copy",
+            ),
+            Self::Fork(size) => {
+                write!(f, "a fork: the log has signed another history of its first {size} entries than the one here")
+            }
+            Self::Behind(size) => write!(f, "{size} entries were signed, and this log has fewer: it was rolled back"),
+            Self::Unproved(size) => {
+                write!(f, "whether the head over {size} entries is continued cannot be said before the rest is whole")
+            }
+        }
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The log, and what its checkpoint says; nothing when it is not believed.
+    pub signed: Option<Signed>,
+    /// Entries that are the signed ones.
+    pub good: u64,
+    /// Entries that are the signed ones, and that this program cannot read.
+    pub unknown: u64,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// How much more is.
+    pub more: u64,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// Verifies a log, and that it continues other checkpoints of it. `progress`
+/// is told how many entries were read, and of how many.
+///
+/// # Errors
+/// When the checkpoint's file cannot be read; what is wrong with the log is in
+/// the report.
+pub fn verify<S: Source>(
+    source: &S,
+    log: &Verifier,
+    others: &[String],
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<Report> {
+    let mut report = Report { signed: None, good: 0, unknown: 0, faults: Vec::new(), more: 0 };
+    let opened = match checkpoint(source) {
+        Ok(Some(text)) => Signed::open(&text, log),
+        Ok(None) => Err(Malformed("there is no file `checkpoint`").into()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(Malformed("the file `checkpoint` is too long or no text").into())
+        }
+        Err(error) => return Err(error),
+    };
+    match opened {
+        Ok(signed) => {
+            let head = signed.checkpoint.head;
+            report.signed = Some(signed);
+            content(source, head, &mut report, progress);
+            for other in others {
+                continues(source, log, head, other, &mut report);
+            }
+        }
+        Err(why) => report.fault(Fault::Checkpoint(why)),
+    }
+    Ok(report)
+}
+
+/// Checks all entries and tiles of a head.
+fn content<S: Source>(source: &S, head: Head, report: &mut Report, progress: &mut dyn FnMut(u64, u64)) {
+    let tiles = Tiles::new(source, head.size);
+    let mut rows = Rows::new(&tiles, head);
+    let mut namer = Namer::default();
+    for index in 0..head.size.div_ceil(wide(WIDTH)) {
+        let first = index * wide(WIDTH);
+        progress(first, head.size);
+        let mut unknown = 0;
+        let leaves = leaves(&tiles, index, &mut unknown, report);
+        if rows.bundle(index, leaves, report, &mut namer) {
+            report.unknown += unknown;
+        }
+    }
+    rows.finish(report, &mut namer);
+    for (index, how) in namer.finish() {
+        report.fault(Fault::Entry(index, how));
+    }
+    progress(head.size, head.size);
+}
+
+/// The leaves of a bundle, as far as it can be read.
+fn leaves<S: Source>(tiles: &Tiles<'_, S>, index: u64, unknown: &mut u64, report: &mut Report) -> Option<Vec<Node>> {
+    let read = tiles.bundle(index).map_err(|missing| told(&missing)).and_then(|(path, bytes)| {
+        let entries = bundle::read(&bytes).map_err(|why| (path, why.to_string()))?;
+        // A full bundle may stand in for a partial one.
+        let entries = if entries.len() == WIDTH { &entries[..path.width] } else { &entries[..] };
+        *unknown = wide(entries.iter().filter(|entry| Entry::from_bytes(entry).is_err()).count());
+        Ok(entries.iter().map(|entry| Node::leaf(entry)).collect())
+    });
+    read.map_err(|(path, why)| report.fault(Fault::File(path, why))).ok()
+}
+
+fn told(missing: &Missing) -> (Path, String) {
+    match missing {
+        Missing::File(path) => (*path, "it is not there".to_owned()),
+        Missing::Damaged(path, why) => (*path, why.to_string()),
+        Missing::Disk(path, error) => (*path, error.to_string()),
+    }
+}
+
+/// Checks that the log continues another checkpoint of it.
+fn continues<S: Source>(source: &S, log: &Verifier, head: Head, other: &str, report: &mut Report) {
+    let other = match Signed::open(other, log) {
+        Ok(other) => other.checkpoint.head,
+        Err(why) => return report.fault(Fault::Checkpoint(why)),
+    };
+    match compare(source, other, head) {
+        Compared::Continued => {}
+        Compared::Behind => report.fault(Fault::Behind(other.size)),
+        // A file that is wrong proves nothing against the log.
+        Compared::Fork if report.is_good() => report.fault(Fault::Fork(other.size)),
+        Compared::Fork if other.size == head.size => report.fault(Fault::Fork(other.size)),
+        Compared::Fork | Compared::Unknown => report.fault(Fault::Unproved(other.size)),
+    }
+}
+
+/// How a head stands to another one of the same log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    Continued,
+    Behind,
+    Fork,
+    /// Tiles are not there.
+    Unknown,
+}
+
+/// Whether the newer head continues the older, by the tiles of the newer.
+pub(crate) fn compare<S: Source>(source: &S, older: Head, newer: Head) -> Compared {
+    if older.size > newer.size {
+        return Compared::Behind;
+    }
+    if older.size == newer.size {
+        return if older.root == newer.root { Compared::Continued } else { Compared::Fork };
+    }
+    match walk::consistency(&mut Tiles::new(source, newer.size), older.size, newer.size) {
+        Ok(proof) if proof.verify(&older, &newer).is_ok() => Compared::Continued,
+        Ok(_) => Compared::Fork,
+        Err(_) => Compared::Unknown,
+    }
+}

@@ -1,0 +1,140 @@
+//! What one writer at a time has in its hands: the truth's end, the edge of
+//! the tree, and what is still to be published.
+
+use super::replace;
+use crate::checkpoint::Signer;
+use crate::edge::Edge;
+use crate::files::CHECKPOINT;
+use crate::number::wide;
+use crate::path::{Path, Row, WIDTH};
+use crate::{bundle, truth};
+use std::collections::BTreeSet;
+use std::io;
+use store::{Barrier, Disk};
+use trust::merkle::{Head, Node};
+
+/// Why a batch was not written.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nothing of it will be found.
+    Refused(io::Error),
+    /// Nobody knows what of it will be.
+    Lost(io::Error),
+}
+
+/// The log in memory: its edge, and the entries of the bundle that is not full.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Grown {
+    pub(super) edge: Edge,
+    bundle: Vec<u8>,
+    /// Tiles and bundles that were completed and are not written yet.
+    pub(super) full: Vec<(Path, Vec<u8>)>,
+}
+
+impl Grown {
+    pub(super) fn append(&mut self, leaf: Node, entry: &[u8]) {
+        let Self { edge, bundle, full } = self;
+        bundle::write(bundle, entry);
+        edge.append(leaf, &mut |tile| full.push((tile.path(), tile.bytes())));
+        if edge.size().is_multiple_of(wide(WIDTH)) {
+            let path = Path { row: Row::Entries, index: edge.size() / wide(WIDTH) - 1, width: WIDTH };
+            full.push((path, std::mem::take(bundle)));
+        }
+    }
+
+    /// The files of what is not full.
+    pub(super) fn partial(&self) -> Vec<(Path, Vec<u8>)> {
+        let mut files: Vec<_> = self.edge.partial().iter().map(|tile| (tile.path(), tile.bytes())).collect();
+        if !self.bundle.is_empty() {
+            let index = self.edge.size() / wide(WIDTH);
+            files.push((Path::holding(Row::Entries, index, self.edge.size()), self.bundle.clone()));
+        }
+        files
+    }
+}
+
+pub(super) struct Core<D: Disk> {
+    pub(super) disk: D,
+    pub(super) file: D::File,
+    pub(super) signer: Signer,
+    pub(super) grown: Grown,
+    /// Where the next batch begins.
+    pub(super) end: u64,
+    /// Partial files that are there, and go once they are full.
+    pub(super) partial: BTreeSet<Path>,
+    /// The head that the checkpoint's file has.
+    pub(super) signed: Option<Head>,
+}
+
+impl<D: Disk> Core<D> {
+    pub(super) const fn size(&self) -> u64 {
+        self.grown.edge.size()
+    }
+
+    pub(super) fn head(&self) -> Head {
+        self.signed.unwrap_or(Head { size: 0, root: Node::empty() })
+    }
+
+    /// Writes a batch and makes it durable.
+    pub(super) fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Vec<u8>>) -> Result<(), Stop> {
+        // So that at most one batch is ever durable and not published.
+        if self.signed.is_none_or(|signed| signed.size != self.size()) {
+            self.publish().map_err(Stop::Refused)?;
+        }
+        let mut grown = self.grown.clone();
+        let mut batch: Vec<(Node, &[u8])> = Vec::new();
+        for entry in entries {
+            let leaf = Node::leaf(entry);
+            grown.append(leaf, entry);
+            batch.push((leaf, entry));
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let bytes = truth::batch(&batch, &grown.edge.head().root);
+        self.disk.write_at(&self.file, self.end, &bytes).map_err(Stop::Refused)?;
+        self.disk.sync_data(&self.file, Barrier::Group).map_err(Stop::Lost)?;
+        self.end += wide(bytes.len());
+        self.grown = grown;
+        Ok(())
+    }
+
+    /// Writes the tiles and the bundles, and then the checkpoint over them.
+    /// Only the checkpoint is synced: the rest follows from the truth, and the
+    /// next start writes again what a crash took.
+    pub(super) fn publish(&mut self) -> io::Result<()> {
+        for (path, bytes) in &self.grown.full {
+            replace(&self.disk, &path.to_string(), bytes, None)?;
+        }
+        self.grown.full.clear();
+        for (path, bytes) in self.grown.partial() {
+            if !self.partial.contains(&path) {
+                replace(&self.disk, &path.to_string(), &bytes, None)?;
+                self.partial.insert(path);
+            }
+        }
+        let head = self.grown.edge.head();
+        if self.signed != Some(head) {
+            let note = self.signer.sign(head).map_err(io::Error::other)?;
+            replace(&self.disk, CHECKPOINT, note.to_string().as_bytes(), Some(Barrier::Mark))?;
+            self.signed = Some(head);
+        }
+        self.clear()
+    }
+
+    /// Removes partial files of which the full one is there now.
+    fn clear(&mut self) -> io::Result<()> {
+        let size = self.size();
+        let is_full = |path: &Path| {
+            let level = if let Row::Tile(level) = path.row { u32::from(level) } else { 0 };
+            path.index < size.checked_shr(8 * (level + 1)).unwrap_or(0)
+        };
+        for path in self.partial.iter().copied().filter(is_full).collect::<Vec<_>>() {
+            match self.disk.remove(&path.to_string()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => self.partial.remove(&path),
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! `mycel audit`: what was done to a planet, read from the files of its log.
+//! None of it asks a planet; a copy of the files will do.
+
+use crate::Verdict;
+use crate::cli::{AuditCommand, WitnessArgs};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::store::{ENTRIES, bar, key};
+use crate::word;
+use audit::note::Note;
+use audit::path::WIDTH;
+use audit::proof::{Proof, Unprovable};
+use audit::verify::{Fault, Report, verify};
+use audit::witness::{Refused, cosign};
+use audit::{Checkpoint, Entry, KeyKind, Mirror, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
+use serde_json::json;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use store::RealDisk;
+use trust::Secret;
+use trust::sign::SigningKey;
+use vocab::thousands;
+
+pub(crate) fn run(command: &AuditCommand, screen: &Screen) -> Result<Verdict, Failure> {
+    match command {
+        AuditCommand::Verify { what, key, against } => {
+            let log = log_key(key)?;
+            if what.is_file() { check_proof(what, &log, screen) } else { check(what, &log, against, screen) }
+        }
+        AuditCommand::Tail { log, most } => {
+            let newest = newest(&log.dir)?.checkpoint.head.size;
+            each(&log.dir, newest.saturating_sub(*most)..newest, &mut |index, bytes| show(index, bytes, screen))
+        }
+        AuditCommand::Export { log } => {
+            let newest = newest(&log.dir)?.checkpoint.head.size;
+            each(&log.dir, 0..newest, &mut |index, bytes| screen.data(as_json(index, bytes)))
+        }
+        AuditCommand::Prove { log, index } => prove(&log.dir, *index, screen),
+        AuditCommand::Witness(args) => witness(args, screen),
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))
+}
+
+/// The public key of a log, as text or from a file.
+fn log_key(key: &str) -> Result<Verifier, Failure> {
+    let text = if key.contains('+') { key.to_owned() } else { read(Path::new(key))? };
+    Verifier::parse(text.trim()).map_err(|why| {
+        Failure::told(
+            format!("`{}` is not the public key of a log: {why}", text.trim()),
+            "take it as it is, from whoever runs the log",
+        )
+    })
+}
+
+const WHERE: &str = "name the directory that has the file `checkpoint` and the folder `tile`";
+
+/// What the newest checkpoint says; nobody has checked who signed it.
+fn newest(dir: &Path) -> Result<Signed, Failure> {
+    let text =
+        read_checkpoint(&Mirror::new(dir)).map_err(|error| Failure::file("read", &dir.join("checkpoint"), &error))?;
+    let text = text.ok_or_else(|| Failure::told(format!("{} has no checkpoint", dir.display()), WHERE))?;
+    let read = Note::parse(&text).and_then(|note| Ok(Signed { checkpoint: Checkpoint::parse(&note.text)?, note }));
+    read.map_err(|why| Failure::told(format!("the checkpoint in {} is none: {why}", dir.display()), WHERE))
+}
+
+/// What is done with an entry: its number and its bytes.
+type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Failure> + 't;
+
+/// Hands over entries in their order.
+fn each(dir: &Path, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<Verdict, Failure> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Failure::told(
+            error.to_string(),
+            "`mycel audit verify` says what else is wrong; a copy may have what is missing",
+        )
+    };
+    let (mirror, wide) = (Mirror::new(dir), u64::try_from(WIDTH).unwrap_or(u64::MAX));
+    let tiles = Tiles::new(&mirror, newest(dir)?.checkpoint.head.size);
+    for number in which.start / wide..which.end.div_ceil(wide) {
+        let (path, bytes) = tiles.bundle(number).map_err(|error| damaged(&error))?;
+        let entries = bundle::read(&bytes).map_err(|why| damaged(&format!("{path}: {why}")))?;
+        for (index, entry) in (number * wide..).zip(entries).filter(|(index, _)| which.contains(index)) {
+            take(index, entry)?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+fn as_json(index: u64, bytes: &[u8]) -> serde_json::Value {
+    let mut shown = json!({ "index": index });
+    match Entry::from_bytes(bytes) {
+        Ok(entry) => {
+            if let (Some(shown), serde_json::Value::Object(fields)) = (shown.as_object_mut(), entry.json()) {
+                shown.extend(fields);
+            }
+        }
+        // Of a newer program, or no entry of ours.
+        Err(why) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            shown["unknown"] = json!(hex);
+            shown["why"] = json!(why.to_string());
+        }
+    }
+    shown
+}
+
+fn show(index: u64, bytes: &[u8], screen: &Screen) -> Result<(), Failure> {
+    if screen.is_json() { screen.data(as_json(index, bytes)) } else { screen.data(as_line(index, bytes)) }
+}
+
+fn as_line(index: u64, bytes: &[u8]) -> String {
+    let entry = match Entry::from_bytes(bytes) {
+        Ok(entry) => entry.json(),
+        Err(why) => return format!("{index:>9}  ?  {why}"),
+    };
+    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    let place = match (entry["region"].as_str(), entry["block"].as_u64()) {
+        (Some(region), Some(block)) => format!("{region}/{block}"),
+        (Some(region), None) => region.to_owned(),
+        _ => "planet".to_owned(),
+    };
+    let who: String = text("who").chars().take(12).collect();
+    let field = |(name, value): (&String, &serde_json::Value)| match value.as_str() {
+        Some(text) => format!(" {name}={}", text.chars().take(24).collect::<String>()),
+        None => format!(" {name}={value}"),
+    };
+    let with: String = entry["with"].as_object().map(|with| with.iter().map(field).collect()).unwrap_or_default();
+    let reason = if text("reason").is_empty() { String::new() } else { format!(": {}", text("reason")) };
+    let time = word::utc(entry["time"].as_u64().unwrap_or(0));
+    format!("{index:>9}  {time}  {place:16} {who:12} {:10} {}{with}{reason}", text("right"), text("act"))
+}
+
+fn check(dir: &Path, log: &Verifier, against: &[std::path::PathBuf], screen: &Screen) -> Result<Verdict, Failure> {
+    let others = against.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    let bar = bar(0, ENTRIES)?;
+    let report = verify(&Mirror::new(dir), log, &others, &mut |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| Failure::file("read", &dir.join("checkpoint"), &error))?;
+    if screen.is_json() {
+        screen.json(&found(&report))?;
+    } else {
+        tell(&report, others.len(), screen)?;
+    }
+    Ok(if report.is_good() { Verdict::Good } else { Verdict::Bad })
+}
+
+fn found(report: &Report) -> serde_json::Value {
+    let fault = |fault: &Fault| {
+        let (entry, file) = match fault {
+            Fault::Entry(index, _) => (Some(*index), None),
+            Fault::Tile(path) | Fault::File(path, _) => (None, Some(path.to_string())),
+            _ => (None, None),
+        };
+        json!({ "what": fault.to_string(), "entry": entry, "file": file })
+    };
+    let point = report.signed.as_ref().map(|signed| &signed.checkpoint);
+    json!({
+        "version": 1, "good": report.is_good(), "log": point.map(|point| &point.origin),
+        "entries": point.map(|point| point.head.size), "root": point.map(|point| point.head.root.to_string()),
+        "entries_good": report.good, "entries_unknown": report.unknown,
+        "faults": report.faults.iter().map(fault).collect::<Vec<_>>(), "more_faults": report.more,
+    })
+}
+
+fn tell(report: &Report, others: usize, screen: &Screen) -> Result<(), Failure> {
+    if let Some(signed) = &report.signed {
+        let Checkpoint { origin, head } = &signed.checkpoint;
+        screen.data(format_args!("log      {origin}"))?;
+        screen.data(format_args!("signed   {} entries, root {}", thousands(head.size), head.root))?;
+        screen.data(format_args!("entries  {} are the signed ones, each by its leaf", thousands(report.good)))?;
+        if report.unknown > 0 {
+            screen.data(format_args!("         {} of them are of a newer program", thousands(report.unknown)))?;
+        }
+    }
+    for fault in &report.faults {
+        screen.data(format_args!("fault    {fault}"))?;
+    }
+    if report.more > 0 {
+        screen.data(format_args!("fault    {} more", thousands(report.more)))?;
+    }
+    if report.is_good() {
+        let more = if others > 0 { ", and it continues what was signed before" } else { "" };
+        return screen.data(format_args!("good{more}"));
+    }
+    screen.say("not good: keep this copy as it is, and hold it against another one and against its witnesses");
+    Ok(())
+}
+
+fn check_proof(file: &Path, log: &Verifier, screen: &Screen) -> Result<Verdict, Failure> {
+    let proof = Proof::parse(&read(file)?).map_err(|why| {
+        Failure::told(format!("{} is no proof: {why}", file.display()), "`mycel audit prove` makes one")
+    })?;
+    match proof.verify(log) {
+        Ok(signed) if screen.is_json() => {
+            let entry = as_json(proof.inclusion.index, &proof.entry);
+            let size = signed.checkpoint.head.size;
+            screen.json(&json!({ "version": 1, "good": true, "entries": size, "entry": entry }))?;
+        }
+        Ok(signed) => {
+            screen.data(as_line(proof.inclusion.index, &proof.entry))?;
+            let Checkpoint { origin, head } = &signed.checkpoint;
+            screen.data(format_args!("good: signed by {origin}, over {} entries", thousands(head.size)))?;
+        }
+        Err(why) => {
+            if screen.is_json() {
+                screen.json(&json!({ "version": 1, "good": false, "why": why.to_string() }))?;
+            } else {
+                screen.data(format_args!("not good: {why}"))?;
+            }
+            return Ok(Verdict::Bad);
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+fn prove(dir: &Path, index: u64, screen: &Screen) -> Result<Verdict, Failure> {
+    let proof = Proof::make(&Mirror::new(dir), &newest(dir)?, index).map_err(|why| {
+        let hint = match why {
+            Unprovable::Beyond { .. } => "`mycel audit tail` shows the newest entries with their numbers",
+            _ => "`mycel audit verify` says which file is wrong",
+        };
+        Failure::told(why.to_string(), hint)
+    })?;
+    if screen.is_json() {
+        screen.json(&json!({ "version": 1, "index": index, "proof": proof.to_string() }))?;
+    } else {
+        screen.data(proof.to_string().trim_end())?;
+    }
+    Ok(Verdict::Good)
+}
+
+/// The witness's key, which nobody else may read.
+fn own_key(args: &WitnessArgs, screen: &Screen) -> Result<Signer, Failure> {
+    let file = &args.key_file;
+    let (mut seed, made) = key(file, true, "a witness's key")?;
+    let mode = fs::metadata(file).map_err(|error| Failure::file("read", file, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let what = format!("{} can be read by others (mode {:03o})", file.display(), mode & 0o777);
+        return Err(Failure::told(what, format!("chmod 600 {}, and a new key if somebody may have", file.display())));
+    }
+    let key = SigningKey::new(&Secret::take(&mut seed));
+    let witness = Signer::new(&args.name, KeyKind::Cosignature, key)
+        .map_err(|why| Failure::told(format!("`{}` is no name: {why}", args.name), "such as witness.example/w1"))?;
+    if made {
+        screen.say(format_args!("{} is the witness's key, made just now; in public it is", file.display()));
+        screen.say(format_args!("  {}", witness.verifier()));
+    }
+    Ok(witness)
+}
+
+#[allow(clippy::disallowed_methods)] // A cosignature says when.
+fn witness(args: &WitnessArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let log = log_key(&args.key)?;
+    let folder = args.state.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = args.state.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Failure::told("--state names no file", "such as --state garden.cosigned"))?;
+    let witness = own_key(args, screen)?;
+    let disk = RealDisk::open(folder).map_err(|error| Failure::file("create", folder, &error))?;
+    let cosigned = cosign(&disk, name, &witness, &log, &Mirror::new(&args.log.dir), word::now() / 1_000);
+    let signed = cosigned.map_err(|why| {
+        let hint = match &why {
+            Refused::Fork(_) | Refused::Rollback { .. } => {
+                "keep --state and a copy of the log: together they prove it, to anybody with the log's key"
+            }
+            Refused::State(_) => "--state is for one log and one witness; what it cosigned last is in that file",
+            Refused::InUse => "wait for it, or end it",
+            Refused::Disk(error) if error.kind() == io::ErrorKind::PermissionDenied => "check who may write it",
+            _ => "`mycel audit verify` says what is wrong with the log",
+        };
+        Failure::told(why.to_string(), hint)
+    })?;
+    if screen.is_json() {
+        let Checkpoint { origin, head } = &signed.checkpoint;
+        let (note, own) = (signed.note.to_string(), witness.verifier().to_string());
+        screen.json(&json!({
+            "version": 1, "log": origin, "entries": head.size, "witness": own, "checkpoint": note,
+        }))?;
+    } else {
+        screen.data(signed.note.to_string().trim_end())?;
+    }
+    Ok(Verdict::Good)
+}
