@@ -288,7 +288,7 @@ impl Engine {
             Reply::Refused(refusal) => Err(refusal),
             Reply::Done(_) | Reply::Gone => {
                 let what = "the block stopped while it ran this; look whether it is sealed";
-                Err(Refusal::new(Code::Unavailable, what).after(FULL))
+                Err(Refusal::new(Code::Unavailable, what).after(FULL).local())
             }
         }
     }
@@ -298,7 +298,7 @@ impl Engine {
 fn refused(why: &Why) -> Refusal {
     let what = why.to_string();
     match why {
-        Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
+        Why::Sealed(_) => Refusal::new(Code::Unavailable, what).local(),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
         Why::NotTooOld => Refusal::new(Code::Conflict, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),
