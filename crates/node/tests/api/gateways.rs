@@ -4,10 +4,13 @@
 use super::Planet;
 use super::raw::Raw;
 use super::support::{PLANET, key, start};
+use block::bans::Net;
 use node::http::{Bounds, Listen, Server};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trust::attach::{Channel, Nonce};
+use vocab::Millis;
 use wire::Hex;
 
 const GATEWAY: u8 = 200;
@@ -69,4 +72,40 @@ async fn a_gateways_connections_are_no_sources() {
     drop(direct);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(Raw::open(planet.at).await.ask("GET", "/health", None, None).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_of_its_address_does_not_lock_a_gateway_out() {
+    let planet = planet(Bounds::default()).await;
+    let mut before = gateway(&planet).await;
+    let mut direct = Raw::open(planet.at).await;
+    assert_eq!(direct.ask("GET", "/health", None, None).await.0, 200);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    planet.engine.on_ban(move |net, _| hears.lock().unwrap().push(net.to_string()));
+    let until = planet.engine.now().after(Millis::minutes(1));
+    for net in [[127, 0, 0, 1], [127, 0, 0, 2]] {
+        planet.engine.ban(Net::of_source(net.into()), until).unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), ["127.0.0.2/32"], "whoever drops packets is not told of a gateway's address");
+    let mut after = gateway(&planet).await;
+    for raw in [&mut before, &mut after] {
+        assert_eq!(ask_for(raw, "192.0.2.1", "/v1/openapi.json").await.0, 200, "others go on");
+        let (status, fault) = ask_for(raw, "127.0.0.1", "/v1/openapi.json").await;
+        assert_eq!((status, fault["error"].as_str()), (403, Some("forbidden")), "{fault}");
+        // What it asks for itself, at that very address.
+        for path in ["/v1/planet", "/ready"] {
+            assert_eq!(ask_for(raw, "127.0.0.1", path).await.0, 200, "{path}");
+        }
+    }
+    // Whoever else comes from there is turned away: with its next request, or its first.
+    for mut raw in [direct, Raw::open(planet.at).await] {
+        assert_eq!(raw.ask("GET", "/v1/planet", None, None).await.0, 403);
+        assert!(raw.closes_within(LONG).await);
+    }
+    #[cfg(target_os = "linux")]
+    assert!(
+        Raw::open_from([127, 0, 0, 2], planet.at).await.closes_within(LONG).await,
+        "no gateway has come from there"
+    );
 }
