@@ -43,6 +43,7 @@ use planet::plan::layout::Layout;
 use policy::access::Access;
 use policy::shares::Shares;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,6 +117,8 @@ struct Inner {
     behind: Mutex<Vec<JoinHandle<()>>>,
     /// Where everything is kept.
     place: PathBuf,
+    /// That it is nobody else's.
+    _lock: File,
     /// Held while a backup is taken: one at a time.
     backing_up: Mutex<()>,
     /// Demands for erasure are carried out one by one.
