@@ -56,6 +56,13 @@ impl Net {
         }
     }
 
+    /// Whether a source is in it.
+    #[must_use]
+    pub fn includes(self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        source.is_ipv4() == self.is_v4() && Self::around(source, self.prefix()) == self.network()
+    }
+
     const fn prefix(self) -> u8 {
         match self {
             Self::V4(net) => net.prefix,

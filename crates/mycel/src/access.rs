@@ -61,7 +61,8 @@ fn decide(args: &AccessArgs, planet: &Planet, access: &Access, right: Right) -> 
         return Err(Failure::told(what, "mycel residency shows the classes"));
     }
     // Of a lease that carries everything: it is the rules that are asked.
-    let caller = Caller { agent, lease: Rights::ALL, is_operator: args.operator, region: args.from.as_deref() };
+    let (is_operator, region) = (args.operator, args.from.as_deref());
+    let caller = Caller { agent, lease: Rights::ALL, seated: true, is_operator, region };
     let asked = Asked { right, region: args.region.as_deref(), class: args.class.as_deref(), own: args.own };
     Ok(access.decide(&caller, &asked))
 }

@@ -3,6 +3,7 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `lock` | locked by the process whose directory it is |
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, and `gateway-*` whose word is taken |
@@ -15,7 +16,7 @@
 
 use crate::entropy;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,12 @@ pub enum HomeError {
         /// What it said.
         source: io::Error,
     },
+    /// Another process has it.
+    #[error("{place} is in use by another process; stop the planet that runs there, or name another with --data")]
+    InUse {
+        /// The directory.
+        place: String,
+    },
     /// It is another planet's.
     #[error("{place} belongs to the planet \"{theirs}\", not to \"{ours}\"; use another directory with --data")]
     OtherPlanet {
@@ -99,6 +106,8 @@ pub(crate) struct Home {
     pub(crate) operator: AgentId,
     /// Gateways whose word is taken.
     pub(crate) gateways: Vec<AgentId>,
+    /// Its own for as long as this is held.
+    pub(crate) lock: File,
 }
 
 impl Home {
@@ -107,6 +116,7 @@ impl Home {
     pub(crate) fn open(place: &Path, planet: &str, regions: &[(String, u64)]) -> Result<Self, HomeError> {
         let keys = place.join("keys");
         private_folder(place)?;
+        let lock = lock(place)?;
         private_folder(&keys)?;
         let id = PlanetId::of_root(public(&keys, "root")?);
         let node = SigningKey::new(&secret(&keys, "node")?);
@@ -141,7 +151,7 @@ impl Home {
             let bytes = serde_json::to_vec_pretty(&identity).unwrap_or_default();
             replace(&file, &bytes)?;
         }
-        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator, gateways })
+        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator, gateways, lock })
     }
 
     /// The secret of a region, made when there is none.
@@ -189,6 +199,20 @@ fn read_identity(file: &Path, bytes: &[u8]) -> Result<Identity, HomeError> {
         return Err(damaged(format!("it is of version {}, and this program knows {VERSION}", identity.version)));
     }
     Ok(identity)
+}
+
+/// Has a directory to itself. Whoever changes anything in one does so first.
+pub(crate) fn lock(place: &Path) -> Result<File, HomeError> {
+    let named = place.join("lock");
+    // Never truncated, replaced or removed: what is locked is this very file.
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = open.open(&named).map_err(failed(format!("open {}", named.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HomeError::InUse { place: place.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(failed(format!("lock {}", named.display()))(error)),
+    }
 }
 
 pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {

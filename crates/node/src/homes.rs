@@ -3,18 +3,21 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
-use crate::home::{HomeError, failed, private_folder, public, replace, secret};
+use crate::home::{HomeError, failed, lock, private_folder, public, replace, secret};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
 use trust::{AgentId, PlanetId};
 
-/// The directory of a planet whose regions are served by several processes.
+/// The directory of a planet whose regions are served by several processes:
+/// nobody else's for as long as this lives.
 pub struct Homes {
     place: PathBuf,
     root: AgentId,
     operator: AgentId,
     gateways: Vec<Arc<SigningKey>>,
+    _lock: File,
 }
 
 /// More gateways than anybody runs on one machine.
@@ -25,7 +28,7 @@ impl Homes {
     /// gateway.
     ///
     /// # Errors
-    /// When the disk refuses, or a key is damaged.
+    /// When the disk refuses, another process has it, or a key is damaged.
     pub fn open(place: &Path) -> Result<Self, HomeError> {
         Self::with_gateways(place, 1)
     }
@@ -33,10 +36,11 @@ impl Homes {
     /// The same with several gateways, and at least one.
     ///
     /// # Errors
-    /// When the disk refuses, or a key is damaged.
+    /// When the disk refuses, another process has it, or a key is damaged.
     pub fn with_gateways(place: &Path, gateways: usize) -> Result<Self, HomeError> {
         let keys = place.join("keys");
         private_folder(place)?;
+        let lock = lock(place)?;
         private_folder(&keys)?;
         let (root, operator) = (public(&keys, "root")?, public(&keys, "operator")?);
         let of = |number: usize| match number {
@@ -45,7 +49,7 @@ impl Homes {
         };
         let gateways = (1..=gateways.clamp(1, MOST_GATEWAYS)).map(|number| Ok(Arc::new(SigningKey::new(&of(number)?))));
         let gateways = gateways.collect::<Result<Vec<_>, HomeError>>()?;
-        Ok(Self { place: place.to_owned(), root, operator, gateways })
+        Ok(Self { place: place.to_owned(), root, operator, gateways, _lock: lock })
     }
 
     /// Which planet it is.

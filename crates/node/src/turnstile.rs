@@ -5,11 +5,14 @@ use crate::engine::{Code, Refusal};
 use block::bans::{Ban, Bans, Lockout, Net, Reason};
 use block::monitor::{Event, Monitor, Rules, Standing};
 use planet::Planet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use trust::{AgentId, Moment};
 use vocab::Millis;
+
+/// Addresses of gateways that are remembered: as many as a host may know.
+const MOST_GATEWAYS: usize = crate::homes::MOST_GATEWAYS;
 
 /// Agents that are turned away at once.
 const MOST_AGENTS: usize = 65_536;
@@ -36,6 +39,8 @@ struct Kept {
     sources: Monitor<IpAddr>,
     agents: Monitor<AgentId>,
     banned_agents: BTreeMap<AgentId, u64>,
+    /// Where gateways have proved themselves from, the newest last.
+    gateways: VecDeque<IpAddr>,
 }
 
 impl Kept {
@@ -95,6 +100,7 @@ impl Turnstile {
             sources: Monitor::new(rules),
             agents: Monitor::new(rules),
             banned_agents: BTreeMap::new(),
+            gateways: VecDeque::new(),
         };
         Self { kept: Mutex::new(kept), on_ban: Mutex::new(None) }
     }
@@ -104,6 +110,10 @@ impl Turnstile {
     }
 
     fn tell(&self, net: Net, lasts: Option<Millis>) {
+        // Whoever hears of it turns all of the network away, and a gateway is let in.
+        if lasts.is_some() && self.kept().gateways.iter().any(|gateway| net.includes(*gateway)) {
+            return;
+        }
         if let Some(on_ban) = &*self.on_ban.lock().unwrap_or_else(PoisonError::into_inner) {
             on_ban(net, lasts);
         }
@@ -157,6 +167,21 @@ impl Turnstile {
     /// Somebody has proved who it is.
     pub(crate) fn succeeded(&self, source: IpAddr) {
         self.kept().lockout.succeeded(source);
+    }
+
+    /// A gateway has proved itself from an address.
+    pub(crate) fn vouched(&self, source: IpAddr) {
+        let (source, mut kept) = (source.to_canonical(), self.kept());
+        kept.gateways.retain(|known| *known != source);
+        if kept.gateways.len() >= MOST_GATEWAYS {
+            kept.gateways.pop_front();
+        }
+        kept.gateways.push_back(source);
+    }
+
+    /// Whether a gateway has, of those that are remembered.
+    pub(crate) fn is_a_gateways(&self, source: IpAddr) -> bool {
+        self.kept().gateways.contains(&source.to_canonical())
     }
 
     /// Everybody who is turned away.

@@ -261,6 +261,28 @@ from = ["one"]
     engine.stop();
 }
 
+/// What everybody has, whoever only signs has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_has_nobody_erased_by_what_is_everybodys() {
+    for roles in ["roles = [\"agent\"]", ""] {
+        let folder = tempdir().unwrap();
+        let rule = format!(
+            "[access]\n[[access.rule]]\nname = \"all\"\nrights = [\"administer\", \"operate\", \"read\"]\n{roles}"
+        );
+        let (engine, _) = start(&format!("{PLANET}\n{rule}"), folder.path());
+        let agent = at(&engine, 1, "two").await;
+        agent.put(&engine, "name", "value").await.unwrap();
+        let refused = erase(&engine, &demand(&engine, &key(2), agent.id())).await.unwrap_err();
+        assert_eq!(refused.code, Code::Forbidden, "{refused}");
+        assert!(is_there(&engine, &agent, "name").await);
+        assert_eq!(demands(&engine, &agent).await, []);
+        // Whoever holds a slot is who the rule is about.
+        let _seat = at(&engine, 2, "two").await;
+        assert_eq!(erase(&engine, &demand(&engine, &key(2), agent.id())).await.unwrap().keys, 1);
+        engine.stop();
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {

@@ -73,6 +73,9 @@ pub struct Caller<'a> {
     pub agent: PublicKey,
     /// What its lease carries; nothing without one that was proved.
     pub lease: Rights,
+    /// Whether it holds a slot: to whoever holds none, but signs, only what
+    /// names its key gives anything.
+    pub seated: bool,
     /// Whether the planet was started by it.
     pub is_operator: bool,
     /// The region of its slot.
@@ -134,6 +137,8 @@ pub struct Tried {
 pub enum Condition {
     /// The caller has one of its roles.
     Roles,
+    /// The caller holds a slot, as a rule that allows everybody asks.
+    Seat,
     /// The caller's slot is in one of its regions.
     From,
     /// What is asked for is in one of its regions.
@@ -150,6 +155,7 @@ impl Condition {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Roles => "the caller has none of its roles",
+            Self::Seat => "the caller holds no slot",
             Self::From => "the caller's slot is in none of its regions",
             Self::Regions => "what is asked for is in none of its regions",
             Self::Classes => "what is asked for is of none of its classes",
@@ -287,10 +293,11 @@ impl Access {
     #[must_use]
     pub fn most(&self, agent: PublicKey, is_operator: bool) -> Rights {
         // As whoever holds a lease, which it is about to.
-        let caller = Caller { agent, lease: Rights::ALL, is_operator, region: None };
+        let caller = Caller { agent, lease: Rights::ALL, seated: true, is_operator, region: None };
         let roles = self.roles.iter().filter(|role| has(role, &caller)).map(|role| role.rights);
         let could = |rule: &&Rule| {
-            let role = rule.roles.is_empty() || rule.roles.iter().any(|name| self.caller_is(name, &caller));
+            let role =
+                rule.roles.is_empty() || rule.roles.iter().any(|name| self.caller_is(name, &caller, Effect::Allow));
             role && rule.effect == Effect::Allow
         };
         let rules = self.rules.iter().filter(could).map(|rule| rule.rights);
@@ -315,9 +322,11 @@ impl Access {
         let within = |wanted: &BTreeSet<String>, value: Option<&str>| {
             wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
         };
-        let roles = rule.roles.is_empty() || rule.roles.iter().any(|name| self.caller_is(name, caller));
+        let roles = rule.roles.is_empty() || rule.roles.iter().any(|name| self.caller_is(name, caller, rule.effect));
+        let seat = caller.seated || rule.effect == Effect::Deny || !rule.roles.is_empty();
         [
             (roles, Condition::Roles),
+            (seat, Condition::Seat),
             (within(&rule.from, caller.region), Condition::From),
             (within(&rule.regions, asked.region), Condition::Regions),
             (within(&rule.classes, asked.class), Condition::Classes),
@@ -327,9 +336,12 @@ impl Access {
         .find_map(|(met, condition)| (!met).then_some(condition))
     }
 
-    fn caller_is(&self, name: &str, caller: &Caller<'_>) -> bool {
+    /// Whether a caller has a role, as a rule of that effect asks: one that
+    /// denies everybody denies whoever holds no slot as well.
+    fn caller_is(&self, name: &str, caller: &Caller<'_>, effect: Effect) -> bool {
         let declared = self.roles.iter().any(|role| role.name == name && has(role, caller));
-        declared || by_itself(name, caller)
+        let denied = effect == Effect::Deny && name == EVERYBODY && caller.lease != Rights::NONE;
+        declared || denied || by_itself(name, caller)
     }
 }
 
@@ -340,7 +352,7 @@ fn has(role: &Role, caller: &Caller<'_>) -> bool {
 /// Roles that nobody is named for.
 fn by_itself(name: &str, caller: &Caller<'_>) -> bool {
     match name {
-        EVERYBODY => caller.lease != Rights::NONE,
+        EVERYBODY => caller.seated && caller.lease != Rights::NONE,
         OPERATOR => caller.is_operator,
         _ => false,
     }

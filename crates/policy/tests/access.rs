@@ -17,7 +17,7 @@ fn access(text: &str) -> Access {
 }
 
 fn caller(lease: Rights) -> Caller<'static> {
-    Caller { agent: PublicKey([7; 32]), lease, is_operator: false, region: Some("eu") }
+    Caller { agent: PublicKey([7; 32]), lease, seated: true, is_operator: false, region: Some("eu") }
 }
 
 fn asked(right: Right) -> Asked<'static> {
@@ -58,6 +58,37 @@ fn without_a_word_agents_read_and_operate_and_the_operator_does_all() {
     assert_eq!(allowed, [true, true, false, false]);
     let operator = Caller { is_operator: true, ..caller(Rights::ALL) };
     assert!(RIGHTS.into_iter().all(|right| plain.decide(&operator, &asked(right)).allowed));
+}
+
+#[test]
+fn whoever_holds_no_slot_has_what_names_its_key() {
+    let key = "07".repeat(32);
+    let text = format!(
+        "[access]\n\
+         [[access.role]]\nname = \"agent\"\nrights = [\"read\"]\n\
+         [[access.role]]\nname = \"steward\"\nrights = [\"transfer\"]\nagents = [\"{key}\"]\n\
+         [[access.rule]]\nname = \"agents\"\nrights = [\"administer\"]\nroles = [\"agent\"]\n\
+         [[access.rule]]\nname = \"all\"\nrights = [\"administer\", \"operate\"]\n\
+         [[access.rule]]\nname = \"no-agent\"\neffect = \"deny\"\nrights = [\"operate\"]\nroles = [\"agent\"]\n"
+    );
+    let access = access(&text);
+    let seated = caller(Rights::ALL);
+    let unseated = Caller { seated: false, ..caller(Rights::ALL) };
+    let stranger = Caller { agent: PublicKey([8; 32]), ..unseated.clone() };
+    let allowed = |caller: &Caller<'_>| {
+        RIGHTS.map(|right| {
+            let allowed = access.decide(caller, &asked(right)).allowed;
+            assert_eq!(access.allows(caller, &asked(right)), allowed);
+            allowed
+        })
+    };
+    assert_eq!(allowed(&seated), [true, false, true, true]);
+    assert_eq!(allowed(&unseated), [false, false, true, false]);
+    assert_eq!(allowed(&stranger), [false; 4]);
+    let told = access.decide(&stranger, &asked(Right::Administer));
+    assert_eq!(told.rules, [tried("agents", Condition::Roles), tried("all", Condition::Seat)]);
+    // What is denied to everybody is denied to it, too.
+    assert_eq!(access.decide(&unseated, &asked(Right::Operate)).because, Because::Taken("no-agent".to_owned()));
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub const SCHEME: &str = "Mycel";
 /// else.
 pub const SOURCE: &str = "mycel-source";
 
+/// The header of a refusal that is about one block or about slots alone: it
+/// says nothing of how its host stands.
+pub const LOCAL: &str = "mycel-local";
+
 /// What both ends of a TLS connection derive its name by (RFC 9266).
 pub const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 

@@ -77,6 +77,8 @@ fn gateway(data: &Path, upstream: &str) {
     settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
     settings.access_log = Some(data.join("access.log"));
     settings.threads = 2;
+    // Others make leases of the same directory meanwhile.
+    drop(homes);
     settings.bounds.of_a_source = 16_384;
     let gateway = Gateway::start(settings).unwrap();
     println!("{}", gateway.addresses()[0]);

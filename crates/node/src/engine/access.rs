@@ -46,6 +46,7 @@ impl Engine {
         Caller {
             agent: PublicKey(lease.agent.0),
             lease: Rights::from_bits(lease.rights.bits()),
+            seated: true,
             is_operator: lease.agent == self.0.operator,
             region: self.id_of(lease.block),
         }
@@ -99,9 +100,11 @@ impl Engine {
             Some(region) => vec![Some(region.id.as_str())],
             None => self.0.regions.iter().map(|region| Some(region.id.as_str())).chain([None]).collect(),
         };
+        // A signature alone is nobody's slot: it has what names its key.
+        let seated = place.is_some_and(|place| place.fencing != 0);
         for region in from {
             let (agent, is_operator) = (PublicKey(by.0), by == self.0.operator);
-            let caller = Caller { agent, lease: Rights::ALL, is_operator, region };
+            let caller = Caller { agent, lease: Rights::ALL, seated, is_operator, region };
             let decision = self.everywhere(&caller, Right::Administer);
             if !decision.allowed {
                 let words = decision.words(Right::Administer);

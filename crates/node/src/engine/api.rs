@@ -300,18 +300,27 @@ pub struct Refusal {
     pub right: Option<BlockAt>,
     /// The field of the request that is wrong.
     pub field: Option<&'static str>,
+    /// Whether it is about one block or about slots alone, and says nothing of
+    /// how the host stands.
+    pub local: bool,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), retry_after: None, right: None, field: None }
+        Self { code, what: what.into(), retry_after: None, right: None, field: None, local: false }
     }
 
     /// Which may pass after a while.
     #[must_use]
     pub fn after(self, wait: Millis) -> Self {
         Self { retry_after: Some(wait), ..self }
+    }
+
+    /// Which is about one block or about slots alone: the host is well.
+    #[must_use]
+    pub fn local(self) -> Self {
+        Self { local: true, ..self }
     }
 
     /// Which is about a field.

@@ -57,12 +57,16 @@ impl Connection {
 }
 
 impl Engine {
-    /// A connection that has just come.
+    /// A connection that has just come. One from where a gateway has proved
+    /// itself before is let in even though its address is turned away: it may be
+    /// the gateway's, which carries others; all else on it is refused.
     ///
     /// # Errors
     /// When its source is turned away.
     pub fn connect(&self, source: IpAddr, channel: Channel) -> Result<Connection, Refusal> {
-        self.0.turnstile.turned_away(source, self.now())?;
+        if !self.is_a_gateways(source) {
+            self.0.turnstile.turned_away(source, self.now())?;
+        }
         Ok(Connection { channel, source, challenge: None, sessions: BTreeMap::new(), gateway: Gateway::Not })
     }
 
@@ -123,6 +127,7 @@ impl Engine {
         match awaited.check(gateway, &self.0.gateways, answer, self.now()) {
             Ok(vouching) => {
                 connection.gateway = Gateway::Vouching(vouching, gateway);
+                self.0.turnstile.vouched(connection.source);
                 Ok(())
             }
             Err(why) => {
@@ -132,6 +137,12 @@ impl Engine {
                 Err(Refusal::new(Code::Unknown, why.to_string()))
             }
         }
+    }
+
+    /// Whether a gateway has proved itself from an address.
+    #[must_use]
+    pub fn is_a_gateways(&self, source: IpAddr) -> bool {
+        self.0.turnstile.is_a_gateways(source)
     }
 
     /// What a gateway may let through to a region in a tick, and which tick it

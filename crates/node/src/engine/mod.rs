@@ -43,6 +43,7 @@ use planet::plan::layout::Layout;
 use policy::access::Access;
 use policy::shares::Shares;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,6 +117,8 @@ struct Inner {
     behind: Mutex<Vec<JoinHandle<()>>>,
     /// Where everything is kept.
     place: PathBuf,
+    /// That it is nobody else's.
+    _lock: File,
     /// Held while a backup is taken: one at a time.
     backing_up: Mutex<()>,
     /// Demands for erasure are carried out one by one.
@@ -288,7 +291,7 @@ impl Engine {
             Reply::Refused(refusal) => Err(refusal),
             Reply::Done(_) | Reply::Gone => {
                 let what = "the block stopped while it ran this; look whether it is sealed";
-                Err(Refusal::new(Code::Unavailable, what).after(FULL))
+                Err(Refusal::new(Code::Unavailable, what).after(FULL).local())
             }
         }
     }
@@ -298,7 +301,7 @@ impl Engine {
 fn refused(why: &Why) -> Refusal {
     let what = why.to_string();
     match why {
-        Why::Sealed(_) => Refusal::new(Code::Unavailable, what),
+        Why::Sealed(_) => Refusal::new(Code::Unavailable, what).local(),
         Why::NotHolder => Refusal::new(Code::Unknown, what),
         Why::NotTooOld => Refusal::new(Code::Conflict, what),
         Why::TooOld => Refusal::new(Code::Conflict, what),

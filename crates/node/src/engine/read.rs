@@ -70,7 +70,7 @@ impl Engine {
             Err(ReadError::Damaged(damage)) => {
                 let reason = damage.to_string();
                 self.seal_for(block, &reason);
-                Err(Refusal::new(Code::Unavailable, format!("{reason}; the block is sealed")))
+                Err(Refusal::new(Code::Unavailable, format!("{reason}; the block is sealed")).local())
             }
             Err(error) => Err(Refusal::new(Code::Unavailable, error.to_string())),
         }

@@ -74,11 +74,11 @@ impl Engine {
             }
             Found::None if open.is_empty() && !wishes.is_empty() => {
                 let what = "the region is drained, and seats nobody new: try another region";
-                Err(Refusal::new(Code::Unavailable, what).after(Millis::minutes(1)))
+                Err(Refusal::new(Code::Unavailable, what).after(Millis::minutes(1)).local())
             }
             Found::None => {
-                Err(Refusal::new(Code::Unavailable, "no slot is free there: try another region")
-                    .after(Millis::minutes(1)))
+                let what = "no slot is free there: try another region";
+                Err(Refusal::new(Code::Unavailable, what).after(Millis::minutes(1)).local())
             }
         }
     }

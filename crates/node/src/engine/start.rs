@@ -372,6 +372,7 @@ fn run(
         threads: Mutex::new(threads),
         behind: Mutex::new(behind),
         place: parts.home.place,
+        _lock: parts.home.lock,
         backing_up: Mutex::new(()),
         erasing: Arc::new(Semaphore::new(1)),
     };

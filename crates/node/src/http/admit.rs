@@ -67,18 +67,21 @@ fn about(right: Right) -> About<'static> {
     if right == Right::Administer { About::Everything } else { About::Own }
 }
 
+/// Asks for a right over a block, and to administer it where it is another's.
 fn own(peer: &Peer, (connection, session): (&Connection, &Session), block: &BlockAt, right: Right) -> Result<(), No> {
     let engine = &peer.shared.engine;
-    if engine.allow(connection, session, Right::Administer, About::Block(block)).is_ok() {
-        return Ok(());
-    }
     let held = session.lease().block;
-    if held == (BlockRef { region: RegionTag::of(&block.region), index: block.index }) {
-        return Ok(engine.allow(connection, session, right, About::Block(block))?);
+    if !is_own(session, block) && engine.allow(connection, session, Right::Administer, About::Block(block)).is_err() {
+        let named = peer.shared.places.at(held);
+        let what = format!("the lease is for block {} of region {}: ask for that one", named.index, named.region);
+        return Err(No { right: Some(Box::new(named)), ..No::new(Code::WrongBlock, what) });
     }
-    let named = peer.shared.places.at(held);
-    let what = format!("the lease is for block {} of region {}: ask for that one", named.index, named.region);
-    Err(No { right: Some(Box::new(named)), ..No::new(Code::WrongBlock, what) })
+    Ok(engine.allow(connection, session, right, About::Block(block))?)
+}
+
+/// Whether a block is the one that a lease is for.
+fn is_own(session: &Session, block: &BlockAt) -> bool {
+    session.lease().block == BlockRef { region: RegionTag::of(&block.region), index: block.index }
 }
 
 /// Why a request is let through, where it asks; a refusal says why by itself.
@@ -105,8 +108,10 @@ fn decision(peer: &Peer, needs: Needs, parts: &[String], session: &Session, want
         }),
         (Needs::Own(right), _) => {
             let block = decode::block(parts).ok()?;
-            let whoever = engine.decide(session, Right::Administer, About::Block(&block));
-            Some(if whoever.allowed { whoever } else { engine.decide(session, right, About::Block(&block)) })
+            let decided = engine.decide(session, right, About::Block(&block));
+            // What lets somebody read another's block is that it administers.
+            let by_own = !decided.allowed || is_own(session, &block);
+            Some(if by_own { decided } else { engine.decide(session, Right::Administer, About::Block(&block)) })
         }
         _ => None,
     }

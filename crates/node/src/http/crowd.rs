@@ -3,6 +3,7 @@
 use block::bans::Net;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Crowd(Mutex<Taken>);
 pub(crate) struct Place {
     crowd: Arc<Crowd>,
     source: Net,
+    /// Whether it is still one of its source's.
+    counts: AtomicBool,
 }
 
 impl Crowd {
@@ -36,7 +39,27 @@ impl Crowd {
         }
         taken.all += 1;
         taken.by_source.insert(source, of_source + 1);
-        Some(Place { crowd: Arc::clone(self), source })
+        Some(Place { crowd: Arc::clone(self), source, counts: AtomicBool::new(true) })
+    }
+}
+
+impl Place {
+    /// From here on it is no source's own, and one among all: a gateway's
+    /// connection is many agents'.
+    pub(crate) fn of_a_gateway(&self) {
+        self.leave_source(&mut self.crowd.taken());
+    }
+
+    fn leave_source(&self, taken: &mut Taken) {
+        if !self.counts.swap(false, Relaxed) {
+            return;
+        }
+        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
+            *of_source -= 1;
+            if *of_source == 0 {
+                taken.by_source.remove(&self.source);
+            }
+        }
     }
 }
 
@@ -44,11 +67,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.crowd.taken();
         taken.all -= 1;
-        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
-            *of_source -= 1;
-            if *of_source == 0 {
-                taken.by_source.remove(&self.source);
-            }
-        }
+        self.leave_source(&mut taken);
     }
 }

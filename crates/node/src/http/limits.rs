@@ -30,7 +30,8 @@ pub struct Bounds {
     pub look: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections of one source: an address, or an IPv6 /64.
+    /// Connections of one source: an address, or an IPv6 /64. Those on which a
+    /// gateway has proved itself are no source's.
     pub of_a_source: usize,
     /// Long polls and streams in all; the rest of the connections are for
     /// those who ask.

@@ -27,7 +27,7 @@ const OUT_OF_FILES: Duration = Duration::from_millis(50);
 /// A connection's place among all of them.
 pub(crate) struct Seat {
     shared: Arc<Shared>,
-    _place: Place,
+    place: Place,
 }
 
 impl Seat {
@@ -40,7 +40,12 @@ impl Seat {
         let place = place?;
         shared.metrics.accepted.fetch_add(1, Relaxed);
         shared.metrics.open.fetch_add(1, Relaxed);
-        Some(Self { shared: Arc::clone(shared), _place: place })
+        Some(Self { shared: Arc::clone(shared), place })
+    }
+
+    /// A gateway has proved itself on the connection.
+    pub(crate) fn of_a_gateway(&self) {
+        self.place.of_a_gateway();
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct No {
     pub(crate) methods: Vec<&'static Method>,
     /// Whether the connection ends with this.
     pub(crate) close: bool,
+    /// Whether it is about one block or about slots alone.
+    pub(crate) local: bool,
 }
 
 /// The code of a refusal of the engine.
@@ -42,17 +44,18 @@ pub(crate) const fn code_of(code: Engines) -> Code {
 
 impl From<Refusal> for No {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { code, what, retry_after, right, field } = refusal;
+        let Refusal { code, what, retry_after, right, field, local } = refusal;
         let field = field.map(str::to_owned);
         let right = right.map(Box::new);
-        Self { code: code_of(code), what, field, retry_after, right, methods: Vec::new(), close: false }
+        Self { field, retry_after, right, local, ..Self::new(code_of(code), what) }
     }
 }
 
 impl No {
     pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
         let what = what.into();
-        Self { code, what, field: None, retry_after: None, right: None, methods: Vec::new(), close: false }
+        let (retry_after, methods) = (None, Vec::new());
+        Self { code, what, field: None, retry_after, right: None, methods, close: false, local: false }
     }
 
     /// Which is about a field.
@@ -98,6 +101,9 @@ impl No {
             if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
                 headers.insert(ALLOW, methods);
             }
+        }
+        if self.local {
+            headers.insert(wire::LOCAL, HeaderValue::from_static("1"));
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -84,7 +84,7 @@ pub(crate) struct Peer {
     connection: RwLock<Connection>,
     upgrade: Mutex<Option<OnUpgrade>>,
     /// Its place among all connections, for as long as it is one.
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl Peer {
@@ -92,7 +92,7 @@ impl Peer {
         let (source, channel) = (connection.source, connection.channel);
         let (connection, upgrade) = (RwLock::new(connection), Mutex::new(None));
         let is_gateway = AtomicBool::new(false);
-        Self { shared, source, pace, secure, channel, is_gateway, connection, upgrade, _seat: seat }
+        Self { shared, source, pace, secure, channel, is_gateway, connection, upgrade, seat }
     }
 
     /// The connection, for as long as what is asked on it takes.
@@ -119,6 +119,7 @@ impl Peer {
         let mut connection = self.connection.write().await;
         self.shared.engine.vouch(&mut connection, gateway, signature)?;
         self.is_gateway.store(true, Relaxed);
+        self.seat.of_a_gateway();
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::no::No;
 use super::pace::Pace;
 use super::peer::Peer;
 use super::route::{Route, route};
-use super::table::{ENDPOINTS, Endpoint};
+use super::table::{Call, ENDPOINTS, Endpoint};
 use super::want::{Came, Want};
 use super::{admit, decode, frames};
 use crate::trace;
@@ -104,17 +104,19 @@ async fn found(
         return Err(No::new(Code::Bad, format!("a request has at most {HEADERS} headers")).closing());
     }
     let source = source(peer, &head)?;
-    let from = (&**peer, source);
+    let saw = |session: Option<&Session>, bytes, destination| {
+        if is_the_gateways_own(peer, endpoint.call) { Ok(()) } else { saw((peer, source), session, bytes, destination) }
+    };
     let session = match admit::admit(peer, endpoint.needs, &parts, &head).await {
         Ok(session) => session,
         Err(no) => {
-            saw(from, None, weight(&head, 0), 0)?;
+            saw(None, weight(&head, 0), 0)?;
             return Err(no);
         }
     };
     let agent = session.as_deref();
     if length(&head).is_some_and(|length| length > BODY_BYTES) {
-        saw(from, agent, weight(&head, 0), 0)?;
+        saw(agent, weight(&head, 0), 0)?;
         return Err(decode::too_large());
     }
     let body = if endpoint.body.is_some() {
@@ -125,7 +127,7 @@ async fn found(
     let body = match body {
         Ok(body) => body,
         Err(no) => {
-            saw(from, agent, weight(&head, 0), 0)?;
+            saw(agent, weight(&head, 0), 0)?;
             return Err(no);
         }
     };
@@ -135,7 +137,7 @@ async fn found(
         Ok(Want::Op(ask, _)) => frames::destination(session.as_deref(), &ask.body),
         _ => 0,
     };
-    saw(from, agent, weight(&head, body.len()), destination)?;
+    saw(agent, weight(&head, body.len()), destination)?;
     let explained = admit::explained(peer, (endpoint.needs, &parts), &head, (session.as_deref(), want.as_ref().ok()));
     let upgrade = head.extensions.remove();
     let mut answer = trace::in_engine(calls::call(peer, want?, Asked { session, source, upgrade, serving })).await?;
@@ -174,6 +176,18 @@ fn source(peer: &Peer, head: &Parts) -> Result<IpAddr, No> {
     let why =
         || No::new(Code::Bad, "a gateway says in `mycel-source` where a request comes from").field("mycel-source");
     said.map(|said| said.to_canonical()).ok_or_else(why)
+}
+
+/// Whether a request is what a gateway asks for itself: how it proves itself,
+/// from where one has before, and on a connection where it has, how the region
+/// stands. A ban of its address, which others may share, is not about those,
+/// and answers to them are no agent's.
+fn is_the_gateways_own(peer: &Peer, call: Call) -> bool {
+    match call {
+        Call::Gateway | Call::Vouch => peer.shared.engine.is_a_gateways(peer.source),
+        Call::Tick | Call::Planet | Call::Ready => peer.is_gateway(),
+        _ => false,
+    }
 }
 
 /// Tells the monitor; whoever is banned by it has had its last answer. A

@@ -19,7 +19,7 @@ pub(crate) enum Needs {
     Proof,
     /// A proved lease that gives a right.
     Right(Right),
-    /// A proved lease for the very block that the path names, which gives a right; or any that administers.
+    /// A proved lease for the very block that the path names, which gives a right; or one that gives it there and administers.
     Own(Right),
     /// A proved lease that gives the right of the op's kind.
     Kind,
@@ -242,7 +242,7 @@ impl Needs {
             Self::Lease => "lease",
             Self::Proof => "proof",
             Self::Right(right) => right.word(),
-            Self::Own(_) => "read of this block, or administer",
+            Self::Own(_) => "read, and administer where the block is another's",
             Self::Kind => "of the op's kind",
         }
     }

@@ -127,6 +127,37 @@ async fn a_lease_that_was_renewed_goes_on_on_the_same_connections() {
     assert!(client.op(put("k", "y")).await.is_err());
 }
 
+/// Whoever passes requests on has to know which refusals are a host's that is
+/// not well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_is_about_one_block_says_so() {
+    let planet = planet().await;
+    let (_client, attached) = planet.attached(1, "one").await;
+    let at = node::BlockAt { region: attached.block.region, index: attached.block.index };
+    let mut raw = Raw::open(planet.at).await;
+    assert_eq!(raw.prove(&key(1), &attached.lease).await.0, 200);
+    let body = r#"{"kind":"put","key":"k","value":"v","patience_ms":1000}"#;
+    let op = format!(
+        "POST /v1/ops HTTP/1.1\r\nhost: t\r\nauthorization: Mycel {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        attached.lease,
+        body.len()
+    );
+    let mut told = Vec::new();
+    for sealed in [true, false] {
+        if sealed {
+            planet.engine.seal(&at, "a test").await.unwrap();
+        } else {
+            planet.engine.open_block(&at).await.unwrap();
+            planet.engine.stop();
+        }
+        raw.send(&op).await;
+        let (status, head, _) = raw.read().await;
+        told.push((status, head.contains("\r\nmycel-local: 1\r\n")));
+    }
+    assert_eq!(told, [(503, true), (503, false)]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_region_seats_nobody_new() {
     let file = super::support::PLANET.replacen("id = \"one\"", "id = \"one\"\ndrained = true", 1);

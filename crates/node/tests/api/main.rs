@@ -7,6 +7,7 @@ mod access;
 mod bounds;
 mod crowds;
 mod floods;
+mod gateways;
 mod hostile;
 mod keep;
 mod life;

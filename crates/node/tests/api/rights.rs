@@ -14,7 +14,6 @@ use wire::Hex;
 
 const READ: Rights = Rights::READ;
 const OPERATE: Rights = Rights::OPERATE;
-const TRANSFER: Rights = Rights::TRANSFER;
 const ADMINISTER: Rights = Rights::ADMINISTER;
 
 /// A planet whose rules give all rights to everybody: then it is the lease that says.
@@ -120,13 +119,14 @@ impl Walk {
                 self.refuses(method, &asked, body, all_but(right)).await;
                 self.admits(method, &asked, body, right).await;
             }
-            "read of this block, or administer" => {
-                self.refuses(method, &asked, body, OPERATE.and(TRANSFER)).await;
+            "read, and administer where the block is another's" => {
+                self.refuses(method, &asked, body, all_but(READ)).await;
                 self.admits(method, &asked, body, READ).await;
                 let (elsewhere, _) = example(path, method, "two/7");
                 let (status, fault) = self.status(method, &elsewhere, body, all_but(ADMINISTER)).await;
                 assert_eq!((status, &fault["right"]["region"]), (421, &json!("one")), "{path}: {fault}");
-                self.admits(method, &elsewhere, body, ADMINISTER).await;
+                self.refuses(method, &elsewhere, body, ADMINISTER).await;
+                self.admits(method, &elsewhere, body, ADMINISTER.and(READ)).await;
             }
             "of the op's kind" => self.kinds(method, &asked, &operation["x-mycel-rights"], all_but).await,
             other => panic!("{method} {path} needs {other}, and nothing here tries that"),
@@ -186,6 +186,28 @@ fn operator(planet: &Planet) -> trust::sign::SigningKey {
     let secret = std::fs::read_to_string(planet.folder.path().join("keys/operator.key")).unwrap();
     let mut secret = secret.trim().parse::<Hex<32>>().unwrap().0;
     trust::sign::SigningKey::new(&Secret::take(&mut secret))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_denies_reading_binds_whoever_administers() {
+    let rule = "[[access.rule]]\nname = \"hands-on\"\neffect = \"deny\"\nrights = [\"read\"]\nroles = [\"operator\"]\n";
+    let role = "[[access.role]]\nname = \"operator\"\nrights = [\"read\", \"operate\", \"transfer\", \"administer\"]\n";
+    let listen = Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() };
+    let planet = serving(&format!("{PLANET}\n{role}{rule}"), listen).await;
+    let url = format!("http://{}", planet.at);
+    let host = client::Client::connect(&url, operator(&planet), client::Options::default()).await.unwrap();
+    let attached = host.attach(client::Place::Region("one".to_owned()), None).await.unwrap();
+    let mut raw = Raw::open(planet.at).await;
+    assert_eq!(raw.prove(&operator(&planet), &attached.lease).await.0, 200);
+    for block in [format!("one/{}", attached.block.index), "two/7".to_owned()] {
+        let (status, fault) = raw.ask("GET", &format!("/v1/blocks/{block}/chain"), Some(&attached.lease), None).await;
+        assert_eq!(status, 403, "{block}: {fault}");
+        assert!(fault["what"].as_str().unwrap().contains("\"hands-on\" denies"), "{fault}");
+    }
+    // What it is there for it may do.
+    let reason = json!({ "reason": "a test" }).to_string();
+    let (status, fault) = raw.ask("POST", "/v1/blocks/two/7/seal", Some(&attached.lease), Some(&reason)).await;
+    assert_eq!(status, 200, "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! Several gateways in front of one region, which takes so much and no more.
 
 use crate::{raw, serve};
-use node::Homes;
 use node::gateway::{Gateway, Host, Settings};
+use node::{Engine, Homes, Options};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -110,5 +110,29 @@ fn the_word_of_a_gateway_that_is_no_more_is_not_taken() {
     assert!(known(&Homes::with_gateways(folder.path(), 2).unwrap()));
     let first = Homes::open(folder.path()).unwrap();
     assert!(!known(&first));
-    assert_eq!(Homes::with_gateways(folder.path(), 2).unwrap().gateway().id(), first.gateway().id());
+    let id = first.gateway().id();
+    drop(first);
+    assert_eq!(Homes::with_gateways(folder.path(), 2).unwrap().gateway().id(), id);
+}
+
+/// Before a file of it is changed, whoever is there first has it.
+#[test]
+fn a_directory_is_of_one_process_or_of_several_and_never_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let planet = planet::parse(PLANET.as_bytes()).0.unwrap();
+    let is_in_use = |error: String| {
+        let words = "is in use by another process; stop the planet that runs there, or name another with --data";
+        assert!(error.contains(words), "{error}");
+    };
+    let homes = Homes::with_gateways(folder.path(), 2).unwrap();
+    let second = homes.region("ashburn").unwrap().join("keys/gateway-2.pub");
+    is_in_use(Engine::start(&planet, folder.path(), &Options::default()).err().unwrap().to_string());
+    is_in_use(Homes::open(folder.path()).err().unwrap().to_string());
+    assert!(second.exists() && !folder.path().join("planet.json").exists());
+    drop(homes);
+    let (engine, _) = Engine::start(&planet, folder.path(), &Options::default()).unwrap();
+    is_in_use(Homes::open(folder.path()).err().unwrap().to_string());
+    engine.stop();
+    drop(engine);
+    drop(Homes::open(folder.path()).unwrap());
 }
