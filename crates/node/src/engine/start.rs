@@ -299,14 +299,9 @@ fn restore(parts: &Parts, policy: &Option<Policy>) -> Result<(Seats, Book), Star
 
 type Found = (BTreeMap<u32, (u32, RegionTag)>, Seats, Follower);
 
-fn run(
-    planet: &Planet,
-    parts: Parts,
-    (policy, book): (Option<Policy>, Book),
-    (shards, seats, follower): Found,
-    lanes: usize,
-) -> Result<Engine, StartError> {
-    let shared = Arc::new(Shared {
+/// What all lanes share.
+fn shared(parts: &Parts) -> Arc<Shared> {
+    Arc::new(Shared {
         planet: parts.home.planet,
         revoked: Revoked::default(),
         log: Arc::clone(&parts.log),
@@ -316,7 +311,17 @@ fn run(
         clock: Arc::clone(&parts.clock),
         failed: Mutex::default(),
         regions: (0..).zip(&parts.regions).map(|(at, region)| (region.tag, at)).collect(),
-    });
+    })
+}
+
+fn run(
+    planet: &Planet,
+    parts: Parts,
+    (policy, book): (Option<Policy>, Book),
+    (shards, seats, follower): Found,
+    lanes: usize,
+) -> Result<Engine, StartError> {
+    let shared = shared(&parts);
     let cores = thread::available_parallelism().map_or(1, usize::from).min(4);
     let count = if lanes == 0 { cores } else { lanes }.min(shards.len().max(1));
     let (mut lanes, mut threads) = (Vec::new(), Vec::new());
