@@ -12,6 +12,7 @@ use kernel::{Change, Enforcer};
 use node::http::{Listen, Server, Tls};
 use node::{Engine, Options, Started};
 use planet::Planet;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -33,6 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
+    take_all_files(screen);
     let planet = planet(args, screen)?;
     let absent = absent(&planet);
     if args.regions {
@@ -58,6 +60,19 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
         screen.say(format_args!("the last traces were not sent: {why}"));
     }
     served.map(|()| Verdict::Good)
+}
+
+/// Takes as many file descriptors as it may have: every connection is one, and
+/// what a process begins with is often a thousand.
+fn take_all_files(screen: &Screen) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        let many = limit.current.map_or_else(|| "no".to_owned(), thousands);
+        screen.say(format_args!("the limit of {many} open files stays as it is, and connections with it: {error}"));
+    }
 }
 
 fn planet(args: &UpArgs, screen: &Screen) -> Result<Planet, Failure> {

@@ -18,7 +18,11 @@ struct Up {
 
 impl Up {
     fn start(home: &Path) -> Self {
-        let mut child = Command::new(MYCEL)
+        Self::of(&mut Command::new(MYCEL), home)
+    }
+
+    fn of(command: &mut Command, home: &Path) -> Self {
+        let mut child = command
             .args(["up", "--json", "--no-kernel-bans", "--listen", "127.0.0.1:0"])
             .current_dir(home)
             .stdout(Stdio::piped())
@@ -179,6 +183,19 @@ fn messages_come_once_they_were_sent_and_until_they_are_acknowledged() {
     assert_eq!(up.json(home, &["inbox", "--as", "bob"])["messages"], serde_json::json!([]));
     let nobody = up.run(home, &["op", "send", &"00".repeat(32), "anyone"]);
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody by that name"), "{nobody:?}");
+    up.stop();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_has_as_many_files_as_it_may() {
+    let home = tempfile::tempdir().unwrap();
+    let mut few = Command::new("sh");
+    few.args(["-c", "ulimit -Sn 256 && ulimit -Hn 512 && exec \"$0\" \"$@\"", MYCEL]);
+    let up = Up::of(&mut few, home.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", up.child.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["512", "512"], "{files}");
     up.stop();
 }
 

@@ -291,7 +291,9 @@ impl Engine {
             Reply::Refused(refusal) => Err(refusal),
             Reply::Done(_) | Reply::Gone => {
                 let what = "the block stopped while it ran this; look whether it is sealed";
-                Err(Refusal::new(Code::Unavailable, what).after(FULL).local())
+                let refusal = Refusal::new(Code::Unavailable, what).after(FULL);
+                // A planet that stops, or whose log is stuck, is not well.
+                Err(if self.ready().is_ok() { refusal.local() } else { refusal })
             }
         }
     }

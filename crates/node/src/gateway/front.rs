@@ -74,7 +74,7 @@ pub(crate) struct Front {
 
 /// Takes connections until the gateway stops, then waits for those it has.
 pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, thread: usize, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut said) = (JoinSet::new(), None);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -83,7 +83,7 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>,
             Some(_) = connections.join_next() => continue,
         };
         let Ok((stream, address)) = accepted else {
-            tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
+            crate::http::out_of_files(&mut said);
             tokio::time::sleep(OUT_OF_FILES).await;
             continue;
         };

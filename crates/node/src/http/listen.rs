@@ -13,7 +13,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -23,6 +23,19 @@ use trust::attach::Channel;
 /// After an accept that failed because the process has no more file
 /// descriptors: some connection has to end first.
 const OUT_OF_FILES: Duration = Duration::from_millis(50);
+
+/// How often that is said at most: what lasts is tried again twenty times in it.
+const SAID: Duration = Duration::from_secs(1);
+
+/// Says that nobody can be let in, and when that was; whether it did.
+pub(crate) fn out_of_files(said: &mut Option<Instant>) -> bool {
+    if said.is_some_and(|said| said.elapsed() < SAID) {
+        return false;
+    }
+    *said = Some(Instant::now());
+    tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
+    true
+}
 
 /// A connection's place among all of them.
 pub(crate) struct Seat {
@@ -62,7 +75,7 @@ pub(super) async fn accept(
     crowd: Arc<Crowd>,
     shared: Arc<Shared>,
 ) {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut said) = (JoinSet::new(), None);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -71,7 +84,7 @@ pub(super) async fn accept(
             Some(_) = connections.join_next() => continue,
         };
         let Ok((stream, address)) = accepted else {
-            tracing::warn!("no connection can be accepted: the process may be out of file descriptors");
+            out_of_files(&mut said);
             tokio::time::sleep(OUT_OF_FILES).await;
             continue;
         };
@@ -184,4 +197,18 @@ pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_once_a_second() {
+        let mut said = None;
+        assert!(out_of_files(&mut said));
+        assert!((0..20).all(|_| !out_of_files(&mut said)));
+        said = said.and_then(|said| said.checked_sub(SAID));
+        assert!(out_of_files(&mut said));
+    }
 }

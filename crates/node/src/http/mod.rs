@@ -43,7 +43,7 @@ pub(crate) use bare::Reasoned;
 pub(crate) use crowd::{Crowd, Place};
 pub use limits::Bounds;
 pub(crate) use limits::{BODY_BYTES, HEAD_BYTES, HEADERS};
-pub(crate) use listen::fresh_channel;
+pub(crate) use listen::{fresh_channel, out_of_files};
 pub(crate) use no::No;
 pub use openapi::document;
 pub(crate) use pace::{Pace, Paced};
