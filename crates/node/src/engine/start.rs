@@ -351,7 +351,7 @@ fn run(
     }
     *locked(&parts.lanes) = lanes;
     let behind = behind(follower, keeper(planet, &parts), expirer(planet, &parts, &shards))?;
-    let inner = Inner {
+    Ok(Engine(Arc::new(Inner {
         planet: parts.home.planet,
         name: planet.planet.name.to_string(),
         regions: parts.regions,
@@ -380,8 +380,7 @@ fn run(
         _lock: parts.home.lock,
         backing_up: Mutex::new(()),
         erasing: Arc::new(Semaphore::new(1)),
-    };
-    Ok(Engine(Arc::new(inner)))
+    })))
 }
 
 /// The threads that come behind the log.

@@ -13,10 +13,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use trust::attach::Channel;
 
@@ -158,7 +159,7 @@ where
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal.what));
         }
     };
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let pace = Arc::new(Pace::new(shared.bounds));
     let peer = Arc::new(Peer::new(Arc::clone(&shared), connection, secure, Arc::clone(&pace), seat));
     let service = {
