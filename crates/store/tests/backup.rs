@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::{
     BackupError, Batch, Beside, Entry, EntryRef, FjallRecords, Left, Log, Memory, OpenError, Options, Part, ReadError,
-    RealDisk, Records, Restored, Secrets, Space, backup, backup_with, check, restore, restore_with,
+    RealDisk, Records, Restored, SealedWriter, Secrets, Space, backup, backup_with, check, restore, restore_with,
 };
 use support::folder::Folder;
 
@@ -316,4 +316,22 @@ fn a_backup_of_version_1_restores() {
     let restored = restored(&file, to.path(), Some(&records)).unwrap();
     assert_eq!((restored.backup.rows, restored.verified.entries, restored.backup.files), (20, 30, 0));
     assert_eq!(all(&open(to.path())).len(), 30);
+}
+
+/// A segment with the last number that there is: the one after it was counted.
+#[test]
+fn a_log_that_says_that_it_has_every_segment_is_refused() {
+    let pieces = [
+        0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x31, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0x03, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x31, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x5b,
+    ];
+    let mut file = Vec::new();
+    let mut sealed = SealedWriter::new(&mut file, Secrets { key: &KEY, entropy: &[2; 32] }, b"every").unwrap();
+    sealed.write(&pieces).unwrap();
+    sealed.finish().unwrap();
+    let folder = Folder::new("every-segment");
+    let refused = restored(&file, folder.path(), None).unwrap_err();
+    assert!(refused.to_string().contains("last number"), "{refused}");
 }

@@ -234,7 +234,8 @@ impl<T: Target> Walk<'_, T> {
                         return Err(from.damaged("the log does not end where it says"));
                     }
                     segments += 1;
-                    self.next = number + 1;
+                    let last = || from.damaged("a segment has the last number that there is");
+                    self.next = number.checked_add(1).ok_or_else(last)?;
                     self.piece(from, |into, bytes| into.segment(number, length, bytes))?;
                 }
                 (Piece::File { name, length }, Some(_)) => {
