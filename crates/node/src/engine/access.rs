@@ -30,7 +30,7 @@ fn right_of(kind: &Kind) -> Result<Right, Refusal> {
     Rights::from_bits(kind.right.bits()).only().ok_or_else(several)
 }
 
-/// Whether an op says of which class it is.
+/// Whether an op is about records of some class and does not say of which.
 const fn is_of_some_class(body: &Body) -> bool {
     matches!(body, Body::Record { .. } | Body::Nothing)
 }
