@@ -8,12 +8,9 @@ use crate::word;
 use client::{Client, Code, Error, Options, Place, tell};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::future::Future;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use trust::Secret;
 use trust::enrol::Invitation;
 use trust::sign::SigningKey;
 
@@ -46,6 +43,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
             _ = tokio::signal::ctrl_c() => Err(Failure::PipeClosed),
         }
     })
+}
+
+impl From<custody::KeyError> for Failure {
+    fn from(error: custody::KeyError) -> Self {
+        Self::told(error.to_string(), "its keys are in the folder `keys` of the data directory")
+    }
 }
 
 impl From<Error> for Failure {
@@ -94,26 +97,19 @@ fn key_file(who: &Who) -> PathBuf {
 fn key(who: &Who, make: bool) -> Result<SigningKey, Failure> {
     check_name(&who.name)?;
     let file = key_file(who);
-    let mut bytes = match fs::read_to_string(&file) {
-        Ok(text) => word::read_hex::<32>(text.trim(), "a key")?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && make && who.name != OPERATOR => {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes)
-                .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            write_private(&file, &text)?;
-            bytes
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && who.name == OPERATOR => {
+    let (keys, name) = (file.parent().unwrap_or_else(|| Path::new(".")), who.name.as_str());
+    if make && name != OPERATOR {
+        custody::folder::private(keys)?;
+        return Ok(SigningKey::new(&custody::folder::secret(keys, name)?));
+    }
+    match custody::folder::existing(keys, name)? {
+        Some(secret) => Ok(SigningKey::new(&secret)),
+        None if name == OPERATOR => {
             let hint = "the operator's key is in the planet's data directory: --home says where that is";
-            return Err(Failure::told(format!("{} is not there", file.display()), hint));
+            Err(Failure::told(format!("{} is not there", file.display()), hint))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Failure::told(format!("there is no agent `{}` here", who.name), "`mycel attach` makes one"));
-        }
-        Err(error) => return Err(Failure::file("read", &file, &error)),
-    };
-    Ok(SigningKey::new(&Secret::take(&mut bytes)))
+        None => Err(Failure::told(format!("there is no agent `{name}` here"), "`mycel attach` makes one")),
+    }
 }
 
 /// Whether an agent's key is here, or why not.
@@ -129,17 +125,7 @@ pub(crate) fn id_of(who: &Who, name: &str) -> Option<trust::AgentId> {
 
 fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failure::file("make", folder, &error))?;
-    let draft = file.with_extension("new");
-    let write = || {
-        let mut open = OpenOptions::new();
-        let mut draft_file = open.create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
-        draft_file.write_all(text.as_bytes())?;
-        draft_file.sync_all()?;
-        fs::rename(&draft, file)
-    };
-    write().map_err(|error| Failure::file("write", file, &error))
+    Ok(custody::folder::private(folder).and_then(|()| custody::folder::replace(file, text.as_bytes()))?)
 }
 
 /// A client that asks for nothing yet.

@@ -7,6 +7,7 @@ mod load;
 mod op;
 mod policy;
 mod store;
+mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, WitnessArgs};
@@ -15,6 +16,7 @@ pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
+pub(crate) use trust::TrustCommand;
 pub(crate) use up::{LogLevel, UpArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -248,20 +250,6 @@ pub(crate) enum BansCommand {
         net: String,
         #[command(flatten)]
         who: Who,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TrustCommand {
-    /// Compute hexadecimal digits of π, from which salts are taken. They are
-    /// public, and add no strength to anything.
-    Pi {
-        /// Where to begin, counted from 0 after the point.
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        at: u64,
-        /// How many digits.
-        #[arg(long, value_name = "K", default_value_t = 64)]
-        digits: u64,
     },
 }
 

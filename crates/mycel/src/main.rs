@@ -36,7 +36,7 @@ mod up;
 mod word;
 
 use clap::Parser as _;
-use cli::{BenchCommand, Cli, Command, TrustCommand};
+use cli::{BenchCommand, Cli, Command};
 use failure::Failure;
 use screen::Screen;
 use std::process::ExitCode;
@@ -90,7 +90,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Access(args) => access::run(&args, screen),
         Command::Route(command) => route::run(command, screen),
         Command::Bench(BenchCommand::Slots { file }) => bench::slots(&file, screen),
-        Command::Trust(TrustCommand::Pi { at, digits }) => trust::pi(at, digits, screen),
+        Command::Trust(command) => trust::run(&command, screen),
         // Already JSON, and the same to everybody.
         Command::Schema => screen.json(&planet::schema()).map(|()| Verdict::Good),
         Command::Completions { shell } => manual::completions(shell, screen),

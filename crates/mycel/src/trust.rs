@@ -1,12 +1,19 @@
-//! `mycel trust`: what trust is made of, for whoever wants to check.
+//! `mycel trust`: the planet's keys, and what trust is made of.
 
 use crate::Verdict;
+use crate::cli::TrustCommand;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use serde_json::json;
 use trust::pi;
 
-pub(crate) fn pi(at: u64, digits: u64, screen: &Screen) -> Result<Verdict, Failure> {
+pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Failure> {
+    match command {
+        TrustCommand::Pi { at, digits } => pi(*at, *digits, screen),
+    }
+}
+
+fn pi(at: u64, digits: u64, screen: &Screen) -> Result<Verdict, Failure> {
     let found = pi::digits(at, digits).map_err(|error| {
         let hint =
             format!("ask for at most {} digits, up to position {}, and for fewer the further", pi::MOST, pi::FURTHEST);

@@ -14,15 +14,16 @@
 //! It must never change the number of a shard, nor lose a key: what is new is
 //! on the disk before anything depends on it.
 
-use crate::entropy;
+use custody::KeyError;
+use custody::folder::{private, public, read_public, replace, secret};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use store::Beside;
 use trust::sign::SigningKey;
-use trust::{AgentId, PlanetId, RegionTag, RegionalKey, Secret};
+use trust::{AgentId, PlanetId, RegionTag, RegionalKey};
 
 /// Blocks of a shard: 64 cells. A batch is one shard's, so a region that is
 /// small is one batch, and the largest planet stays below the shards that one
@@ -80,6 +81,9 @@ pub enum HomeError {
         /// Whose it was taken for.
         ours: String,
     },
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A file is not what it should be.
     #[error("{file}: {what}; restore it from a backup, or move it away")]
     Damaged {
@@ -115,9 +119,9 @@ impl Home {
     /// blocks, and makes what is missing.
     pub(crate) fn open(place: &Path, planet: &str, regions: &[(String, u64)]) -> Result<Self, HomeError> {
         let keys = place.join("keys");
-        private_folder(place)?;
+        private(place)?;
         let lock = lock(place)?;
-        private_folder(&keys)?;
+        private(&keys)?;
         let id = PlanetId::of_root(public(&keys, "root")?);
         let node = SigningKey::new(&secret(&keys, "node")?);
         let operator = public(&keys, "operator")?;
@@ -215,23 +219,6 @@ pub(crate) fn lock(place: &Path) -> Result<File, HomeError> {
     }
 }
 
-pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(failed(format!("make {}", path.display())))
-}
-
-/// The public half of a key: alone in a file, where its secret is elsewhere.
-pub(crate) fn public(keys: &Path, name: &str) -> Result<AgentId, HomeError> {
-    let file = keys.join(format!("{name}.pub"));
-    if file.exists() { read_public(&file) } else { Ok(SigningKey::new(&secret(keys, name)?).id()) }
-}
-
-fn read_public(file: &Path) -> Result<AgentId, HomeError> {
-    let text = fs::read_to_string(file).map_err(failed(format!("read {}", file.display())))?;
-    let damaged = || HomeError::Damaged { file: file.display().to_string(), what: "it is no key".to_owned() };
-    hex(text.trim()).map(AgentId).ok_or_else(damaged)
-}
-
 fn gateways(keys: &Path) -> Result<Vec<AgentId>, HomeError> {
     let what = || format!("read {}", keys.display());
     let mut files = Vec::new();
@@ -243,49 +230,5 @@ fn gateways(keys: &Path) -> Result<Vec<AgentId>, HomeError> {
         }
     }
     files.sort();
-    files.iter().map(|file| read_public(file)).collect()
-}
-
-/// A secret that is kept in a file, made when there is none.
-pub(crate) fn secret(keys: &Path, name: &str) -> Result<Secret, HomeError> {
-    let file = keys.join(format!("{name}.key"));
-    match fs::read_to_string(&file) {
-        Ok(text) => {
-            let bytes = hex(text.trim());
-            let damaged = || HomeError::Damaged { file: file.display().to_string(), what: "it is no key".to_owned() };
-            bytes.map(|mut bytes| Secret::take(&mut bytes)).ok_or_else(damaged)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut bytes: [u8; 32] = entropy::bytes().map_err(failed("draw entropy"))?;
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            replace(&file, text.as_bytes())?;
-            Ok(Secret::take(&mut bytes))
-        }
-        Err(error) => Err(failed(format!("read {}", file.display()))(error)),
-    }
-}
-
-/// Reads 64 letters.
-pub(crate) fn hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
-/// Writes a file that only its owner can read: all of it, or what was there.
-pub(crate) fn replace(file: &Path, bytes: &[u8]) -> Result<(), HomeError> {
-    let what = || format!("write {}", file.display());
-    let draft = file.with_extension("new");
-    let mut open = OpenOptions::new();
-    let mut draft_file =
-        open.create(true).write(true).truncate(true).mode(0o600).open(&draft).map_err(failed(what()))?;
-    draft_file.write_all(bytes).and_then(|()| draft_file.sync_all()).map_err(failed(what()))?;
-    fs::rename(&draft, file).map_err(failed(what()))?;
-    let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(what()))
+    Ok(files.iter().map(|file| read_public(file)).collect::<Result<_, _>>()?)
 }

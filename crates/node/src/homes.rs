@@ -3,7 +3,8 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
-use crate::home::{HomeError, failed, lock, private_folder, public, replace, secret};
+use crate::home::{HomeError, failed, lock};
+use custody::folder::{private, public, secret, write_public};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,9 +40,9 @@ impl Homes {
     /// When the disk refuses, another process has it, or a key is damaged.
     pub fn with_gateways(place: &Path, gateways: usize) -> Result<Self, HomeError> {
         let keys = place.join("keys");
-        private_folder(place)?;
+        private(place)?;
         let lock = lock(place)?;
-        private_folder(&keys)?;
+        private(&keys)?;
         let (root, operator) = (public(&keys, "root")?, public(&keys, "operator")?);
         let of = |number: usize| match number {
             1 => secret(&keys, "gateway"),
@@ -77,14 +78,13 @@ impl Homes {
     pub fn region(&self, region: &str) -> Result<PathBuf, HomeError> {
         let place = self.place.join("regions").join(region);
         let keys = place.join("keys");
-        private_folder(&self.place.join("regions"))?;
-        private_folder(&place)?;
-        private_folder(&keys)?;
+        private(&self.place.join("regions"))?;
+        private(&place)?;
+        private(&keys)?;
         let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
         let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
         for (name, key) in named.into_iter().chain(gateways) {
-            let text: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
-            replace(&keys.join(format!("{name}.pub")), text.as_bytes())?;
+            write_public(&keys, &name, key)?;
         }
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {

@@ -12,8 +12,8 @@
 //! again whenever the log is followed again, and must never reach the key with
 //! which its agent began anew.
 
-use crate::entropy;
 use crate::home::{HomeError, failed};
+use custody::entropy;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};

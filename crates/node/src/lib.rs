@@ -9,7 +9,6 @@ mod below;
 mod clock;
 mod directory;
 mod engine;
-mod entropy;
 mod expiry;
 mod follower;
 pub mod gateway;

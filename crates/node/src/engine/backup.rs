@@ -2,8 +2,8 @@
 
 use super::{Code, Engine, FULL, Refusal};
 use crate::below::spaces;
-use crate::entropy;
 use crate::home::files;
+use custody::entropy;
 use std::io::Write;
 use std::sync::TryLockError;
 use store::{Backup, BackupError, Part, Secrets, backup_with};

@@ -1,8 +1,8 @@
 //! Who comes in: connections, and what they have proved.
 
 use super::{About, Code, Engine, Refusal, locked};
-use crate::entropy;
 use block::bans::{Ban, Net};
+use custody::entropy;
 use planet::Right;
 use policy::shares::NoShare;
 use std::collections::BTreeMap;

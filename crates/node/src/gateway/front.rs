@@ -139,8 +139,7 @@ where
     let meter = shared.rates.address(source, now).ok_or_else(|| io::Error::from(io::ErrorKind::QuotaExceeded))?;
     let pace = Arc::new(Pace::new(settings.bounds));
     let source_header = HeaderValue::from_str(&source.to_string()).map_err(io::Error::other)?;
-    let mut first = [0; 8];
-    getrandom::fill(&mut first).map_err(io::Error::other)?;
+    let first = custody::entropy::bytes()?;
     let front = Arc::new(Front {
         shared: Arc::clone(&shared),
         thread,

@@ -57,8 +57,7 @@ impl Sessions {
 
     /// A nonce for the agent of a lease that its host has found good.
     pub(crate) fn challenge(&self, lease: &str, region: RegionNumber, now: Moment) -> Result<Nonce, No> {
-        let mut nonce = [0; 32];
-        getrandom::fill(&mut nonce).map_err(|why| No::new(Code::Internal, why.to_string()))?;
+        let nonce = custody::entropy::bytes().map_err(|why| No::new(Code::Internal, why.to_string()))?;
         let shown = Shown::new(lease, Nonce(nonce), self.channel, now)
             .map_err(|why| No::new(Code::Unknown, format!("this is not a lease: {why}")))?;
         self.state().shown = Some((lease.to_owned(), shown, region));

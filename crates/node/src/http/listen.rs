@@ -135,9 +135,7 @@ fn turned_away(shared: &Shared, source: IpAddr) -> bool {
 /// A name for a connection that has none: whoever is between its two ends can
 /// have it too, so it only keeps one connection's proof from another.
 pub(crate) fn fresh_channel() -> io::Result<Channel> {
-    let mut channel = [0; 32];
-    getrandom::fill(&mut channel).map_err(io::Error::other)?;
-    Ok(Channel(channel))
+    custody::entropy::bytes().map(Channel)
 }
 
 async fn speak<I>(

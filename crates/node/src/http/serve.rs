@@ -149,11 +149,10 @@ async fn found(
 
 /// A name for an op whose agent did not choose one.
 fn new_id(peer: &Peer) -> OpId {
-    let mut entropy = [0; 16];
     // Without entropy names of one millisecond would meet, and the second op would be taken for the first;
     // that is an answer, and not a wrong one.
-    let _ = getrandom::fill(&mut entropy);
-    OpId::new(peer.shared.engine.now(), u128::from_be_bytes(entropy))
+    let entropy = custody::entropy::bytes().map_or(0, u128::from_be_bytes);
+    OpId::new(peer.shared.engine.now(), entropy)
 }
 
 fn length(head: &Parts) -> Option<usize> {

@@ -5,9 +5,10 @@
 
 use super::{AtRest, CACHE, Checked, RestError};
 use crate::below::spaces;
-use crate::entropy;
-use crate::home::{OWNERS, failed, files, private_folder};
+use crate::home::{HomeError, OWNERS, failed, files};
 use crate::reopen::Reopened;
+use custody::entropy;
+use custody::folder::private;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -87,7 +88,7 @@ pub fn restore_planet(
             return Err(RestError::Exists { place: path.display().to_string() });
         }
     }
-    private_folder(&draft)?;
+    private(&draft).map_err(HomeError::from)?;
     let mut kept = Draft(Some(draft.clone()));
     let backup = fill(from, key, &draft, progress)?;
     if let Some(owners) = owners {
@@ -126,7 +127,7 @@ fn fill(
         // Names are checked where they are read: none leads out of here.
         let path = draft.join(name);
         if let Some(folder) = path.parent() {
-            private_folder(folder).map_err(io::Error::other)?;
+            private(folder).map_err(io::Error::other)?;
         }
         let file = private_file(&path)?;
         file.write_all_at(bytes, at)?;

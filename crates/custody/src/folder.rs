@@ -1,0 +1,256 @@
+//! A folder of keys: secrets are 64 letters in `NAME.key`, which nobody but
+//! their owner can read; public keys are 64 letters in `NAME.pub`.
+//!
+//! A file that others can read is refused: its secret is no secret any more.
+//! What is written is there whole, under its name and after a crash, or not at
+//! all.
+
+use crate::entropy;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use trust::sign::SigningKey;
+use trust::{AgentId, Secret};
+use zeroize::Zeroizing;
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The disk refuses.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// It is none.
+    #[error("{file}: {what}; restore it from a backup, or move it away")]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Others than its owner can read it, or change it.
+    #[error(
+        "{file} can be read or changed by others (mode {mode:03o}): `chmod go= {file}` closes it; if anybody else \
+         uses this machine, replace the key"
+    )]
+    Open {
+        /// Which file.
+        file: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It belongs to somebody else, who can change it.
+    #[error(
+        "{file} belongs to user {owner}, and this program runs as {us}: let it run as that user, or give it the file"
+    )]
+    NotOurs {
+        /// Which file.
+        file: String,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs this.
+        us: u32,
+    },
+}
+
+/// Says what was tried when the disk refuses.
+pub fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> KeyError {
+    let what = what.into();
+    move |source| KeyError::Io { what, source }
+}
+
+/// Makes a folder that nobody but its owner can look into.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn private(path: &Path) -> Result<(), KeyError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(failed(format!("make {}", path.display())))
+}
+
+/// Reads what nobody but its owner may; nothing when there is no such file.
+///
+/// # Errors
+/// When the disk refuses, or others could read or change it.
+pub fn read_private(file: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
+    let what = || format!("read {}", file.display());
+    let mut open = match File::open(file) {
+        Ok(open) => open,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(what())(error)),
+    };
+    // Of what is open and not of the name: that may be another file by now.
+    let found = open.metadata().map_err(failed(what()))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open { file: file.display().to_string(), mode });
+    }
+    let us = rustix::process::geteuid().as_raw();
+    if found.uid() != us && us != 0 {
+        return Err(KeyError::NotOurs { file: file.display().to_string(), owner: found.uid(), us });
+    }
+    let mut text = Zeroizing::new(String::with_capacity(128));
+    open.read_to_string(&mut text).map_err(failed(what()))?;
+    Ok(Some(text))
+}
+
+/// A secret that is kept in a file; nothing when there is none.
+///
+/// # Errors
+/// When it cannot be read, others could, or it is no key.
+pub fn existing(keys: &Path, name: &str) -> Result<Option<Secret>, KeyError> {
+    let file = keys.join(format!("{name}.key"));
+    let Some(text) = read_private(&file)? else { return Ok(None) };
+    let mut bytes = hex(text.trim()).ok_or_else(|| no_key(&file))?;
+    Ok(Some(Secret::take(&mut bytes)))
+}
+
+/// The same, made when there is none.
+///
+/// # Errors
+/// When it cannot be read or written, others could read it, or it is no key.
+pub fn secret(keys: &Path, name: &str) -> Result<Secret, KeyError> {
+    if let Some(secret) = existing(keys, name)? {
+        return Ok(secret);
+    }
+    let mut bytes: [u8; 32] = entropy::bytes().map_err(failed("draw entropy"))?;
+    let secret = Secret::take(&mut bytes);
+    replace(&keys.join(format!("{name}.key")), letters(secret.expose()).as_bytes())?;
+    Ok(secret)
+}
+
+/// The public half of a key: alone in a file where its secret is elsewhere,
+/// and else of the secret, which is made when there is none.
+///
+/// # Errors
+/// When it cannot be read or written, or is no key.
+pub fn public(keys: &Path, name: &str) -> Result<AgentId, KeyError> {
+    let file = keys.join(format!("{name}.pub"));
+    if file.exists() { read_public(&file) } else { Ok(SigningKey::new(&secret(keys, name)?).id()) }
+}
+
+/// A public key in a file.
+///
+/// # Errors
+/// When it cannot be read, or is no key.
+pub fn read_public(file: &Path) -> Result<AgentId, KeyError> {
+    let text = fs::read_to_string(file).map_err(failed(format!("read {}", file.display())))?;
+    hex(text.trim()).map(AgentId).ok_or_else(|| no_key(file))
+}
+
+/// Writes a public key to its file.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write_public(keys: &Path, name: &str, key: AgentId) -> Result<(), KeyError> {
+    replace(&keys.join(format!("{name}.pub")), letters(&key.0).as_bytes())
+}
+
+fn no_key(file: &Path) -> KeyError {
+    KeyError::Damaged { file: file.display().to_string(), what: "it is no key".to_owned() }
+}
+
+/// Thirty-two bytes as 64 letters, which are wiped.
+#[must_use]
+pub fn letters(bytes: &[u8; 32]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
+        }
+    }
+    text
+}
+
+/// Reads 64 letters.
+#[must_use]
+pub fn hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        let pair = text.get(2 * at..2 * at + 2)?;
+        // What `from_str_radix` takes as well.
+        if pair.starts_with('+') {
+            return None;
+        }
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Writes a file that only its owner can read: all of it, or what was there.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn replace(file: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+    let what = || format!("write {}", file.display());
+    let draft = file.with_extension("new");
+    let mut open = OpenOptions::new();
+    let mut draft_file =
+        open.create(true).write(true).truncate(true).mode(0o600).open(&draft).map_err(failed(what()))?;
+    draft_file.write_all(bytes).and_then(|()| draft_file.sync_all()).map_err(failed(what()))?;
+    fs::rename(&draft, file).map_err(failed(what()))?;
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(what()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(file: &Path, mode: u32) {
+        fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_only_its_owner_can_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(existing(folder.path(), "node").unwrap().is_none());
+        let made = secret(folder.path(), "node").unwrap();
+        assert_eq!(secret(folder.path(), "node").unwrap(), made);
+        assert_ne!(secret(folder.path(), "other").unwrap(), made);
+        let file = folder.path().join("node.key");
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        secret(folder.path(), "node").unwrap();
+        let file = folder.path().join("node.key");
+        for open in [0o640, 0o604, 0o620, 0o602, 0o644, 0o777] {
+            mode(&file, open);
+            let refused = secret(folder.path(), "node").unwrap_err().to_string();
+            assert!(refused.contains(&format!("mode {open:03o}")) && refused.contains("chmod go="), "{refused}");
+        }
+        mode(&file, 0o400);
+        secret(folder.path(), "node").unwrap();
+    }
+
+    #[test]
+    fn what_is_no_key_is_said_to_be_none_and_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.key");
+        for bad in ["", "12", &"g".repeat(64), &"+1".repeat(32), &"1".repeat(65), &"é".repeat(32)] {
+            replace(&file, bad.as_bytes()).unwrap();
+            assert!(matches!(secret(folder.path(), "node"), Err(KeyError::Damaged { .. })), "{bad}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), *bad);
+        }
+    }
+
+    #[test]
+    fn a_public_key_stands_for_a_secret_that_is_elsewhere() {
+        let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let key = public(with.path(), "root").unwrap();
+        write_public(without.path(), "root", key).unwrap();
+        assert_eq!(public(without.path(), "root").unwrap(), key);
+        assert!(!without.path().join("root.key").exists());
+    }
+}

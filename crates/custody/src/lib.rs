@@ -1,0 +1,9 @@
+//! Where keys live: files that only their owner can read, and what is made of
+//! the keys in them. A shell around `trust`, which keeps none.
+//!
+//! It must never lose a key, show one, or use one that others could have read.
+
+pub mod entropy;
+pub mod folder;
+
+pub use folder::KeyError;
