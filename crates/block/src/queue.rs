@@ -6,6 +6,7 @@
 //! submits hands in what the chain's index knows of the op.
 
 use crate::chain::{OpId, Outcome};
+use crate::kinds::Closed;
 use std::collections::VecDeque;
 use trust::{AgentId, Moment};
 use vocab::Millis;
@@ -33,6 +34,8 @@ pub struct Op {
     pub kind: u8,
     /// What is asked, sealed.
     pub payload: Vec<u8>,
+    /// The classes of records that it may not touch.
+    pub closed: Closed,
 }
 
 /// Where an op is.

@@ -6,7 +6,7 @@ mod support;
 
 use block::chain::{Entry, OpId, Outcome};
 use block::index::{Space, StanceRow, stances_key};
-use block::kinds::{ClassTag, Matter, by_name, demanded};
+use block::kinds::{ClassTag, Closed, Matter, by_name, demanded};
 use block::queue::Op;
 use block::shard::{Answer, Why};
 use proptest::prelude::*;
@@ -130,6 +130,31 @@ fn a_block_that_is_sealed_takes_no_demand_and_one_that_is_empty_does() {
     world.flush();
     assert!(matches!(world.refused(refused), Why::Sealed(_)));
     assert_eq!(world.ended(taken).sequence, 1);
+}
+
+/// A rule of the planet closes classes to an agent; which class a record is of
+/// is known only at the op's turn.
+#[test]
+fn a_record_of_a_closed_class_is_neither_replaced_nor_deleted() {
+    let mut world = World::new();
+    let seat = (0, 0, world.seat(0, 0, 1));
+    let closed = || Closed::new(vec![(ClassTag::of("asks"), "it is closed".to_owned())]);
+    let mut outcome = |op| {
+        let token = world.op(seat, op);
+        world.flush();
+        (world.ended(token).outcome, String::from_utf8_lossy(&world.ended(token).result).into_owned())
+    };
+    let refused = (Outcome::Failed, "it is closed".to_owned());
+    outcome(say(1, 1, "consent", true));
+    outcome(put_asking(2, 1, 1, b"bound"));
+    outcome(put(3, 1, 2, b"free"));
+    assert_eq!(outcome(Op { closed: closed(), ..put(4, 1, 1, b"taken") }), refused);
+    assert_eq!(outcome(Op { closed: closed(), ..delete(5, 1, 1) }), refused);
+    // What is of no class, and what is not there, is free.
+    assert_eq!(outcome(Op { closed: closed(), ..put(6, 1, 2, b"free") }).0, Outcome::Done);
+    assert_eq!(outcome(Op { closed: closed(), ..delete(7, 1, 2) }).0, Outcome::Done);
+    assert_eq!(outcome(Op { closed: closed(), ..delete(8, 1, 3) }).0, Outcome::Done);
+    assert_eq!(outcome(delete(9, 1, 1)).0, Outcome::Done);
 }
 
 /// What stands is what stands when the op has its turn, behind what waits.

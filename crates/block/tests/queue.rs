@@ -2,6 +2,7 @@
 //! a test here each.
 
 use block::chain::{OpId, Outcome};
+use block::kinds::Closed;
 use block::queue::{AHEAD, Cancelled, Known, MOST_TRIES, Op, Queue, REMEMBERED, State, Submitted, Tried};
 use proptest::prelude::*;
 use trust::{AgentId, Moment};
@@ -11,7 +12,13 @@ const NOW: Moment = Moment(1_700_000_000_000);
 const NEW: Known = Known { ended: None, among_last: false };
 
 fn op(agent: u8, number: u128) -> Op {
-    Op { agent: AgentId([agent; 32]), id: OpId::new(NOW, number), kind: 1, payload: vec![agent] }
+    Op {
+        agent: AgentId([agent; 32]),
+        id: OpId::new(NOW, number),
+        kind: 1,
+        payload: vec![agent],
+        closed: Closed::default(),
+    }
 }
 
 /// Runs everything to its end; `good` says how each try goes. The ops in the

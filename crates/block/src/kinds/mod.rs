@@ -21,6 +21,7 @@ mod send;
 pub use erase::demanded;
 
 use crate::chain::OpId;
+use std::sync::Arc;
 use trust::lease::Rights;
 use trust::{AgentId, BlockRef, Moment};
 
@@ -45,6 +46,27 @@ impl ClassTag {
         let mut hasher = blake3::Hasher::new_derive_key("mycel residency class v1");
         hasher.update(name.as_bytes()).finalize_xof().fill(&mut tag);
         Self(tag)
+    }
+}
+
+/// Classes of records that an op may not touch, each with what to say to whom.
+/// A rule of the planet closes them, and which class a record is of is known
+/// only at its op's turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closed(Option<Arc<[(ClassTag, String)]>>);
+
+impl Closed {
+    /// These classes, each with why.
+    #[must_use]
+    pub fn new(classes: Vec<(ClassTag, String)>) -> Self {
+        Self((!classes.is_empty()).then(|| classes.into()))
+    }
+
+    /// Why records of a class may not be touched; nothing when they may.
+    #[must_use]
+    pub fn why(&self, class: ClassTag) -> Option<&str> {
+        let all = self.0.as_deref().unwrap_or_default();
+        all.iter().find(|(closed, _)| *closed == class).map(|(_, why)| why.as_str())
     }
 }
 
@@ -170,6 +192,8 @@ pub struct Request<'a> {
     pub agent: AgentId,
     /// What is asked, as the chain keeps it.
     pub payload: &'a [u8],
+    /// The classes of records that it may not touch.
+    pub closed: &'a Closed,
 }
 
 /// What came of a try.
@@ -256,6 +280,23 @@ pub fn by_code(code: u8) -> Option<&'static Kind> {
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     every().find(|kind| kind.name == name)
+}
+
+/// What becomes of an op that is the end of what a record said before: the
+/// sequence of the entry that wrote it, 0 for none.
+fn supersede(request: Request<'_>, view: &dyn View) -> Ran {
+    let tag = match tagged(request.payload) {
+        Ok((tag, _)) => tag,
+        Err(why) => return Ran::Never(why.to_string()),
+    };
+    let before = match view.record(request.block, request.agent, tag) {
+        Ok(before) => before,
+        Err(trouble) => return Ran::Again(trouble.to_string()),
+    };
+    if let Some(why) = before.as_ref().and_then(|before| request.closed.why(before.class)) {
+        return Ran::Never(why.to_owned());
+    }
+    Ran::Done(before.map_or(0, |before| before.sequence).to_be_bytes().to_vec(), None)
 }
 
 /// A payload that begins with so many bytes which are not sealed.

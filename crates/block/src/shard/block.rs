@@ -306,7 +306,7 @@ impl<T> Block<T> {
         below: &dyn Below,
     ) -> Result<(Vec<u8>, Option<Stored>), Failure> {
         let kind: &Kind = kinds::by_code(op.kind).ok_or_else(|| Failure::Never("no such kind".to_owned()))?;
-        let request = Request { block: self.head.block, agent: op.agent, payload: &op.payload };
+        let request = Request { block: self.head.block, agent: op.agent, payload: &op.payload, closed: &op.closed };
         let view = Over { desk, below };
         let effect = (kind.effect)(&op.payload).map_err(|why| Failure::Never(why.to_string()))?;
         match view.lacks_consent(&effect, self.head.block, op.agent) {

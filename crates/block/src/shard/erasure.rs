@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::{Answer, Below, Why};
 use crate::chain::{OpId, Outcome};
 use crate::index::newest;
+use crate::kinds::Closed;
 use crate::kinds::erase::ERASE;
 use crate::queue::Op;
 use trust::Moment;
@@ -30,7 +31,7 @@ impl<T> Block<T> {
             Ok(Some(earlier)) => return desk.in_time(Answer::Before(earlier.outcome, earlier.sequence)),
             Err(why) => return desk.at_once(Answer::Refused(why)),
         }
-        let op = Op { agent, id, kind: ERASE.code, payload: demand.to_bytes().to_vec() };
+        let op = Op { agent, id, kind: ERASE.code, payload: demand.to_bytes().to_vec(), closed: Closed::default() };
         let answer = self.end(desk, &op, (Outcome::Done, 1), result, None, now);
         // Should the agent send an op under this very name, it is looked up.
         for seat in self.seats.iter_mut().filter(|seat| seat.agent == agent) {

@@ -6,7 +6,7 @@
 use block::chain::{Entry, Head, OpId, Outcome, link};
 use block::house::Deed;
 use block::index::{self, Fold, Rows as Lookup, SeatRow, Space};
-use block::kinds::{ClassTag, Cursor, Matter, Room, Stance, Stored, Tag, Trouble, View, by_name};
+use block::kinds::{ClassTag, Closed, Cursor, Matter, Room, Stance, Stored, Tag, Trouble, View, by_name};
 use block::queue::Op;
 use block::rate::{Limit, Limits};
 use block::shard::{Answer, Batch, Below, Earlier, Ended, Loaded, Notice, Rules, Shard, Why};
@@ -344,7 +344,13 @@ pub fn add(fold: &mut Fold, at: usize, bytes: &[u8]) {
 
 /// An op by a name that was made at a moment.
 pub fn op_at(made: Moment, number: u128, kind: &str, who: u8, payload: Vec<u8>) -> Op {
-    Op { agent: agent(who), id: OpId::new(made, number), kind: by_name(kind).unwrap().code, payload }
+    Op {
+        agent: agent(who),
+        id: OpId::new(made, number),
+        kind: by_name(kind).unwrap().code,
+        payload,
+        closed: Closed::default(),
+    }
 }
 
 pub fn put(number: u128, who: u8, key: u8, value: &[u8]) -> Op {

@@ -5,7 +5,7 @@
 //! something is, a rule must not be passed by for want of knowing.
 
 use super::{BlockAt, Body, Code, Engine, OpAsk, Refusal, locked};
-use block::kinds::{self, ClassTag, Kind};
+use block::kinds::{self, ClassTag, Closed, Kind};
 use planet::{PublicKey, Right};
 use policy::access::{Asked, Caller, Decision, Rights};
 use trust::attach::Session;
@@ -30,9 +30,22 @@ fn right_of(kind: &Kind) -> Result<Right, Refusal> {
     Rights::from_bits(kind.right.bits()).only().ok_or_else(several)
 }
 
-/// Whether an op is about records of some class and does not say of which.
-const fn is_of_some_class(body: &Body) -> bool {
-    matches!(body, Body::Record { .. } | Body::Nothing)
+/// When the class of what an op is about is known.
+enum Known {
+    /// Now: it is of no class, or says so.
+    Now,
+    /// At its turn: it is of the class that its record has then.
+    Then,
+    /// Never: it is about records of every class.
+    OfAll,
+}
+
+const fn class_known(body: &Body) -> Known {
+    match body {
+        Body::Record { .. } => Known::Then,
+        Body::Nothing => Known::OfAll,
+        _ => Known::Now,
+    }
 }
 
 impl Engine {
@@ -133,9 +146,9 @@ impl Engine {
         Ok(self.decide_of_kind(session.lease(), right_of(kind)?, &ask.body))
     }
 
-    /// What says its class is asked for by that; what does not, by every class
-    /// that it may be of. A record that is read is asked for again when its
-    /// class is known, so one class that may be is enough here.
+    /// What says its class is asked for by that; what is about all classes, by
+    /// each. A record is asked for again when its class is known, so one class
+    /// that may be is enough here.
     fn decide_of_kind(&self, lease: &Lease, right: Right, body: &Body) -> Decision {
         let caller = self.caller(lease);
         let decide = |class| self.0.access.decide(&caller, &Asked { right, region: caller.region, class, own: true });
@@ -145,10 +158,14 @@ impl Engine {
             _ => None,
         };
         let first = decide(named);
-        if !is_of_some_class(body) || !self.0.access.minds_classes(right) {
+        if !self.0.access.minds_classes(right) {
             return first;
         }
-        let wanted = right == Right::Read;
+        let wanted = match class_known(body) {
+            Known::Now => return first,
+            Known::Then => true,
+            Known::OfAll => false,
+        };
         if first.allowed == wanted {
             return first;
         }
@@ -169,6 +186,22 @@ impl Engine {
         }
         let decision = self.decide_of_kind(lease, right, body);
         if decision.allowed { Ok(()) } else { Err(Refusal::new(Code::Forbidden, decision.words(right))) }
+    }
+
+    /// The classes of records that an op may not be the end of, each with why.
+    pub(super) fn closed(&self, lease: &Lease, kind: &Kind, body: &Body) -> Result<Closed, Refusal> {
+        let right = right_of(kind)?;
+        let touches = matches!(body, Body::Record { .. } | Body::Value { .. });
+        if !touches || right == Right::Read || !self.0.access.minds_classes(right) {
+            return Ok(Closed::default());
+        }
+        let caller = self.caller(lease);
+        let named = self.0.classes.iter().map(|(name, tag)| (*tag, Some(name.as_str())));
+        let denied = |(tag, class)| {
+            let decision = self.0.access.decide(&caller, &Asked { right, region: caller.region, class, own: true });
+            (!decision.allowed).then(|| (tag, decision.words(right)))
+        };
+        Ok(Closed::new(named.chain([(ClassTag::NONE, None)]).filter_map(denied).collect()))
     }
 
     /// Whether a record may be read, now that its class is known; why not.

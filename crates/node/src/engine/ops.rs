@@ -83,7 +83,8 @@ impl Engine {
         fits(kind, &ask.body)?;
         self.may_run(session.lease(), kind, &ask.body)?;
         let payload = self.seal_payload(block, agent, (ask.id, kind.name, &ask.body))?;
-        let op = Op { agent, id: ask.id, kind: kind.code, payload };
+        let closed = self.closed(&lease, kind, &ask.body)?;
+        let op = Op { agent, id: ask.id, kind: kind.code, payload, closed };
         Ok((at, Asked { lease, id: ask.id, kind }, op))
     }
 

@@ -2,9 +2,10 @@
 //! they refuse, with the reason.
 
 use super::raw::Raw;
-use super::support::{PLANET, key};
+use super::support::{Agent, PLANET, key, start};
 use super::{Planet, code, patient, put, serving};
 use client::{Body, Client, Code};
+use node::Where;
 use node::http::Listen;
 use serde_json::{Value, json};
 use wire::Hex;
@@ -15,8 +16,8 @@ fn name(seed: u8) -> String {
 
 /// Agent 2 may not read what is of the class gdpr, 3 may not touch it, and 4
 /// administers in one region.
-async fn ruled() -> Planet {
-    let file = format!(
+fn ruled_file() -> String {
+    format!(
         r#"{PLANET}
 [[access.role]]
 name = "agent"
@@ -51,8 +52,11 @@ regions = ["two"]
         intern = name(2),
         frozen = name(3),
         warden = name(4)
-    );
-    serving(&file, Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() }).await
+    )
+}
+
+async fn ruled() -> Planet {
+    serving(&ruled_file(), Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..Listen::default() }).await
 }
 
 fn of_gdpr(key: &str) -> client::Ask {
@@ -95,14 +99,36 @@ async fn a_rule_against_a_class_is_not_passed_by_where_the_class_is_not_said() {
     assert_eq!(code(frozen.op(of_gdpr("bound")).await), Code::Forbidden);
     let consent = patient(Body::Consent { class: "gdpr".to_owned(), given: true });
     assert_eq!(code(frozen.op(consent).await), Code::Forbidden);
-    // It might be of that class.
-    let error = frozen.op(patient(Body::Delete("free".into()))).await.unwrap_err();
-    assert!(error.to_string().contains("hands-off"), "{error}");
-    assert_eq!(code(frozen.wire().op(patient(Body::Delete("free".into()))).await), Code::Forbidden);
+    // A record is of the class that it has at its op's turn.
+    frozen.op(patient(Body::Delete("free".into()))).await.unwrap();
+    frozen.wire().op(patient(Body::Delete("free".into()))).await.unwrap();
     // Another's rules are not this one's.
     let (plain, _) = planet.attached(1, "two").await;
     plain.op(of_gdpr("bound")).await.unwrap();
     plain.op(patient(Body::Delete("bound".into()))).await.unwrap();
+}
+
+/// What was written before there was a rule against it is not replaced by what
+/// says nothing of its class.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_closed_class_is_not_replaced_by_one_of_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let bound = || node::Body::Value { key: "bound".into(), value: "before".into(), class: Some("gdpr".to_owned()) };
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(3), Where::Region("two".into())).await;
+    agent.op(&engine, "put", bound()).await.unwrap();
+    agent.put(&engine, "free", "before").await.unwrap();
+    engine.stop();
+    drop((engine, agent));
+    let (engine, _) = start(&ruled_file(), folder.path());
+    let agent = Agent::attach(&engine, key(3), Where::Region("two".into())).await;
+    let closed = Some("the rule \"hands-off\" denies the right to operate".to_owned());
+    assert_eq!(agent.put(&engine, "bound", "after").await.unwrap().why, closed);
+    let deleted = agent.op(&engine, "delete", node::Body::Record { key: "bound".into() }).await.unwrap();
+    assert_eq!(deleted.why, closed);
+    assert_eq!(agent.get(&engine, "bound").await.unwrap().value.as_deref(), Some(&b"before"[..]));
+    assert_eq!(agent.put(&engine, "free", "after").await.unwrap().why, None);
+    engine.stop();
 }
 
 async fn raw(planet: &Planet, seed: u8, lease: &str) -> Raw {

@@ -5,7 +5,7 @@
 use super::planet::{AGENTS, Asked, BLOCKS, MOST_OPEN, Planet, SHARDS, asks};
 use block::chain::OpId;
 use block::house::{Deed, Left};
-use block::kinds::{Cursor, by_name};
+use block::kinds::{Closed, Cursor, by_name};
 use block::queue::Op;
 use trust::lease::Rights;
 use trust::{AgentId, Moment};
@@ -167,6 +167,6 @@ impl Planet {
                 ("ack", cursor.to_bytes().to_vec())
             }
         };
-        Op { agent, id, kind: by_name(kind).unwrap().code, payload }
+        Op { agent, id, kind: by_name(kind).unwrap().code, payload, closed: Closed::default() }
     }
 }
