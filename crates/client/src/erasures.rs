@@ -24,7 +24,7 @@ impl Client {
     /// Sends a demand; no lease is needed for it. Behind a gateway it is
     /// answered when every region has carried it out.
     pub async fn erase(&self, demand: &Demand) -> Result<tell::Erasures, Error> {
-        let body = ask::Erasure { demand: demand.text() };
+        let body = ask::Erasure { demand: demand.text(), only_ask: false };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Asked(error.to_string()))?;
         self.call(Method::POST, "/v1/erasures", Some(&body), false, PATIENCE.max(LONGEST)).await
     }

@@ -68,7 +68,12 @@ pub(crate) fn run(
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
     for number in 0..many {
-        let gateway = Gateway::start(running.settings(number, &planet)).map_err(|error| {
+        let settings = running.settings(number, &planet);
+        let started = match running.gateways.first() {
+            None => Gateway::start(settings),
+            Some(first) => first.start_beside(settings),
+        };
+        let gateway = started.map_err(|error| {
             let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
             Failure::told(error.to_string(), hint)
         })?;
@@ -129,8 +134,11 @@ impl Running<'_> {
         match files::planet(self.file, &Tables::builtin(), screen) {
             Ok(planet) => {
                 let planet = Arc::new(planet);
+                let may = |(number, gateway): (usize, &Gateway)| gateway.may_change(&self.settings(number, &planet));
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
-                match self.gateways.iter().enumerate().try_for_each(change) {
+                // All of them or none.
+                let all = || self.gateways.iter().enumerate();
+                match all().try_for_each(may).and_then(|()| all().try_for_each(change)) {
                     Ok(()) => {
                         screen.say(
                             "the gateways route by the planet file as it is now; regions by the one they began with",
@@ -147,6 +155,7 @@ impl Running<'_> {
                 screen.say("the planet file is not taken: the gateways go on as they were");
             }
         }
+        self.gateways.iter().for_each(Gateway::open_log_anew);
         for gateway in self.gateways.iter().filter(|_| self.args.tls_cert.is_some()) {
             match gateway.read_certificates_again() {
                 Ok(()) => screen.say("the certificates were read again"),

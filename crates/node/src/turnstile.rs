@@ -87,7 +87,7 @@ pub(crate) type OnBan = dyn Fn(Net, Option<Millis>) + Send + Sync;
 /// Whom the monitor lets through.
 pub(crate) struct Turnstile {
     kept: Mutex<Kept>,
-    on_ban: Mutex<Option<Box<OnBan>>>,
+    on_ban: Mutex<Vec<Box<OnBan>>>,
 }
 
 impl Turnstile {
@@ -102,7 +102,7 @@ impl Turnstile {
             banned_agents: BTreeMap::new(),
             gateways: VecDeque::new(),
         };
-        Self { kept: Mutex::new(kept), on_ban: Mutex::new(None) }
+        Self { kept: Mutex::new(kept), on_ban: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -114,14 +114,14 @@ impl Turnstile {
         if lasts.is_some() && self.kept().gateways.iter().any(|gateway| net.includes(*gateway)) {
             return;
         }
-        if let Some(on_ban) = &*self.on_ban.lock().unwrap_or_else(PoisonError::into_inner) {
+        for on_ban in self.on_ban.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             on_ban(net, lasts);
         }
     }
 
-    /// Tells somebody of every ban that begins and of every one that is lifted.
+    /// Tells somebody else of every ban that begins and of every one that is lifted.
     pub(crate) fn on_ban(&self, tell: impl Fn(Net, Option<Millis>) + Send + Sync + 'static) {
-        *self.on_ban.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
+        self.on_ban.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(tell));
     }
 
     /// Whether a source may come in at all.

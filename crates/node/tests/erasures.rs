@@ -25,7 +25,7 @@ fn demand(engine: &Engine, by: &SigningKey, of: AgentId) -> Demand {
 }
 
 async fn erase(engine: &Engine, demand: &Demand) -> Result<Erasures, Refusal> {
-    engine.erase(demand, SOURCE).await
+    engine.erase(demand, false, SOURCE).await
 }
 
 /// The key of whoever may administer.

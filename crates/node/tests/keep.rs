@@ -307,7 +307,7 @@ async fn what_is_destroyed_after_a_backup_stays_erased_by_the_register_of_today(
     let mut file = Vec::new();
     engine.backup(&mut file, &KEY, false).unwrap();
     let demand = trust::erasure::Demand::make(&agent.key, engine.planet(), agent.id(), engine.now());
-    assert_eq!(engine.erase(&demand, [192, 0, 2, 1].into()).await.unwrap().keys, 1);
+    assert_eq!(engine.erase(&demand, false, [192, 0, 2, 1].into()).await.unwrap().keys, 1);
     engine.stop();
     drop(engine);
     let to = elsewhere.path().join("again");

@@ -43,6 +43,10 @@ pub struct Health {
     checks_good: bool,
     alive: bool,
     back_since: Millis,
+    /// One that failed its requests is left alone until then.
+    alone_until: Millis,
+    /// How often that was so, without a long time of health in between.
+    times: u32,
 }
 
 impl Health {
@@ -60,7 +64,14 @@ impl Health {
             checks_good: true,
             alive: true,
             back_since: Millis(0),
+            alone_until: Millis(0),
+            times: 0,
         }
+    }
+
+    /// Another count of failed checks in a row that is a loss, from here on.
+    pub fn lost_after(&mut self, unhealthy_after: u32) {
+        self.unhealthy_after = unhealthy_after.max(1);
     }
 
     /// Counts a request.
@@ -84,6 +95,7 @@ impl Health {
                 self.checks_good = true;
                 // What failed while it was lost says nothing about what came back.
                 self.buckets = [Bucket::default(); BUCKETS];
+                self.alone_until = Millis(0);
             }
         } else {
             self.good_checks = 0;
@@ -123,11 +135,30 @@ impl Health {
         let value = self.value(now);
         if self.alive && value < FLOOR {
             self.alive = false;
-        } else if !self.alive && value >= BACK {
+            if self.checks_good {
+                // Nobody asks it meanwhile, so its window tells nothing: it is tried
+                // again after a pause, and later each time that it fails again.
+                let pause = self.window().0.saturating_mul(1 << self.times.min(16)).min(LONGEST.0);
+                self.alone_until = Millis(now.0.saturating_add(pause));
+                self.times = self.times.saturating_add(1);
+            }
+        } else if !self.alive && value >= BACK && now >= self.alone_until {
             self.alive = true;
             self.back_since = now;
+        } else if self.alive && now.0.saturating_sub(self.back_since.0) > LONGEST.0 {
+            self.times = 0;
         }
         self.alive
+    }
+
+    const fn window(&self) -> Millis {
+        Millis(self.bucket.0 * BUCKETS as u64)
+    }
+
+    /// Whether checks find it: what its requests come to is another matter.
+    #[must_use]
+    pub const fn answers(&self) -> bool {
+        self.checks_good
     }
 
     /// Whether it could be used when it was last looked at.
@@ -163,7 +194,7 @@ pub struct Outliers {
 pub const MOST_OUT: Ppm = Ppm::percent(30);
 /// An outlier succeeds so much less often than the mean of all.
 const WORSE: Ppm = Ppm::percent(20);
-/// The longest that one is left out.
+/// The longest that one is left out, or alone.
 const LONGEST: Millis = Millis::minutes(5);
 
 impl Outliers {
@@ -209,6 +240,12 @@ impl Outliers {
         self.out.get(at).is_some_and(|(until, _)| *until > now)
     }
 
+    /// When one that was out was let in again; 0 when it never was.
+    #[must_use]
+    pub fn back_since(&self, at: usize, now: Millis) -> Millis {
+        self.out.get(at).map_or(Millis(0), |(until, _)| (*until).min(now))
+    }
+
     /// Those that are out, where each is a region.
     #[must_use]
     pub fn regions(&self, now: Millis) -> RegionSet {
@@ -235,5 +272,31 @@ mod tests {
         // What fails from here on counts again.
         (0..50).for_each(|_| health.request(Outcome::Failed, Millis(1_003)));
         assert!(!health.settle(Millis(1_004)));
+    }
+
+    /// It is asked for nothing while it is left alone, so its window is empty.
+    #[test]
+    fn a_region_that_fails_each_time_it_is_tried_is_tried_less_and_less_often() {
+        let mut health = Health::new(Millis::seconds(10), 3);
+        let (mut tries, mut was) = (Vec::new(), true);
+        for second in 0..1_200_u64 {
+            let now = Millis(second * 1_000);
+            if was {
+                (0..50).for_each(|_| health.request(Outcome::Failed, now));
+            }
+            let alive = health.settle(now);
+            if alive && !was {
+                tries.push(second);
+            }
+            was = alive;
+        }
+        assert!(tries.len() < 8, "{tries:?}");
+        let pauses: Vec<u64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(pauses.is_sorted() && pauses.last() >= Some(&300), "{pauses:?}");
+        // What checks find again after a loss is not left alone.
+        health.settle(Millis(1_200_000));
+        (0..3).for_each(|_| health.check(false));
+        (0..2).for_each(|_| health.check(true));
+        assert!(health.settle(Millis(1_200_001)));
     }
 }

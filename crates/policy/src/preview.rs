@@ -64,13 +64,61 @@ impl Move {
 /// Degrees between two places of the grid.
 pub const GRID_DEGREES: i32 = 10;
 
+/// The place of the [`grid`] in whose cell somewhere is: the nearest by degrees.
+#[must_use]
+pub fn cell_of(site: Site) -> u32 {
+    let step = GRID_DEGREES * 1_000_000;
+    // From the middle of the first cell on, so that dividing rounds to the nearest.
+    let steps = |angle: MicroDegrees, first: i32| {
+        let from = i64::from(angle.0) - i64::from(first) * 1_000_000 + i64::from(step / 2);
+        from.div_euclid(i64::from(step))
+    };
+    let row = steps(site.latitude, SOUTH).clamp(0, i64::from((NORTH - SOUTH) / GRID_DEGREES));
+    let columns = i64::from((EAST - WEST) / GRID_DEGREES + 1);
+    let column = steps(site.longitude, WEST).rem_euclid(columns);
+    u32::try_from(row * columns + column).unwrap_or(0)
+}
+
+/// The outermost rows and columns of the grid.
+const SOUTH: i32 = -60;
+const NORTH: i32 = 70;
+const WEST: i32 = -180;
+const EAST: i32 = 170;
+
 /// Places all over the inhabited Earth, for who has no measurements: a grid from
 /// 60° south to 70° north, of places and not of people.
 #[must_use]
 pub fn grid() -> Vec<Site> {
     let steps = |from: i32, to: i32| (from..=to).step_by(GRID_DEGREES.unsigned_abs() as usize);
     let degrees = |angle: i32| MicroDegrees(angle * 1_000_000);
-    let row = |latitude| steps(-180, 170).map(move |longitude| (latitude, longitude));
-    let places = steps(-60, 70).flat_map(row);
+    let row = |latitude| steps(WEST, EAST).map(move |longitude| (latitude, longitude));
+    let places = steps(SOUTH, NORTH).flat_map(row);
     places.map(|(north, east)| Site { latitude: degrees(north), longitude: degrees(east) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn site(latitude: i32, longitude: i32) -> Site {
+        Site { latitude: MicroDegrees(latitude), longitude: MicroDegrees(longitude) }
+    }
+
+    #[test]
+    fn a_place_is_in_the_cell_of_the_nearest_of_the_grid() {
+        let grid = grid();
+        for (at, place) in (0..).zip(&grid) {
+            assert_eq!(cell_of(*place), at);
+            let near = site(place.latitude.0 + 4_999_999, place.longitude.0 - 4_999_999);
+            assert_eq!(cell_of(near), at, "{near:?}");
+        }
+        // Around the date line, and beyond the outermost rows.
+        assert_eq!(cell_of(site(0, 179_000_000)), cell_of(site(0, -180_000_000)));
+        assert_eq!(cell_of(site(90_000_000, 0)), cell_of(site(70_000_000, 0)));
+        assert_eq!(cell_of(site(-90_000_000, 0)), cell_of(site(-60_000_000, 0)));
+        for (latitude, longitude) in [(i32::MIN, i32::MIN), (i32::MAX, i32::MAX), (90_000_000, 180_000_000)] {
+            assert!(usize::try_from(cell_of(site(latitude, longitude))).unwrap() < grid.len());
+        }
+    }
 }

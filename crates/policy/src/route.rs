@@ -90,6 +90,8 @@ pub struct Standing {
     pub drained: RegionSet,
     /// Those with room in this tick.
     pub room: RegionSet,
+    /// Those with a slot for one more agent.
+    pub free: RegionSet,
     /// So many seem dead at once that the measuring is in doubt: where none that
     /// may be used seems alive, they are tried all the same.
     pub panic: bool,
@@ -99,7 +101,7 @@ impl Standing {
     /// All is well in these regions.
     #[must_use]
     pub const fn well(all: RegionSet) -> Self {
-        Self { alive: all, drained: RegionSet::NONE, room: all, panic: false }
+        Self { alive: all, drained: RegionSet::NONE, room: all, free: all, panic: false }
     }
 
     /// The regions that can be used at all: alive and not drained; in panic,
@@ -141,6 +143,8 @@ pub enum Filter {
     Dead,
     /// It has no room in this tick.
     Full,
+    /// It has no slot for one more agent.
+    Taken,
 }
 
 impl Filter {
@@ -154,6 +158,7 @@ impl Filter {
             Self::Drained => "drained",
             Self::Dead => "not healthy",
             Self::Full => "full in this tick",
+            Self::Taken => "all its slots are taken",
         }
     }
 
@@ -182,6 +187,8 @@ impl Refusal {
             "no region may take it: residency leaves none"
         } else if any(Filter::Full) {
             "every region that may take it is full: try again in the next tick"
+        } else if any(Filter::Taken) {
+            "every slot where it may be is taken"
         } else if any(Filter::Dead) {
             "no region that may take it is healthy"
         } else if any(Filter::Drained) {
@@ -203,16 +210,24 @@ pub fn removes(policy: &Policy, standing: &Standing, request: &Request, region: 
         } else if !standing.usable(may).has(region) {
             Some(Filter::Dead)
         } else {
-            (!standing.room.has(region)).then_some(Filter::Full)
+            let taken = is_seated(request) && !standing.free.has(region);
+            let full = (!standing.room.has(region)).then_some(Filter::Full);
+            full.or_else(|| taken.then_some(Filter::Taken))
         }
     })
+}
+
+/// Whether a request wants a slot: only what is new somewhere is kept there.
+const fn is_seated(request: &Request) -> bool {
+    matches!(request.purpose, Purpose::Store)
 }
 
 /// The regions that may and can take a request.
 #[must_use]
 pub fn open(policy: &Policy, standing: &Standing, request: &Request) -> RegionSet {
     let may = policy.residency.candidates(request.class, request.purpose, request.home);
-    standing.usable(may).and(standing.room)
+    let open = standing.usable(may).and(standing.room);
+    if is_seated(request) { open.and(standing.free) } else { open }
 }
 
 /// Where a request goes.
@@ -239,6 +254,10 @@ pub fn refuse(policy: &Policy, standing: &Standing, request: &Request) -> Box<Re
         .iter()
         .filter_map(|region| removes(policy, standing, request, region).map(|filter| (region, filter)))
         .collect();
-    let passes = removed.iter().any(|(_, filter)| filter.passes());
+    // What waits for a region in which it may never be waits in vain.
+    let may = policy.residency.may(request.class, request.purpose);
+    let comes_home = request.home.is_none_or(|home| may.has(home));
+    let passes = |filter: Filter| filter.passes() && (comes_home || filter != Filter::NotHome);
+    let passes = removed.iter().any(|(_, filter)| passes(*filter));
     Box::new(Refusal { removed, retry_after: passes.then_some(TICK) })
 }

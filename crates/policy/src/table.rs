@@ -106,6 +106,20 @@ impl Table {
         }
     }
 
+    /// Takes over what each origin uses, since when, from a table of the same
+    /// origins and regions: `was` is the place of each class in that one, if it
+    /// was there.
+    pub fn goes_on(&mut self, from: &Self, was: &[Option<ClassNumber>]) {
+        let (classes, before) = (self.candidates.len().max(1), from.candidates.len().max(1));
+        let origins = self.in_use.chunks_exact_mut(classes).zip(from.in_use.chunks_exact(before));
+        for (new, old) in origins {
+            for (used, was) in new.iter_mut().zip(was) {
+                let known = was.and_then(|was| old.get(usize::from(was.0)));
+                *used = known.copied().unwrap_or(*used);
+            }
+        }
+    }
+
     /// How many origins it is for.
     #[must_use]
     pub fn origins(&self) -> usize {

@@ -51,6 +51,7 @@ fn answer(policy: &Policy, given: &Json) -> Json {
         alive: atlas.all().minus(regions("dead")),
         drained: regions("drained"),
         room: atlas.all().minus(regions("full")),
+        free: atlas.all().minus(regions("taken")),
         panic: given["panic"].as_bool().unwrap_or(false),
     };
     let now = Now { views: &views, conditions: &conditions, connections: &connections, standing, tick: 0 };

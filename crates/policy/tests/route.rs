@@ -59,13 +59,15 @@ proptest! {
                 Ok(region) => {
                     prop_assert!(may.contains(&region.0), "{} went to {region:?}", class.name);
                     prop_assert!(!now.standing.drained.has(region) && now.standing.room.has(region));
+                    prop_assert!(request.purpose != Purpose::Store || now.standing.free.has(region));
                     let alive = may.iter().map(|at| RegionNumber(*at)).filter(|at| now.standing.alive.has(*at));
                     let could = alive.filter(|at| !now.standing.drained.has(*at)).count();
                     prop_assert!(now.standing.alive.has(region) || (now.standing.panic && could == 0));
                 }
                 Err(refusal) => {
                     prop_assert_eq!(refusal.removed.len(), REGIONS, "each region has a reason");
-                    prop_assert_eq!(refusal.retry_after.is_none(), may.is_empty() && by_hand(&class.name, request.purpose, None).is_empty());
+                    // Who waits for a region in which it may never be is not told to wait.
+                    prop_assert_eq!(refusal.retry_after.is_none(), may.is_empty());
                     for (region, filter) in &refusal.removed {
                         let is_law = matches!(filter, Filter::Unlawful | Filter::NotListed | Filter::NotHome);
                         prop_assert_eq!(is_law, !may.contains(&region.0), "{:?} of {:?}", filter, region);
@@ -103,6 +105,27 @@ proptest! {
                     prop_assert_eq!(decide(&policy, &after, &better.standing, &request).ok(), Some(region));
                     prop_assert_eq!(decide(&policy, &later, &better.standing, &request).ok(), Some(region));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_without_a_slot_is_passed_over_by_whoever_wants_one_and_by_nobody_else(
+        world in world(REGIONS, ORIGINS),
+        gone in 0..8_u8,
+    ) {
+        let policy = eight();
+        let (table, gone) = (world.table(&policy), RegionNumber(gone));
+        let after = Standing { free: world.standing.free.without(gone), ..world.standing };
+        for request in world.requests(&policy) {
+            let before = decide(&policy, &table, &world.standing, &request).ok();
+            let now = decide(&policy, &table, &after, &request).ok();
+            if request.purpose == Purpose::Store && before == Some(gone) {
+                prop_assert_ne!(now, Some(gone));
+                let removed = policy::route::removes(&policy, &after, &request, gone);
+                prop_assert_eq!(removed, Some(Filter::Taken));
+            } else {
+                prop_assert_eq!(now, before);
             }
         }
     }
@@ -160,7 +183,9 @@ proptest! {
             for (request, first) in requests.iter().zip(&first) {
                 let may = policy.residency.candidates(request.class, request.purpose, request.home);
                 // Who cannot use the region in use has no inertia to rely on.
-                if table.in_use(request.origin, request.class).is_some_and(|used| may.has(used) && world.standing.room.has(used)) {
+                let seated = request.purpose == Purpose::Store;
+                let could = if seated { world.standing.room.and(world.standing.free) } else { world.standing.room };
+                if table.in_use(request.origin, request.class).is_some_and(|used| may.has(used) && could.has(used)) {
                     prop_assert_eq!(&decide(&policy, &table, &world.standing, request).ok(), first);
                 }
             }

@@ -339,6 +339,9 @@ pub struct Erasure {
     /// The demand, signed by its owner's key or by that of somebody who administers the planet: base64url
     /// without padding. It is good for ten minutes.
     pub demand: String,
+    /// Whether it is only asked if this may be: then nothing is erased.
+    #[serde(default)]
+    pub only_ask: bool,
 }
 
 /// Whom to turn away, and for how long.

@@ -51,14 +51,18 @@ fn name(demand: &Demand) -> OpId {
 impl Engine {
     /// Erases what an owner had sealed in this process, on a demand: answered
     /// when the entries that say so are durable and the keys destroyed. The same
-    /// demand again is answered alike, and writes nothing more.
+    /// demand again is answered alike, and writes nothing more. With `only_ask`
+    /// nothing is erased: it is said whether it may be.
     ///
     /// # Errors
     /// When the demand is not good here, or not all of it could be done: then it
     /// is to be sent again.
-    pub async fn erase(&self, demand: &Demand, source: IpAddr) -> Result<Erasures, Refusal> {
+    pub async fn erase(&self, demand: &Demand, only_ask: bool, source: IpAddr) -> Result<Erasures, Refusal> {
         self.check(demand, source)?;
         self.may_demand(demand)?;
+        if only_ask {
+            return Ok(Erasures { erased: Vec::new(), keys: 0 });
+        }
         self.all_caught_up().await?;
         let owner = demand.agent;
         if self.0.keyring.regions_of(owner.into()).is_empty() && self.stances_of(owner)?.is_empty() {

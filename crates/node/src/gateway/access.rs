@@ -1,12 +1,13 @@
 //! The access log: a line of JSON for each request, written by a thread of its
-//! own. A disk that is too slow loses lines, and says how many; it never holds
-//! up a request.
+//! own. A disk that is too slow, or full, loses lines, and the log says how many
+//! once it can; it never holds up a request. Whoever keeps the file short moves
+//! it away and has it opened anew, by SIGHUP.
 
 use serde::Serialize;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub(crate) struct Closed<'a> {
 struct Waiting {
     lines: Vec<u8>,
     lost: u64,
+    /// The file was moved away, and is to be made again.
+    moved: bool,
     ended: bool,
 }
 
@@ -61,16 +64,57 @@ fn locked(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    let open = OpenOptions::new().create(true).append(true).open(path);
+    open.map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+}
+
+/// What the thread writes with.
+struct Pen {
+    path: PathBuf,
+    file: File,
+    /// Lines that nobody will read.
+    lost: u64,
+    /// Whether it failed last time: that is told once.
+    fails: bool,
+}
+
+impl Pen {
+    /// Without a new file the old one goes on.
+    fn begin_anew(&mut self) {
+        match open(&self.path) {
+            Ok(file) => self.file = file,
+            Err(error) => tracing::error!(%error, "the access log stays where it was"),
+        }
+    }
+
+    fn write(&mut self, lines: &[u8]) {
+        let mut written = Ok(());
+        if self.lost > 0 {
+            written = writeln!(self.file, "{{\"lost_lines\":{}}}", self.lost);
+            if written.is_ok() {
+                self.lost = 0;
+            }
+        }
+        written = written.and_then(|()| self.file.write_all(lines));
+        let fails = written.is_err();
+        if let Err(error) = written {
+            self.lost += lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+            if !self.fails {
+                tracing::error!(%error, "the access log cannot be written: lines are lost until it can");
+            }
+        }
+        self.fails = fails;
+    }
+}
+
 impl AccessLog {
     /// Writes to the end of a file; nowhere without one.
     pub(crate) fn start(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))?;
+        let file = open(path)?;
         let waiting = Arc::new(Mutex::<Waiting>::default());
+        let mut pen = Pen { path: path.to_owned(), file, lost: 0, fails: false };
         let shared = Arc::clone(&waiting);
         let run = move || {
             let mut lines = Vec::new();
@@ -78,15 +122,13 @@ impl AccessLog {
                 thread::park_timeout(EVERY);
                 let mut waiting = locked(&shared);
                 std::mem::swap(&mut waiting.lines, &mut lines);
-                let (lost, ended) = (std::mem::take(&mut waiting.lost), waiting.ended);
+                pen.lost += std::mem::take(&mut waiting.lost);
+                let (moved, ended) = (std::mem::take(&mut waiting.moved), waiting.ended);
                 drop(waiting);
-                let mut written = file.write_all(&lines);
-                if lost > 0 {
-                    written = written.and_then(|()| writeln!(file, "{{\"lost_lines\":{lost}}}"));
+                if moved {
+                    pen.begin_anew();
                 }
-                if let Err(error) = written {
-                    tracing::error!(%error, "the access log cannot be written");
-                }
+                pen.write(&lines);
                 lines.clear();
                 if ended {
                     return;
@@ -95,6 +137,13 @@ impl AccessLog {
         };
         let thread = Some(thread::Builder::new().name("access log".to_owned()).spawn(run)?);
         Ok(Self(Some(Writer { waiting, thread })))
+    }
+
+    /// Opens the file anew, under its name.
+    pub(crate) fn open_anew(&self) {
+        if let Some(writer) = &self.0 {
+            locked(&writer.waiting).moved = true;
+        }
     }
 
     /// Whether anything is written.
@@ -125,5 +174,43 @@ impl Drop for Writer {
             // One that panicked has nothing left to write.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn pen(path: &Path) -> Pen {
+        Pen { path: path.to_owned(), file: open(path).unwrap(), lost: 0, fails: false }
+    }
+
+    #[test]
+    fn what_a_full_disk_loses_is_counted_and_told_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pen = pen(Path::new("/dev/full"));
+        pen.write(b"one\ntwo\n");
+        pen.write(b"three\n");
+        assert_eq!((pen.lost, pen.fails), (3, true));
+        pen.path = folder.path().join("log");
+        pen.begin_anew();
+        pen.write(b"four\n");
+        assert_eq!((pen.lost, pen.fails), (0, false));
+        assert_eq!(std::fs::read_to_string(&pen.path).unwrap(), "{\"lost_lines\":3}\nfour\n");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("log"), folder.path().join("log.1"));
+        let mut pen = pen(&path);
+        pen.write(b"one\n");
+        std::fs::rename(&path, &moved).unwrap();
+        pen.write(b"two\n");
+        pen.begin_anew();
+        pen.write(b"three\n");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!((read(&moved), read(&path)), ("one\ntwo\n".to_owned(), "three\n".to_owned()));
     }
 }

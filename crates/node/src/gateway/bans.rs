@@ -64,7 +64,7 @@ impl Front {
         let session = session::good(found, self.shared.clock.now())?;
         let region = self.counted(&session)?;
         (seen.region, seen.session) = (Some(region), Some(session));
-        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
+        let body = self.small_body(&head, body, settings.bounds.body).await?;
         let (change, is_list) = (change(&head, &body)?, head.method == Method::GET);
         let answer = self.forward(region, (head, Asked::own(body)), settings).await?;
         let now = self.shared.clock.now();

@@ -151,11 +151,15 @@ pub(crate) struct Coming {
     returns: Option<Returns>,
     /// The request is being answered until then.
     busy: Option<Busy>,
+    /// How long it may say nothing.
+    silence: Duration,
+    /// While it does.
+    silent: Option<Pin<Box<Sleep>>>,
 }
 
 impl Told {
     /// The body behind a head. One that is here whole frees its connection at once.
-    pub(crate) fn of(mut line: Line, mut end: End, returns: Option<Returns>) -> Result<Self, Wrong> {
+    pub(crate) fn of(mut line: Line, mut end: End, returns: Option<Returns>, silence: Duration) -> Result<Self, Wrong> {
         let first = end.take(&mut line.came)?;
         // Behind the last chunk there is a line that says so.
         let second = if first.is_some() { end.take(&mut line.came)? } else { None };
@@ -164,7 +168,7 @@ impl Told {
             return Ok(Self::Own(Full::new(first.unwrap_or_default())));
         }
         let early = first.into_iter().chain(second).collect();
-        Ok(Self::Coming(Box::new(Coming { early, line: Some(line), end, returns, busy: None })))
+        Ok(Self::Coming(Box::new(Coming { early, line: Some(line), end, returns, busy: None, silence, silent: None })))
     }
 }
 
@@ -205,11 +209,15 @@ impl Coming {
             match line.poll_more(cx) {
                 Poll::Ready(Ok(0)) if self.end == End::Closed => return Poll::Ready(None),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
-                Poll::Ready(Ok(_)) => self.line = Some(line),
+                Poll::Ready(Ok(_)) => (self.line, self.silent) = (Some(line), None),
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Poll::Pending => {
                     self.line = Some(line);
-                    return Poll::Pending;
+                    let silence = self.silence;
+                    let silent = self.silent.get_or_insert_with(|| Box::pin(tokio::time::sleep(silence)));
+                    ready!(silent.as_mut().poll(cx));
+                    self.line = None;
+                    return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
                 }
             }
         }

@@ -1,7 +1,10 @@
 //! A demand for erasure, on its way to every region: each has the owners' keys
 //! of its own, and an owner may have been in any.
 //!
-//! It must never say that something is erased which a region has not said is.
+//! It must never say that something is erased which a region has not said is,
+//! nor hide that something was. So whether an owner's keys may be destroyed by
+//! somebody else is asked of all regions before any of them destroys one: each
+//! knows the caller's slot there alone, and one of them could say no.
 //! The demand is looked at here first, so that what is no demand costs one
 //! request and not one for each region.
 
@@ -38,15 +41,34 @@ enum Came {
 impl Front {
     /// Sends a demand to every region, and answers when all have carried it out.
     pub(super) async fn erase(&self, head: Parts, body: Incoming, settings: &Settings) -> Result<Response<Told>, No> {
-        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
-        self.good(&decode::demand(&body)?, settings)?;
+        let body = self.small_body(&head, body, settings.bounds.body).await?;
+        let (demand, only_ask) = decode::demand(&body)?;
+        self.good(&demand, settings)?;
+        // An owner always may.
+        if only_ask || demand.by != demand.agent {
+            let may = all_of(self.in_all_regions(&head, (&demand, true), settings).await, "is asked")?;
+            if only_ask {
+                return json(&may);
+            }
+        }
+        json(&all_of(self.in_all_regions(&head, (&demand, false), settings).await, "has erased it")?)
+    }
+
+    async fn in_all_regions(
+        &self,
+        head: &Parts,
+        (demand, only_ask): (&Demand, bool),
+        settings: &Settings,
+    ) -> Vec<(String, Came)> {
+        let body = serde_json::json!({ "demand": demand.text(), "only_ask": only_ask }).to_string();
+        let body = Bytes::from(body);
         let regions = settings.planet.region.iter().map(|region| region.id.value.as_str());
         let asked = regions.map(|region| async {
             let came = self.erase_in(region, head.clone(), body.clone(), settings);
             let late = || Came::NotYet("it did not answer in time".to_owned(), None);
             (region.to_owned(), tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| late()))
         });
-        json(&all_of(join_all(asked).await)?)
+        join_all(asked).await
     }
 
     fn good(&self, demand: &Demand, settings: &Settings) -> Result<(), No> {
@@ -104,8 +126,8 @@ fn read(status: StatusCode, told: &[u8]) -> Came {
 }
 
 /// All of it, or who is missing: what was done stays done, and the same demand
-/// again is answered alike where it was.
-fn all_of(came: Vec<(String, Came)>) -> Result<tell::Erasures, No> {
+/// again is answered alike where it was. `done` is what the others have done.
+fn all_of(came: Vec<(String, Came)>, done: &str) -> Result<tell::Erasures, No> {
     let mut all = tell::Erasures { erased: Vec::new(), keys: 0 };
     let (mut missing, mut never, mut wait) = (Vec::new(), None, Millis::seconds(1));
     for (region, came) in came {
@@ -114,23 +136,27 @@ fn all_of(came: Vec<(String, Came)>) -> Result<tell::Erasures, No> {
                 all.keys = all.keys.saturating_add(told.keys);
                 all.erased.extend(told.erased);
             }
-            Came::Never(no) => never = never.or(Some(no)),
+            Came::Never(no) => never = never.or(Some((region, no))),
             Came::NotYet(why, retry) => {
                 wait = wait.max(retry.unwrap_or(wait));
                 missing.push(format!("{region} ({why})"));
             }
         }
     }
-    if let Some(no) = never {
+    let so_far = if all.erased.is_empty() {
+        "nothing is erased".to_owned()
+    } else {
+        let blocks: Vec<_> = all.erased.iter().map(|erased| erased.block.region.as_str()).collect();
+        format!("what the others have erased is erased, in {}", blocks.join(", "))
+    };
+    if let Some((region, mut no)) = never {
+        no.what = format!("region {region}: {}; {so_far}", no.what);
         return Err(no);
     }
     if missing.is_empty() {
         return Ok(all);
     }
-    let what = format!(
-        "not every region has erased it: {}; what the others have erased is erased: send the same demand again",
-        missing.join(", ")
-    );
+    let what = format!("not every region {done}: {}; {so_far}: send the same demand again", missing.join(", "));
     Err(No { retry_after: Some(wait), ..No::new(Code::Unavailable, what) })
 }
 
@@ -146,7 +172,7 @@ mod tests {
     }
 
     fn of(came: impl IntoIterator<Item = (&'static str, Came)>) -> Result<tell::Erasures, No> {
-        all_of(came.into_iter().map(|(region, came)| (region.to_owned(), came)).collect())
+        all_of(came.into_iter().map(|(region, came)| (region.to_owned(), came)).collect(), "has erased it")
     }
 
     #[test]
@@ -160,14 +186,23 @@ mod tests {
         let late = Came::NotYet("it is lost".to_owned(), Some(Millis(7_000)));
         let no = of([("a", done("a")), ("b", late), ("c", Came::NotYet("busy".to_owned(), None))]).unwrap_err();
         assert_eq!((no.code, no.retry_after), (Code::Unavailable, Some(Millis(7_000))));
-        assert!(no.what.contains("b (it is lost), c (busy)") && !no.what.contains("a ("), "{}", no.what);
+        assert!(
+            no.what.contains("b (it is lost), c (busy)")
+                && !no.what.contains("a (")
+                && no.what.contains("is erased, in a:"),
+            "{}",
+            no.what
+        );
     }
 
     #[test]
     fn a_refusal_is_passed_on_before_what_may_pass_later() {
         let never = Came::Never(No::new(Code::Forbidden, "no"));
         let no = of([("a", Came::NotYet("busy".to_owned(), None)), ("b", never), ("c", done("c"))]).unwrap_err();
-        assert_eq!((no.code, no.what.as_str()), (Code::Forbidden, "no"));
+        let what = "region b: no; what the others have erased is erased, in c";
+        assert_eq!((no.code, no.what.as_str()), (Code::Forbidden, what));
+        let no = of([("a", Came::Never(No::new(Code::Forbidden, "no")))]).unwrap_err();
+        assert_eq!(no.what, "region a: no; nothing is erased");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::front::Front;
 use super::hosts::Lost;
 use super::regions::Wish;
 use super::settings::Settings;
-use crate::http::{No, decode};
+use crate::http::{BODY_BYTES, No, decode};
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -140,7 +140,7 @@ fn no_answer(lost: &Lost, region: &str) -> No {
 fn no_body(error: &io::Error) -> No {
     match error.kind() {
         io::ErrorKind::TimedOut => No::new(Code::Slow, "the body came too slowly").closing(),
-        io::ErrorKind::FileTooLarge => decode::too_large(),
+        io::ErrorKind::FileTooLarge => decode::too_large(BODY_BYTES),
         _ => No::new(Code::Bad, format!("the body did not come whole: {error}")).closing(),
     }
 }
@@ -158,7 +158,8 @@ impl Front {
         regions.pin(wish, region, self.now()).map(|()| region).map_err(|filter| {
             let what = format!("region {}: {}", regions.id(region), filter.words());
             match filter {
-                Filter::Unlawful | Filter::NotListed => No::new(Code::Residency, what),
+                // Nor does waiting help what waits for another region than this.
+                Filter::Unlawful | Filter::NotListed | Filter::NotHome => No::new(Code::Residency, what),
                 Filter::Dead => {
                     let what = format!("{what}; attach again to be seated elsewhere, where residency allows it");
                     No { retry_after: Some(Millis::seconds(1)), ..No::new(Code::Unavailable, what) }
@@ -181,7 +182,7 @@ impl Front {
         let request = (&head, &self.source_header);
         let mut answer = self.shared.hosts.send(region, request, &mut body, thread).await;
         if let Err(lost) = &answer
-            && lost.was_sent()
+            && lost.may_pass()
             && matches!(head.method, Method::GET | Method::HEAD)
             && body.again()
             && budget.spend()

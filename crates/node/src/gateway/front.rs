@@ -7,20 +7,18 @@ use super::body::{Asked, Told};
 use super::forward::told;
 use super::page;
 use super::rates::Meter;
-use super::regions::Wish;
 use super::session::{self, Session, Sessions};
-use crate::engine::Where;
+use super::wants::bounded;
 use crate::http::{BODY_BYTES, HEAD_BYTES, HEADERS, No, Pace, Paced, Place, Reasoned, decode, tls};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use policy::residency::Purpose;
 use policy::set::RegionNumber;
 use std::convert::Infallible;
 use std::io;
@@ -35,8 +33,8 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use trust::attach::Channel;
 use trust::lease::Claim;
-use vocab::{Millis, Site};
-use wire::{Code, ask};
+use vocab::Millis;
+use wire::Code;
 
 /// After an accept that failed because the process has no more file
 /// descriptors: some connection has to end first.
@@ -46,12 +44,7 @@ const STREAMS: u32 = 256;
 /// Streams that a client has opened and taken back before they were looked at;
 /// past this it is cut off (rapid reset).
 const RESETS: usize = 20;
-/// The class of what is asked for, and whether to say why it went where it went.
-const CLASS: HeaderName = HeaderName::from_static("mycel-class");
-/// The region of the records of whoever wants another slot: whether they may
-/// be elsewhere meanwhile their class says.
-const HOME: HeaderName = HeaderName::from_static("mycel-home");
-const NEAR: HeaderName = HeaderName::from_static("mycel-near");
+/// Whether to say why something went where it went.
 const EXPLAIN: HeaderName = HeaderName::from_static("mycel-explain");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ROUTE: HeaderName = HeaderName::from_static("mycel-route");
@@ -220,8 +213,8 @@ impl Front {
     async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Told> {
         let begun = Instant::now();
         let busy = Busy::new(self, request.version() == Version::HTTP_2);
-        let (head, body) = request.into_parts();
-        let id = self.id_of(&head);
+        let (mut head, body) = request.into_parts();
+        let id = self.id_of(&mut head);
         let (method, path) = (head.method.clone(), head.uri.clone());
         let mut seen = Seen::default();
         self.shared.counts.requests.fetch_add(1, Relaxed);
@@ -261,12 +254,16 @@ impl Front {
     }
 
     /// The name of a request: its client's, or one that nobody else has.
-    fn id_of(&self, head: &Parts) -> HeaderValue {
+    fn id_of(&self, head: &mut Parts) -> HeaderValue {
         let named = head.headers.get(&REQUEST_ID).filter(|id| id.len() <= LONGEST_ID && id.to_str().is_ok());
-        named.cloned().unwrap_or_else(|| {
-            let id = format!("{:016x}", self.ids.fetch_add(1, Relaxed));
-            HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"))
-        })
+        if let Some(id) = named {
+            return id.clone();
+        }
+        let id = format!("{:016x}", self.ids.fetch_add(1, Relaxed));
+        let id = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("none"));
+        // Its host is to know it by the same name.
+        head.headers.insert(REQUEST_ID, id.clone());
+        id
     }
 
     async fn route(&self, head: Parts, body: Incoming, seen: &mut Seen) -> Result<Response<Told>, No> {
@@ -280,7 +277,10 @@ impl Front {
         // What is rare is boxed: it would make all the others' futures as large.
         match (&head.method, path) {
             (&Method::GET, "/health") => return Ok(text("application/json", br#"{"status":"ok"}"#.to_vec())),
-            (&Method::GET, "/ready") => return Ok(text("application/json", page::ready(&self.shared)?)),
+            (&Method::GET, "/ready") => {
+                let page = page::ready(&self.shared, self.is_known(found.as_deref()))?;
+                return Ok(text("application/json", page));
+            }
             (&Method::GET, "/metrics") => {
                 return Ok(text("text/plain; version=0.0.4", page::metrics(&self.shared).into_bytes()));
             }
@@ -314,7 +314,7 @@ impl Front {
             let wish = self.wish(&head, class, seen.session.as_deref())?;
             (wish, Asked::passed(body, most, settings.bounds.body))
         };
-        if head.headers.contains_key(&EXPLAIN) {
+        if head.headers.contains_key(&EXPLAIN) && self.is_known(seen.session.as_deref()) {
             let explained = self.shared.regions.explain(&wish, self.now());
             let explained = explained.and_then(|explained| serde_json::to_vec(&explained).ok());
             seen.explained = explained.and_then(|explained| HeaderValue::from_bytes(&explained).ok());
@@ -327,6 +327,12 @@ impl Front {
         self.forward(region, (head, body), &settings).await
     }
 
+    /// Whether somebody may know how the regions stand: whoever has proved a
+    /// lease, and whoever is on this machine.
+    fn is_known(&self, session: Option<&Session>) -> bool {
+        session.is_some() || self.source.is_loopback()
+    }
+
     /// Tells the monitor; whoever is banned by it has had its last answer. The
     /// agents' own monitors are their hosts'.
     fn saw(&self, head: &Parts, lease: Option<&str>, found: Option<&Session>) -> Result<(), No> {
@@ -335,91 +341,17 @@ impl Front {
             Some(session) => Some(session.lease.block),
             None => lease.and_then(|lease| Claim::read(lease).ok()).map(|claim| claim.lease.block),
         };
-        let destination = block.map_or(0, |block| block.index);
+        // Blocks of one number are as many as there are regions.
+        let destination = block.map_or(0, |block| u64::from_be_bytes(block.region.0).wrapping_add(block.index));
         let seen = std::iter::once((length.unwrap_or(0), destination));
         let now = self.shared.clock.now();
         self.shared.turnstile.saw_all(self.source, None, seen, now).1.map_err(|refusal| No::from(refusal).closing())
-    }
-
-    /// Where an agent wants to be seated: in a region that it names, or where it
-    /// is best for whoever is near some place.
-    async fn seat(
-        &self,
-        head: &Parts,
-        body: Incoming,
-        class: Option<Box<str>>,
-        patience: Duration,
-    ) -> Result<(Wish, Asked), No> {
-        let body = decode::body(&head.headers, body, patience).await?;
-        let asked: ask::Attach = decode::json(&body)?;
-        let (near, bound) = match decode::place(&asked)? {
-            Where::Region(id) | Where::Cell(id, _) => (None, Some(self.region_named(&id)?)),
-            Where::Near(site) => (Some(site), None),
-            Where::Anywhere => (None, None),
-        };
-        let home = head.headers.get(&HOME).map(|home| self.region_named(home.to_str().unwrap_or_default()));
-        let wish = Wish { near, class, purpose: Purpose::Store, home: home.transpose()?, bound };
-        Ok((wish, Asked::own(body)))
-    }
-
-    fn region_named(&self, id: &str) -> Result<RegionNumber, No> {
-        let unknown = || No::new(Code::NotFound, format!("there is no region \"{id}\"")).field("region");
-        self.shared.regions.find(id).ok_or_else(unknown)
-    }
-
-    /// Where a request wants to go: where its path says, or where its lease is.
-    fn wish(&self, head: &Parts, class: Option<Box<str>>, session: Option<&Session>) -> Result<Wish, No> {
-        let path = head.uri.path();
-        let named = path.strip_prefix("/v1/blocks/").and_then(|rest| rest.split('/').next());
-        let bound = match named.filter(|named| !named.is_empty()) {
-            Some(named) => Some(self.region_named(named)?),
-            None => session.map(|session| session.region),
-        };
-        let near = head.headers.get(&NEAR).map(|near| {
-            let site = near.to_str().ok().and_then(site);
-            site.ok_or_else(|| No::new(Code::Bad, "mycel-near is not `latitude,longitude`").field("mycel-near"))
-        });
-        Ok(Wish { near: near.transpose()?, class, purpose: Purpose::Process, home: None, bound })
-    }
-
-    /// The class that a request names, if there is such a one.
-    fn class(&self, head: &Parts) -> Result<Option<Box<str>>, No> {
-        let Some(name) = head.headers.get(&CLASS) else { return Ok(None) };
-        let name = name.to_str().unwrap_or_default();
-        if self.shared.regions.has_class(name) {
-            return Ok(Some(name.into()));
-        }
-        let what = format!("the planet has no residency class \"{name}\"");
-        Err(No::new(Code::Bad, what).field("mycel-class"))
     }
 }
 
 /// What is refused because somebody asks more often than anybody may.
 pub(super) fn too_soon(who: &str, wait: Millis) -> No {
     No { retry_after: Some(wait), ..No::new(Code::TooMany, format!("this {who} asks too often")) }
-}
-
-/// What is refused before anything is done for it.
-fn bounded(head: &Parts) -> Result<(), No> {
-    if head.headers.len() > HEADERS {
-        return Err(No::new(Code::Bad, format!("a request has at most {HEADERS} headers")).closing());
-    }
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES) {
-        return Err(decode::too_large());
-    }
-    if head.headers.get_all(AUTHORIZATION).iter().count() > 1 {
-        return Err(No::new(Code::Bad, "a request shows one lease").field("authorization"));
-    }
-    Ok(())
-}
-
-fn site(text: &str) -> Option<Site> {
-    let (latitude, longitude) = text.split_once(',')?;
-    let degrees = |text: &str| text.trim().parse::<vocab::MicroDegrees>().ok();
-    let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
-    let is_on_earth = latitude.0.abs() <= 90_000_000 && longitude.0.abs() <= 180_000_000;
-    is_on_earth.then_some(Site { latitude, longitude })
 }
 
 fn own(body: crate::http::Body) -> Told {

@@ -59,6 +59,12 @@ pub(crate) enum Lost {
 }
 
 impl Lost {
+    /// Whether another try may find what this one did not. Who was waited for in
+    /// vain is not waited for twice.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+
     /// Whether the host may have seen the request.
     pub(crate) const fn was_sent(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::Slow)
@@ -148,7 +154,7 @@ impl Hosts {
                 // A host that refuses may have left the body unread, and ends the connection then.
                 let stays = head.stays && !(has_body && head.status.is_client_error());
                 let returns = stays.then(|| Returns(Arc::clone(host), thread));
-                answer(head, line, returns).map_err(|wrong| Lost::Broken(wrong.into()))
+                answer(head, line, returns, settings.silence).map_err(|wrong| Lost::Broken(wrong.into()))
             }
             Ok(Err(Broken::Body(error))) => return Err(Lost::Body(error)),
             Ok(Err(broken)) => Err(Lost::Broken(broken)),
@@ -219,8 +225,13 @@ impl Hosts {
 }
 
 /// What a host said to a client.
-fn answer(head: Head, line: Line, returns: Option<Returns>) -> Result<Response<Told>, super::reply::Wrong> {
-    let mut answer = Response::new(Told::of(line, head.end, returns)?);
+fn answer(
+    head: Head,
+    line: Line,
+    returns: Option<Returns>,
+    silence: Duration,
+) -> Result<Response<Told>, super::reply::Wrong> {
+    let mut answer = Response::new(Told::of(line, head.end, returns, silence)?);
     (*answer.status_mut(), *answer.headers_mut()) = (head.status, head.headers);
     Ok(answer)
 }

@@ -21,6 +21,7 @@ mod forward;
 mod front;
 mod heard;
 mod hosts;
+mod known;
 mod line;
 mod page;
 mod picture;
@@ -31,9 +32,11 @@ mod reply;
 mod session;
 mod settings;
 mod turns;
+mod wants;
 
 pub use assumed::{Assumed, OfRegion};
 pub use heard::{Heard, heard};
+pub use known::RAMP;
 pub use settings::{Host, Settings};
 
 use crate::clock::Clock;
@@ -54,12 +57,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use vocab::Millis;
 
 /// For all regions to have had their first turn.
 const FIRST_TURNS: Duration = Duration::from_secs(2);
+
+/// Bodies that are read here at once: 16 MiB at most.
+const BODIES: usize = 4_096;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
@@ -69,13 +75,15 @@ pub(crate) struct Shared {
     pub(crate) settings: RwLock<Arc<Settings>>,
     pub(crate) regions: Regions,
     pub(crate) hosts: Hosts,
-    pub(crate) rates: Rates,
-    pub(crate) turnstile: Turnstile,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) turnstile: Arc<Turnstile>,
     pub(crate) access: AccessLog,
     pub(crate) counts: page::Counts,
     pub(crate) budget: forward::Budget,
     pub(crate) clock: Clock,
     pub(crate) crowd: Arc<crate::http::Crowd>,
+    /// Room for bodies that are read here.
+    pub(crate) bodies: Semaphore,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -125,6 +133,21 @@ impl Gateway {
     /// When an address cannot be listened at, a certificate cannot be read, or
     /// the planet cannot be routed.
     pub fn start(settings: Settings) -> io::Result<Self> {
+        let (rates, turnstile) = (Arc::new(Rates::new(&settings)), Arc::new(Turnstile::new(&settings.planet)));
+        Self::start_with(settings, rates, turnstile)
+    }
+
+    /// Starts another gateway beside this one. What one agent and one address may
+    /// ask is the same at both together, and who is turned away by one is by both.
+    ///
+    /// # Errors
+    /// When an address cannot be listened at, a certificate cannot be read, or
+    /// the planet cannot be routed.
+    pub fn start_beside(&self, settings: Settings) -> io::Result<Self> {
+        Self::start_with(settings, Arc::clone(&self.shared.rates), Arc::clone(&self.shared.turnstile))
+    }
+
+    fn start_with(settings: Settings, rates: Arc<Rates>, turnstile: Arc<Turnstile>) -> io::Result<Self> {
         let threads = match settings.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -142,13 +165,14 @@ impl Gateway {
         let shared = Arc::new(Shared {
             regions: Regions::new(&settings, now).map_err(io::Error::other)?,
             hosts: Hosts::new(&settings, threads),
-            rates: Rates::new(&settings),
-            turnstile: Turnstile::new(&settings.planet),
+            rates,
+            turnstile,
             access: AccessLog::start(settings.access_log.as_deref())?,
             counts: page::Counts::default(),
             budget: forward::Budget::default(),
             clock,
             crowd: Arc::default(),
+            bodies: Semaphore::new(BODIES),
             stopping,
             settings: RwLock::new(Arc::new(settings)),
         });
@@ -206,6 +230,14 @@ impl Gateway {
         &self.addresses
     }
 
+    /// Whether other settings can be taken.
+    ///
+    /// # Errors
+    /// Why not: the planet cannot be routed, or is another one's.
+    pub fn may_change(&self, settings: &Settings) -> Result<(), String> {
+        self.shared.regions.may_change(settings)
+    }
+
     /// Takes other settings from the next request on. Addresses, threads and
     /// hosts stay what they were.
     ///
@@ -217,6 +249,11 @@ impl Gateway {
         self.shared.rates.change(&settings);
         *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         Ok(())
+    }
+
+    /// Opens the access log anew, for whoever has moved it away.
+    pub fn open_log_anew(&self) {
+        self.shared.access.open_anew();
     }
 
     /// Reads the certificates again; connections that are open keep theirs.
@@ -236,7 +273,8 @@ impl Gateway {
         self.shared.regions.drain(region, drained)
     }
 
-    /// Tells somebody of every ban that begins and of every one that is lifted.
+    /// Tells somebody else of every ban that begins and of every one that is
+    /// lifted, here or at a gateway beside this one.
     pub fn on_ban(&self, tell: impl Fn(Net, Option<Millis>) + Send + Sync + 'static) {
         self.shared.turnstile.on_ban(tell);
     }

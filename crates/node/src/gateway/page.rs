@@ -3,7 +3,7 @@
 use super::Shared;
 use super::body::Told;
 use super::front::{Front, json};
-use super::picture::Stands;
+use super::known::Stands;
 use crate::http::{No, decode};
 use hyper::Response;
 use hyper::http::request::Parts;
@@ -27,11 +27,13 @@ pub(crate) struct Counts {
 struct Page {
     version: u8,
     status: &'static str,
-    regions: Vec<Stands>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regions: Option<Vec<Stands>>,
 }
 
-/// How the gateway and the regions behind it stand.
-pub(crate) fn ready(shared: &Shared) -> Result<Vec<u8>, No> {
+/// Whether the gateway can do anything for anybody; how the regions behind it
+/// stand, for whoever may know.
+pub(crate) fn ready(shared: &Shared, known: bool) -> Result<Vec<u8>, No> {
     if *shared.stopping.borrow() {
         return Err(No::new(Code::Unavailable, "the gateway stops"));
     }
@@ -39,7 +41,7 @@ pub(crate) fn ready(shared: &Shared) -> Result<Vec<u8>, No> {
     if !regions.iter().any(|region| region.usable) {
         return Err(No::new(Code::Unavailable, "no region answers"));
     }
-    let page = Page { version: 1, status: "ready", regions };
+    let page = Page { version: 1, status: "ready", regions: known.then_some(regions) };
     serde_json::to_vec(&page).map_err(|why| No::new(Code::Internal, why.to_string()))
 }
 

@@ -2,75 +2,37 @@
 //! tick, from what is measured and what the planet file says.
 
 use super::assumed::{Assumed, OfRegion};
+use super::known::{Known, LEAST_RAMP, NO_LIMIT, Stands};
 use super::regions::Wish;
 use super::settings::Settings;
 use policy::explain::{Explanation, explain};
-use policy::health::{Health, is_panic};
-use policy::preview::grid;
-use policy::quota::{Meter, ramped};
-use policy::residency::{ClassNumber, Purpose};
+use policy::health::{Health, Outliers, is_panic};
+use policy::preview::{cell_of, grid};
+use policy::quota::Meter;
+use policy::residency::{ClassNumber, Compiled, Purpose};
 use policy::route::{Filter, Policy, Refusal, Request, Standing, TICK, removes};
 use policy::score::{Condition, View};
 use policy::set::{RegionNumber, RegionSet};
 use policy::shares::AHEAD;
 use policy::signal::{Micros, RTT_MEMORY, Smoothed};
 use policy::table::{Now, OriginNumber, Table};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use vocab::{MicroUsd, Millis, Ppm, Site};
 
 /// How long a request counts for its region's health.
 const WINDOW: Millis = Millis::seconds(10);
-/// How long a region that came back takes until it gets all that it may.
-const RAMP: Millis = Millis::seconds(30);
 /// Turns that a region may miss before that counts as a failed check.
 const MISSED_TURNS: u32 = 3;
-/// A region without a capacity in the file takes what comes.
-const NO_LIMIT: u64 = u64::MAX;
-
-/// What is known of one region.
-#[derive(Clone)]
-struct Known {
-    health: Health,
-    /// The round trip from this gateway.
-    rtt: Option<Smoothed>,
-    /// Whether its host has said that there is a limit: that is who keeps it,
-    /// and may have begun with another file.
-    is_limited: Option<bool>,
-    /// This gateway's parts of ticks to come.
-    parts: BTreeMap<u64, u64>,
-    /// Of this tick.
-    part: u64,
-    /// The newest tick of which it had a part.
-    had: Option<u64>,
-    /// Turns in a row to which its host said nothing.
-    missed: u32,
-    /// What was wanted of it in the tick before this one.
-    asked: u64,
-    cost: MicroUsd,
-}
-
-/// How a region stands, for whoever looks.
-#[derive(Serialize)]
-pub(crate) struct Stands {
-    pub(crate) id: String,
-    pub(crate) usable: bool,
-    pub(crate) drained: bool,
-    health_ppm: u32,
-    asked_in_this_tick: u64,
-    /// What this gateway may send there; no limit without.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part_of_this_tick: Option<u64>,
-    /// As measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rtt_us: Option<u64>,
-}
-
 /// All that decisions are made from.
 pub(super) struct Picture {
     pub(super) policy: Policy,
     /// Where requests come from: where the gateway is, then a grid.
     origins: Vec<Site>,
+    /// Regions that do worse than the others, left out for a while by whoever
+    /// has a choice.
+    outliers: Outliers,
+    out: RegionSet,
+    /// Regions that let a turn go by, and have given no part of this tick.
+    silent: RegionSet,
     views: Vec<View>,
     table: Table,
     pub(super) standing: Standing,
@@ -91,23 +53,17 @@ impl Picture {
         if let Some(costs) = costs {
             policy = policy.priced(costs);
         }
-        let known = |at: usize| Known {
-            health: Health::new(WINDOW, unhealthy_after),
-            rtt: None,
-            is_limited: None,
-            parts: BTreeMap::new(),
-            part: 0,
-            had: None,
-            missed: 0,
-            asked: 0,
-            cost: costs.map_or(MicroUsd(0), |costs| costs.each[at]),
-        };
+        let cost = |at: usize| costs.map_or(MicroUsd(0), |costs| costs.each[at]);
+        let known = |at: usize| Known::new(WINDOW, unhealthy_after, cost(at));
         let own = settings.site.or_else(|| policy.atlas.iter().next().map(|(_, place)| place.site));
         let origins: Vec<Site> = own.into_iter().chain(grid()).collect();
         let table = Table::new(count, origins.len(), policy.candidates());
         let mut picture = Self {
             views: Vec::new(),
             origins,
+            outliers: Outliers::new(count),
+            out: RegionSet::NONE,
+            silent: RegionSet::NONE,
             table,
             standing: policy.as_filed(),
             meter: Meter::new(0, Vec::new()),
@@ -129,12 +85,22 @@ impl Picture {
         let mut new = Self::new(settings, Millis(self.tick * TICK.0))?;
         for (new, old) in new.known.iter_mut().zip(&self.known) {
             *new = Known { cost: new.cost, ..old.clone() };
+            new.health.lost_after(settings.planet.route.unhealthy_after.value);
         }
         // What is drained the new file says.
         new.standing = Standing { drained: new.standing.drained, ..self.standing };
         new.assumed = self.assumed.clone();
         new.meter = self.meter.clone();
+        (new.outliers, new.out, new.silent) = (self.outliers.clone(), self.out, self.silent);
+        new.conditions.clone_from(&self.conditions);
+        new.connections.clone_from(&self.connections);
+        let was = |(_, class): (_, &Compiled)| self.policy.residency.find(&class.name);
+        let was: Vec<_> = new.policy.residency.iter().map(was).collect();
+        let candidates = new.policy.candidates();
+        new.table = Table::new(new.policy.atlas.count(), new.origins.len(), candidates);
+        new.table.goes_on(&self.table, &was);
         new.look_around();
+        new.rank();
         Ok(new)
     }
 
@@ -142,8 +108,13 @@ impl Picture {
     /// forgotten, as if the gateway had just begun.
     pub(super) fn assume(&mut self, assumed: Assumed, now: Millis) {
         self.assumed = assumed;
-        self.table = Table::new(self.policy.atlas.count(), self.origins.len(), self.policy.candidates());
         self.look_around();
+        self.choose_anew(now);
+    }
+
+    /// Forgets what origins use: it was chosen before anything was measured.
+    pub(super) fn choose_anew(&mut self, now: Millis) {
+        self.table = Table::new(self.policy.atlas.count(), self.origins.len(), self.policy.candidates());
         self.begin_tick(now);
     }
 
@@ -183,9 +154,12 @@ impl Picture {
         }
         self.time_round_trips();
         self.settle(now);
+        // What comes at all is the most that can come to one that is back.
+        let all_asked = self.known.iter().map(|known| known.asked).fold(LEAST_RAMP, u64::saturating_add);
         let mut quotas = Vec::with_capacity(self.known.len());
         for (region, place) in self.policy.atlas.iter() {
             let assumed = self.assumed.of.get(&place.id);
+            let back = self.outliers.back_since(region.at(), now);
             let known = &mut self.known[region.at()];
             known.parts = known.parts.split_off(&self.tick);
             let part = known.parts.remove(&self.tick).unwrap_or(0);
@@ -194,7 +168,7 @@ impl Picture {
             quotas.push(match assumed.and_then(|of| of.full) {
                 Some(true) => 0,
                 Some(false) => NO_LIMIT,
-                None => ramped(part, known.health.back_since(), now, RAMP),
+                None => known.warming(part, all_asked, back, now),
             });
             let load = Ppm::ratio(known.asked.min(part), part.max(1));
             self.conditions[region.at()] = Condition {
@@ -207,8 +181,34 @@ impl Picture {
             }
         }
         self.meter = Meter::new(self.tick, quotas);
-        let Self { policy, table, views, conditions, connections, standing, tick, .. } = self;
-        let now = Now { views, conditions, connections, standing: *standing, tick: *tick };
+        self.outliers(now);
+        self.listen();
+        self.rank();
+    }
+
+    /// Who does so much worse than the others that it is left out for a while.
+    fn outliers(&mut self, now: Millis) {
+        // One that checks find dead is no outlier among those that answer.
+        let success = |known: &Known| if known.health.answers() { known.health.success(now) } else { Ppm::ONE };
+        let success: Vec<Ppm> = self.known.iter().map(success).collect();
+        // Without entropy all come back at the same time, and nothing worse.
+        let chance = custody::entropy::bytes().map_or([0; 8], |chance: [u8; 8]| chance);
+        let jitter: Vec<Ppm> =
+            chance.iter().cycle().take(success.len()).map(|byte| Ppm::ratio(u64::from(*byte), 255)).collect();
+        self.outliers.settle(&success, WINDOW, &jitter, now);
+        self.out = self.outliers.regions(now);
+    }
+
+    fn listen(&mut self) {
+        let silent = |known: &Known| known.missed > 0 && known.had.is_none_or(|had| had < self.tick);
+        let numbered = (0..=u8::MAX).map(RegionNumber).zip(&self.known);
+        self.silent = numbered.filter(|(_, known)| silent(known)).map(|(region, _)| region).collect();
+    }
+
+    fn rank(&mut self) {
+        let standing = Standing { alive: self.standing.alive.minus(self.out), ..self.standing };
+        let Self { policy, table, views, conditions, connections, tick, .. } = self;
+        let now = Now { views, conditions, connections, standing, tick: *tick };
         table.rebuild(&policy.settings, &now);
     }
 
@@ -233,16 +233,18 @@ impl Picture {
     /// This gateway's part of a tick. What comes for the present one counts at
     /// once.
     pub(super) fn granted(&mut self, region: RegionNumber, (tick, part): (u64, Option<u64>), now: Millis) {
+        let back = self.outliers.back_since(region.at(), now);
         let Some(known) = self.known.get_mut(region.at()) else { return };
         known.had = known.had.max(Some(tick));
         known.missed = 0;
+        self.silent = self.silent.without(region);
         // Without a limit there is nothing to wait for: it begins with this tick.
         let is_news = known.is_limited.replace(part.is_some()) != Some(part.is_some());
         let part = part.unwrap_or(if is_news { NO_LIMIT } else { 0 });
         if tick == self.tick {
             known.part = known.part.saturating_add(part);
             if self.assumed.of.get(self.policy.atlas.id(region)).is_none_or(|of| of.full.is_none()) {
-                self.meter.grant(region, ramped(part, known.health.back_since(), now, RAMP));
+                self.meter.grant(region, known.warming(part, LEAST_RAMP, back, now));
             }
         } else if tick > self.tick && tick <= self.tick + AHEAD {
             let parts = known.parts.entry(tick).or_insert(0);
@@ -257,6 +259,16 @@ impl Picture {
         known.missed = known.missed.saturating_add(1);
         if known.missed >= MISSED_TURNS {
             known.health.check(false);
+        }
+        self.listen();
+    }
+
+    /// How many slots a region has left.
+    pub(super) fn has_slots(&mut self, region: RegionNumber, left: u64) {
+        if left > 0 {
+            self.standing.free.insert(region);
+        } else {
+            self.standing.free = self.standing.free.without(region);
         }
     }
 
@@ -281,10 +293,10 @@ impl Picture {
     }
 
     fn origin(&self, near: Option<Site>) -> OriginNumber {
-        let Some(near) = near else { return OriginNumber(0) };
-        let far = |site: &Site| policy::place::kilometres(near, *site);
-        let nearest = (0..).zip(&self.origins).min_by_key(|(_, site)| far(site));
-        nearest.map_or(OriginNumber(0), |(number, _)| OriginNumber(number))
+        // By arithmetic: whoever asks may ask often, and every thread waits meanwhile.
+        let (near, own) = (near.map(cell_of), self.origins.first().copied().map(cell_of));
+        // Round trips are measured from where the gateway is.
+        near.filter(|near| Some(*near) != own).map_or(OriginNumber(0), |cell| OriginNumber(cell + 1))
     }
 
     /// A wish in numbers; `None` when the file has no such class any more.
@@ -300,8 +312,23 @@ impl Picture {
     /// drained is nothing to those who have a slot there.
     fn keeps_from(&self, wish: &Wish, request: &Request, region: RegionNumber) -> Option<Filter> {
         let drained = if wish.purpose == Purpose::Store { self.standing.drained } else { RegionSet::NONE };
-        let standing = Standing { drained, room: self.meter.room(), ..self.standing };
-        removes(&self.policy, &standing, &Request { home: None, ..*request }, region)
+        // Whose slots are taken its host knows: somebody may have one there already.
+        let free = self.policy.atlas.all();
+        let standing = Standing { drained, free, room: self.meter.room(), ..self.deciding() };
+        let home = request.home.filter(|_| wish.purpose == Purpose::Store);
+        removes(&self.policy, &standing, &Request { home, ..*request }, region)
+    }
+
+    /// How the regions stand for one decision. One that has said nothing in its
+    /// turn has given no part of this tick: nobody is told that it is full.
+    const fn deciding(&self) -> Standing {
+        Standing { alive: self.standing.alive.minus(self.silent), ..self.standing }
+    }
+
+    /// The same for whoever has a choice.
+    const fn choosing(&self) -> Standing {
+        let standing = self.deciding();
+        Standing { alive: standing.alive.minus(self.out), ..standing }
     }
 
     /// Whether something may go to the region that it is bound to, counted
@@ -321,8 +348,9 @@ impl Picture {
             let removed = self.policy.atlas.all().iter().map(|region| (region, Filter::Unlawful)).collect();
             return Err(Box::new(Refusal { removed, retry_after: None }));
         };
-        let Self { policy, table, standing, meter, .. } = self;
-        meter.admit(policy, table, standing, &request, now)
+        let standing = self.choosing();
+        let Self { policy, table, meter, .. } = self;
+        meter.admit(policy, table, &standing, &request, now)
     }
 
     /// Why something goes where it goes.
@@ -331,7 +359,7 @@ impl Picture {
             views: &self.views,
             conditions: &self.conditions,
             connections: &self.connections,
-            standing: Standing { room: self.meter.room(), ..self.standing },
+            standing: Standing { room: self.meter.room(), ..self.choosing() },
             tick: self.tick,
         };
         let request = self.request(wish)?;

@@ -78,7 +78,7 @@ impl Front {
         settings: &Settings,
     ) -> Result<Response<Told>, No> {
         decode::lease(&head.headers)?;
-        let body = decode::body(&head.headers, body, settings.bounds.body).await?;
+        let body = self.small_body(head, body, settings.bounds.body).await?;
         let prove: ask::Prove = decode::json(&body)?;
         let now = self.shared.clock.now();
         let meter = |agent| self.shared.rates.agent(agent, self.now());

@@ -16,6 +16,9 @@ use vocab::limit::{Answer, Due, Limit};
 /// Limiters of each kind.
 const MOST: usize = 65_536;
 
+/// A full table is looked through so often at most: that takes a millisecond or two.
+const LOOK_AGAIN: Millis = Millis::seconds(1);
+
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
@@ -31,7 +34,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Limits {
     agent: Limit,
     address: Limit,
@@ -41,7 +44,14 @@ struct Limits {
 #[derive(Debug)]
 pub(crate) struct Rates {
     limits: RwLock<Limits>,
-    meters: Mutex<BTreeMap<Who, Arc<Meter>>>,
+    meters: Mutex<Meters>,
+}
+
+#[derive(Debug, Default)]
+struct Meters {
+    known: BTreeMap<Who, Arc<Meter>>,
+    /// All were in use when they were looked through: until then nobody looks again.
+    full_until: Millis,
 }
 
 impl Limits {
@@ -60,8 +70,13 @@ impl Rates {
     /// Other limits from here on. What was used up under the old ones is
     /// forgotten: their ticks differ.
     pub(crate) fn change(&self, settings: &Settings) {
-        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Limits::new(settings);
-        for meter in locked(&self.meters).values() {
+        let (new, mut limits) = (Limits::new(settings), self.limits.write().unwrap_or_else(PoisonError::into_inner));
+        if new == *limits {
+            return;
+        }
+        *limits = new;
+        drop(limits);
+        for meter in locked(&self.meters).known.values() {
             *locked(&meter.0) = Due::default();
         }
     }
@@ -79,21 +94,25 @@ impl Rates {
     /// A limiter; none when so many are in use that one more has no room.
     fn meter(&self, who: Who, now: Millis) -> Option<Arc<Meter>> {
         let mut meters = locked(&self.meters);
-        if let Some(meter) = meters.get(&who) {
+        if let Some(meter) = meters.known.get(&who) {
             return Some(Arc::clone(meter));
         }
-        if meters.len() >= MOST {
+        if meters.known.len() >= MOST {
+            if now < meters.full_until {
+                return None;
+            }
             let limits = *self.limits.read().unwrap_or_else(PoisonError::into_inner);
-            meters.retain(|who, meter| {
+            meters.known.retain(|who, meter| {
                 let mut due = *locked(&meter.0);
                 Arc::strong_count(meter) > 1 || limits.of(*who).ask(&mut due, now.0) != Answer::Now
             });
-            if meters.len() >= MOST {
+            if meters.known.len() >= MOST {
+                meters.full_until = Millis(now.0 + LOOK_AGAIN.0);
                 return None;
             }
         }
         let meter = Arc::new(Meter::default());
-        meters.insert(who, Arc::clone(&meter));
+        meters.known.insert(who, Arc::clone(&meter));
         Some(meter)
     }
 

@@ -2,7 +2,8 @@
 //! gateway share of the picture that it has of them.
 
 use super::assumed::Assumed;
-use super::picture::{Picture, Stands};
+use super::known::Stands;
+use super::picture::Picture;
 use super::settings::Settings;
 use policy::explain::Explanation;
 use policy::residency::Purpose;
@@ -95,14 +96,18 @@ impl Regions {
         drop(self.now(now));
     }
 
+    /// Whether another planet file can be taken.
+    pub(crate) fn may_change(&self, settings: &Settings) -> Result<(), String> {
+        let new = self.picture().changed(settings)?;
+        let other = || "the planet file has other regions now: start the gateway again".to_owned();
+        (ids(&new) == self.ids).then_some(()).ok_or_else(other)
+    }
+
     /// Takes another planet file of the same regions; what was learned stays.
     pub(crate) fn change(&self, settings: &Settings) -> Result<(), String> {
+        self.may_change(settings)?;
         let mut picture = self.picture();
-        let new = picture.changed(settings)?;
-        if ids(&new) != self.ids {
-            return Err("the planet file has other regions now: start the gateway again".to_owned());
-        }
-        *picture = new;
+        *picture = picture.changed(settings)?;
         Ok(())
     }
 
@@ -113,6 +118,11 @@ impl Regions {
         }
         self.picture().assume(assumed, now);
         Ok(())
+    }
+
+    /// Chooses by what was measured by now.
+    pub(crate) fn choose_anew(&self, now: Millis) {
+        self.picture().choose_anew(now);
     }
 
     pub(crate) fn drain(&self, region: &str, drained: bool) -> Result<(), String> {
@@ -221,6 +231,7 @@ impl Regions {
         let mut picture = self.now(now);
         picture.timed(region, took, now);
         picture.granted(region, (tick, told.part), now);
+        picture.has_slots(region, told.region.slots.saturating_sub(told.region.taken));
         drop(picture);
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slots) = slots.get_mut(region.at()) {

@@ -53,6 +53,9 @@ pub struct Settings {
     pub connect: Duration,
     /// For a host's answer to begin; longer than the longest poll.
     pub answer: Duration,
+    /// For the next piece of an answer that has begun; longer than the beats of
+    /// a stream.
+    pub silence: Duration,
 }
 
 impl Settings {
@@ -76,6 +79,7 @@ impl Settings {
             bounds: Bounds::default(),
             connect: Duration::from_secs(2),
             answer: Duration::from_secs(90),
+            silence: Duration::from_secs(60),
         }
     }
 }

@@ -100,7 +100,10 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
             let shown = stances.into_iter().map(|stance| shown::stance(stance, &peer.shared.places));
             Ok(ok(&tell::Stances { stances: shown.collect() }))
         }
-        Want::Erase(demand) => Ok(ok(&shown::erasures(engine.erase(&demand, asked.source).await?))),
+        Want::Erase(demand, only_ask) => {
+            let erasures = engine.erase(&demand, only_ask, asked.source).await?;
+            Ok(ok(&shown::erasures(erasures)))
+        }
         Want::Chain(block, stretch) => chain(peer, block, &stretch).await,
         Want::Inbox(after, most, wait) => inbox(peer, asked.session()?.lease().agent, after, (most, wait)).await,
         Want::InboxStream(after) => stream::inbox(peer, after, asked),

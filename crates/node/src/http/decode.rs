@@ -1,6 +1,5 @@
 //! What was sent, as what it means, or why it means nothing.
 
-use super::limits::BODY_BYTES;
 use super::no::No;
 use crate::engine::{BlockAt, Body, OpAsk, Where};
 use block::bans::Net;
@@ -31,18 +30,18 @@ pub(crate) fn lease(headers: &HeaderMap) -> Result<&str, No> {
 }
 
 /// The body of a request, within its bound and in its time.
-pub(crate) async fn body<B>(headers: &HeaderMap, body: B, patience: Duration) -> Result<Bytes, No>
+pub(crate) async fn body<B>(headers: &HeaderMap, body: B, (most, patience): (usize, Duration)) -> Result<Bytes, No>
 where
     B: hyper::body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let collected = tokio::time::timeout(patience, Limited::new(body, BODY_BYTES).collect()).await;
+    let collected = tokio::time::timeout(patience, Limited::new(body, most).collect()).await;
     let bytes = match collected {
         Err(_) => {
             let what = format!("the body did not come within {} s", patience.as_secs_f32());
             return Err(No::new(Code::Slow, what).closing());
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(most)),
         Ok(Err(error)) => return Err(No::new(Code::Bad, format!("the body broke off: {error}")).closing()),
         Ok(Ok(body)) => body.to_bytes(),
     };
@@ -51,8 +50,8 @@ where
 }
 
 /// What is said of a body beyond its bound.
-pub(crate) fn too_large() -> No {
-    No::new(Code::TooLarge, format!("the body is larger than {BODY_BYTES} bytes, the most that is read")).closing()
+pub(crate) fn too_large(most: usize) -> No {
+    No::new(Code::TooLarge, format!("the body is larger than {most} bytes, the most that is read")).closing()
 }
 
 /// A body is JSON, and says so.
@@ -183,11 +182,11 @@ fn body_of(op: ask::Op) -> Result<Body, No> {
     })
 }
 
-/// The demand for erasure that a body carries.
-pub(crate) fn demand(bytes: &[u8]) -> Result<Demand, No> {
+/// The demand for erasure that a body carries, and whether it is only asked for.
+pub(crate) fn demand(bytes: &[u8]) -> Result<(Demand, bool), No> {
     let body: ask::Erasure = json(bytes)?;
     let no_demand = |why| No::new(Code::Bad, format!("this is no demand for erasure: {why}")).field("demand");
-    Demand::read(&body.demand).map_err(no_demand)
+    Ok((Demand::read(&body.demand).map_err(no_demand)?, body.only_ask))
 }
 
 /// A cursor from the text of a field.

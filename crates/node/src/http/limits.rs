@@ -13,6 +13,10 @@ pub(crate) const HEADERS: usize = 64;
 /// Of a request's body: as much payload as an entry carries, in base64, beside its name.
 pub(crate) const BODY_BYTES: usize = MOST_BYTES / 3 * 4 + (64 << 10);
 
+/// Of a body that comes before anybody is believed: an application with its invitation has some 700 bytes. What is
+/// half sent is held, so a thousand of these are 4 MiB.
+pub(crate) const STRANGERS_BYTES: usize = 4 << 10;
+
 /// How long what is too slow, or too many, is put up with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {

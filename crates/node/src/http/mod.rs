@@ -42,7 +42,7 @@ pub(crate) use answer::Body;
 pub(crate) use bare::Reasoned;
 pub(crate) use crowd::{Crowd, Place};
 pub use limits::Bounds;
-pub(crate) use limits::{BODY_BYTES, HEAD_BYTES, HEADERS};
+pub(crate) use limits::{BODY_BYTES, HEAD_BYTES, HEADERS, STRANGERS_BYTES};
 pub(crate) use listen::{fresh_channel, out_of_files};
 pub(crate) use no::No;
 pub use openapi::document;

@@ -3,7 +3,7 @@
 
 use super::answer::Answer;
 use super::calls::{self, Asked};
-use super::limits::{BODY_BYTES, HEADERS};
+use super::limits::HEADERS;
 use super::no::No;
 use super::pace::Pace;
 use super::peer::Peer;
@@ -115,12 +115,13 @@ async fn found(
         }
     };
     let agent = session.as_deref();
-    if length(&head).is_some_and(|length| length > BODY_BYTES) {
+    let most = endpoint.most_bytes();
+    if length(&head).is_some_and(|length| length > most) {
         saw(agent, weight(&head, 0), 0)?;
-        return Err(decode::too_large());
+        return Err(decode::too_large(most));
     }
     let body = if endpoint.body.is_some() {
-        decode::body(&head.headers, body, peer.shared.bounds.body).await
+        decode::body(&head.headers, body, (most, peer.shared.bounds.body)).await
     } else {
         Ok(Bytes::new())
     };

@@ -1,6 +1,7 @@
 //! The endpoints, each once: what routes requests, what asks for rights and
 //! what writes the OpenAPI document read this table and nothing else.
 
+use super::limits::{BODY_BYTES, STRANGERS_BYTES};
 use hyper::Method;
 use planet::Right;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -218,6 +219,14 @@ endpoints! {
 }
 
 impl Endpoint {
+    /// Bytes of a body that are read at most.
+    pub(crate) const fn most_bytes(&self) -> usize {
+        match self.needs {
+            Needs::Nothing | Needs::Gateway | Needs::Lease => STRANGERS_BYTES,
+            _ => BODY_BYTES,
+        }
+    }
+
     /// Every code that it may answer.
     pub(crate) fn all_codes(&self) -> Vec<Code> {
         let with_lease = if self.needs.a_lease() { WITH_LEASE } else { &[][..] };

@@ -2,7 +2,6 @@
 //! tests ask of every decoder.
 
 use super::decode;
-use super::limits::BODY_BYTES;
 use super::no::No;
 use super::route::{Route, route};
 use super::serve::lost;
@@ -56,8 +55,8 @@ fn read(endpoint: &Endpoint, parts: &[String], head: &Parts, body: &[u8]) -> Res
         decode::block(parts)?;
     }
     let body = if endpoint.body.is_some() { body } else { &[] };
-    if body.len() > BODY_BYTES {
-        return Err(decode::too_large());
+    if body.len() > endpoint.most_bytes() {
+        return Err(decode::too_large(endpoint.most_bytes()));
     }
     if endpoint.body.is_some() {
         decode::media(&head.headers, body)?;

@@ -55,7 +55,8 @@ pub(crate) enum Want {
     OpStatus(OpId),
     Ops(usize),
     Stances(usize),
-    Erase(Box<Demand>),
+    /// Whether it is only asked if it may be.
+    Erase(Box<Demand>, bool),
     Cancel(OpId),
     Chain(BlockAt, Stretch),
     Inbox(Option<Cursor>, usize, Duration),
@@ -120,7 +121,10 @@ impl Want {
                 let (ask, wait) = decode::op(came.body, new_id)?;
                 Self::Op(Box::new(ask), wait)
             }
-            Call::Erasures => Self::Erase(Box::new(decode::demand(came.body)?)),
+            Call::Erasures => {
+                let (demand, only_ask) = decode::demand(came.body)?;
+                Self::Erase(Box::new(demand), only_ask)
+            }
             Call::OpStatus => Self::OpStatus(decode::op_id(part())?),
             Call::Cancel => Self::Cancel(decode::op_id(part())?),
             Call::Block => Self::Block(block(came.parts)?),

@@ -2,13 +2,14 @@
 
 use crate::Pair;
 use client::{Client, Place};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use trust::Secret;
 use trust::sign::SigningKey;
 
-async fn operator(pair: &Pair) -> Client {
+pub(crate) async fn operator(pair: &Pair) -> Client {
     let text = std::fs::read_to_string(pair.folder.path().join("keys/operator.key")).unwrap();
     let mut secret = text.trim().parse::<wire::Hex<32>>().unwrap().0;
     let key = SigningKey::new(&Secret::take(&mut secret));
@@ -19,9 +20,13 @@ async fn operator(pair: &Pair) -> Client {
 
 /// Whether somebody at another address of this machine is answered.
 async fn is_answered(pair: &Pair) -> bool {
+    is_answered_from([127, 0, 0, 2], pair.gateway.addresses()[0]).await
+}
+
+pub(crate) async fn is_answered_from(source: [u8; 4], at: SocketAddr) -> bool {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let Ok(mut stream) = socket.connect(pair.gateway.addresses()[0]).await else { return false };
+    socket.bind((source, 0).into()).unwrap();
+    let Ok(mut stream) = socket.connect(at).await else { return false };
     let mut told = Vec::new();
     stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.is_ok()
         && stream.read_to_end(&mut told).await.is_ok()

@@ -80,6 +80,12 @@ async fn heads_and_bodies_are_bounded() {
     assert_eq!(raw::Answer::of(&raw::bytes(at, many.as_bytes()).await).status, 431);
     let body = "POST /v1/attach HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n";
     assert_eq!(raw::Answer::of(&raw::bytes(at, body.as_bytes()).await).status, 413);
+    // What comes before anybody is believed is small, or is not read.
+    for path in ["/v1/attach", "/v1/session", "/v1/erasures", "/v1/bans"] {
+        let told = raw::post(at, path, &[("authorization", "Mycel x")], &"x".repeat(5_000)).await;
+        assert!([401, 413].contains(&told.status), "{path}: {}", told.body);
+        assert!(told.status == 401 || told.body.contains("4096 bytes"), "{path}: {}", told.body);
+    }
     // A head that never ends, and a body that never comes.
     assert_eq!(raw::bytes(at, b"GET /health HTTP/1.1\r\nhost: ").await, "");
     let body = "POST /v1/attach HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";

@@ -20,7 +20,13 @@ struct Said {
     heard: Mutex<String>,
     /// Connections on which anything was asked for a client.
     used: AtomicUsize,
+    /// Every second such request is answered by nothing that is an answer.
+    halts: std::sync::atomic::AtomicBool,
+    asked: AtomicUsize,
 }
+
+/// What is no answer, and ends its connection.
+const NONE: &str = "nothing, until the end";
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood";
 
@@ -61,7 +67,8 @@ async fn serve(mut stream: TcpStream, said: Arc<Said>) {
             None => {
                 said.used.fetch_add(usize::from(std::mem::take(&mut is_new)), Relaxed);
                 text.clone_into(&mut said.heard.lock().unwrap());
-                said.says.lock().unwrap().clone()
+                let halts = said.asked.fetch_add(1, Relaxed) % 2 == 0 && said.halts.load(Relaxed);
+                if halts { vec![NONE.to_owned()] } else { said.says.lock().unwrap().clone() }
             }
         };
         for (at, piece) in pieces.iter().enumerate() {
@@ -245,5 +252,96 @@ async fn a_connection_on_which_a_body_was_refused_carries_nothing_more() {
     }
     behind.says(&[GOOD]);
     assert_eq!(behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await.body, "good");
+    behind.stop().await;
+}
+
+fn count(page: &str, name: &str) -> usize {
+    page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap()
+}
+
+/// One in five may be sent twice, beside ten that were saved up: not more, or a
+/// host that fails would have twice as much to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn second_tries_have_a_budget() {
+    const ASKED: usize = 40;
+    let behind = Behind::start().await;
+    behind.says(&[GOOD]);
+    behind.said.halts.store(true, Relaxed);
+    let mut lost = 0;
+    for _ in 0..ASKED {
+        let told = behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await;
+        assert!([200, 503].contains(&told.status), "{}", told.body);
+        lost += usize::from(told.status == 503);
+    }
+    let page = behind.asks("GET /metrics", "\r\n").await.body;
+    let retried = count(&page, "mycel_gateway_retried_total");
+    assert!((10..=10 + ASKED / 5).contains(&retried), "{retried}");
+    assert!(lost > 0, "all were sent twice");
+    behind.stop().await;
+}
+
+/// What may have been done is not done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_something_is_not_sent_twice() {
+    let behind = Behind::start().await;
+    behind.says(&[NONE]);
+    let told = behind.asks("POST /v1/blocks/ashburn/0", "content-length: 0\r\n\r\n").await;
+    assert_eq!(told.status, 503);
+    assert!(told.body.contains("ask again under the same name"), "{}", told.body);
+    assert_eq!(behind.said.asked.load(Relaxed), 1);
+    behind.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_fails_again_and_again_is_left_alone_and_tried_after_a_while() {
+    let behind = Behind::told(|settings| {
+        // No check closes it meanwhile.
+        let mut planet = parsed();
+        planet.route.health_check.value = vocab::Millis::minutes(10);
+        settings.planet = Arc::new(planet);
+    })
+    .await;
+    behind.says(&[NONE]);
+    let mut open = 0;
+    for _ in 0..12 {
+        let told = behind.asks("POST /v1/blocks/ashburn/0", "content-length: 0\r\n\r\n").await;
+        assert_eq!((told.status, told.header("retry-after").is_some()), (503, true));
+        open += usize::from(told.body.contains("it is tried again in"));
+    }
+    let asked = behind.said.asked.load(Relaxed);
+    assert!(open > 0 && asked + open == 12, "{open} were told so, {asked} were tried");
+    behind.says(&[GOOD]);
+    let begun = std::time::Instant::now();
+    while behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await.status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    behind.stop().await;
+}
+
+/// A host that hangs in the middle of an answer holds nobody for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_stops_coming_ends_its_connection() {
+    let behind = Behind::told(|settings| settings.silence = Duration::from_millis(200)).await;
+    behind.says(&["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nWiki"]);
+    let begun = std::time::Instant::now();
+    let told = behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await;
+    assert_eq!((told.status, &told.body[..]), (200, "Wiki"));
+    assert!(begun.elapsed() < Duration::from_millis(1_900), "it was the client that gave up");
+    behind.stop().await;
+}
+
+/// A request has one name all the way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_knows_a_request_by_the_name_that_its_client_is_told() {
+    let behind = Behind::start().await;
+    behind.says(&[GOOD]);
+    for rest in ["\r\n", "x-request-id: mine\r\n\r\n"] {
+        let told = behind.asks("GET /v1/blocks/ashburn/0", rest).await;
+        let id = told.header("x-request-id").unwrap().to_owned();
+        assert!(!rest.contains("mine") || id == "mine");
+        let heard = behind.said.heard.lock().unwrap().clone();
+        assert_eq!(heard.matches(&format!("x-request-id: {id}\r\n")).count(), 1, "{heard}");
+    }
     behind.stop().await;
 }

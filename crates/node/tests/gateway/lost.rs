@@ -66,3 +66,33 @@ async fn those_who_may_move_do_and_those_who_may_not_are_told_why() {
     assert_eq!(stretch.entries.len() as u64, after.sequence);
     pair.stop().await;
 }
+
+/// A gateway hears from each region how many slots it has left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_without_a_slot_is_passed_over_by_whoever_has_a_choice() {
+    let pair =
+        Pair::told(|settings| settings.address_rate = vocab::Rate { events: 1_000_000, per: vocab::Millis(1_000) })
+            .await;
+    let dublin = &pair.served[1].engine;
+    let slots = dublin.regions()[0].slots;
+    for number in 0..slots {
+        let mut seed = [0xaa; 32];
+        seed[..8].copy_from_slice(&number.to_be_bytes());
+        let key = trust::sign::SigningKey::new(&trust::Secret::take(&mut seed));
+        crate::support::Agent::attach(dublin, key, node::Where::Anywhere).await;
+    }
+    let begun = Instant::now();
+    let seated = loop {
+        let seated = pair.seat(3, None).await;
+        if seated.status == 200 || begun.elapsed() > Duration::from_secs(10) {
+            break seated;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(seated.status == 200 && seated.body.contains("\"ashburn\""), "{}", seated.body);
+    // Those who may be in Dublin alone are told what is the matter.
+    let refused = pair.seat(4, Some("gdpr")).await;
+    assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true), "{}", refused.body);
+    assert!(refused.body.contains("taken"), "{}", refused.body);
+    pair.stop().await;
+}

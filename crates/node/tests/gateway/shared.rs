@@ -103,6 +103,59 @@ async fn gateways_together_let_through_what_the_region_takes_and_no_more() {
     served.engine.stop();
 }
 
+/// Two gateways of one machine in front of the two regions.
+async fn beside(tell: impl Fn(&mut Settings)) -> (crate::Pair, Gateway) {
+    let pair = crate::Pair::told(&tell).await;
+    let host =
+        |served: &crate::Served| Host { region: served.region.to_owned(), address: served.server.addresses()[0] };
+    let hosts = pair.served.iter().map(host).collect();
+    let mut settings = Settings::new(Arc::clone(&pair.planet), pair.homes.planet(), pair.homes.gateway(), hosts);
+    settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
+    settings.threads = 1;
+    tell(&mut settings);
+    let second = pair.gateway.start_beside(settings).unwrap();
+    (pair, second)
+}
+
+/// Whoever is refused by one does not go to the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_beside_each_other_share_limits_and_bans() {
+    let rate = vocab::Rate { events: 60, per: vocab::Millis::minutes(1) };
+    let (pair, second) = beside(|settings| settings.address_rate = rate).await;
+    let ats = [pair.gateway.addresses()[0], second.addresses()[0]];
+    let health = b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut answered = 0;
+    for turn in 0..30 {
+        let told = raw::Answer::of(&raw::bytes(ats[turn % 2], health).await);
+        assert!([200, 429].contains(&told.status));
+        answered += usize::from(told.status == 200);
+    }
+    // A burst of six, and what comes in again meanwhile: alone each would let through as many.
+    assert!((6..12).contains(&answered), "{answered}");
+    tokio::task::spawn_blocking(move || second.stop(Duration::from_secs(10))).await.unwrap();
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_banned_at_one_gateway_is_banned_at_those_beside_it() {
+    let (pair, second) = beside(|_| {}).await;
+    let (told, heard) = std::sync::mpsc::channel();
+    for (number, gateway) in [&pair.gateway, &second].into_iter().enumerate() {
+        let told = told.clone();
+        gateway.on_ban(move |net, lasts| told.send((number, net.to_string(), lasts.is_some())).unwrap());
+    }
+    let operator = crate::bans::operator(&pair).await;
+    operator.ban("127.0.0.3/32", Duration::from_secs(60)).await.unwrap();
+    let mut heard: Vec<_> = heard.try_iter().collect();
+    heard.sort();
+    // Each port may have a packet filter of its own.
+    assert_eq!(heard, [(0, "127.0.0.3/32".to_owned(), true), (1, "127.0.0.3/32".to_owned(), true)]);
+    assert!(!crate::bans::is_answered_from([127, 0, 0, 3], second.addresses()[0]).await);
+    assert!(crate::bans::is_answered_from([127, 0, 0, 4], second.addresses()[0]).await);
+    tokio::task::spawn_blocking(move || second.stop(Duration::from_secs(10))).await.unwrap();
+    pair.stop().await;
+}
+
 #[test]
 fn the_word_of_a_gateway_that_is_no_more_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();

@@ -135,12 +135,8 @@ pub(crate) fn set(regions: usize) -> impl Strategy<Value = RegionSet> {
 }
 
 pub(crate) fn standing(regions: usize) -> impl Strategy<Value = Standing> {
-    (set(regions), set(regions), set(regions), any::<bool>()).prop_map(|(alive, drained, room, panic)| Standing {
-        alive,
-        drained,
-        room,
-        panic,
-    })
+    (set(regions), set(regions), set(regions), set(regions), any::<bool>())
+        .prop_map(|(alive, drained, room, free, panic)| Standing { alive, drained, room, free, panic })
 }
 
 pub(crate) fn world(regions: usize, origins: usize) -> impl Strategy<Value = World> {
