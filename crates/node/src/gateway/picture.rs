@@ -386,3 +386,160 @@ impl Picture {
         self.policy.atlas.iter().map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::Arc;
+    use trust::PlanetId;
+    use trust::sign::SigningKey;
+
+    /// Two regions close to each other, and a class that stays where it is.
+    const PLANET: &str = r#"
+[planet]
+name = "near"
+blocks = 4
+[[region]]
+id = "one"
+site = [50.0, 8.0]
+jurisdictions = ["DE"]
+[[region]]
+id = "two"
+site = [50.5, 8.5]
+jurisdictions = ["DE"]
+[data]
+primary = "one"
+[[data.class]]
+name = "stays"
+jurisdictions = ["DE"]
+when_lost = "refuse"
+"#;
+
+    fn settings(file: &str) -> Settings {
+        let planet = planet::parse(file.as_bytes()).0.unwrap();
+        let key = Arc::new(SigningKey::new(&trust::Secret::take(&mut [1; 32])));
+        Settings::new(Arc::new(planet), PlanetId([1; 16]), key, Vec::new())
+    }
+
+    fn at(second: u64) -> Millis {
+        Millis::seconds(1_000_000 + second)
+    }
+
+    fn new_slot() -> Wish {
+        Wish { near: None, class: None, purpose: Purpose::Store, home: None, bound: None }
+    }
+
+    const ONE: RegionNumber = RegionNumber(0);
+    const TWO: RegionNumber = RegionNumber(1);
+
+    #[test]
+    fn another_planet_file_sends_nobody_elsewhere() {
+        let mut picture = Picture::new(&settings(PLANET), at(0)).unwrap();
+        assert_eq!(picture.admit(&new_slot(), at(0)).unwrap(), ONE);
+        (0..9).for_each(|_| picture.health(ONE).unwrap().check(false));
+        picture.begin_tick(at(1));
+        assert_eq!(picture.admit(&new_slot(), at(1)).unwrap(), TWO);
+        (0..9).for_each(|_| picture.health(ONE).unwrap().check(true));
+        picture.begin_tick(at(2));
+        assert_eq!(picture.admit(&new_slot(), at(2)).unwrap(), TWO, "it came back, and nobody moves for that");
+        // With another class in front of the one that was there.
+        let other = PLANET.replace("[[data.class]]", "[[data.class]]\nname = \"first\"\n[[data.class]]");
+        for file in [PLANET, &other] {
+            picture = picture.changed(&settings(file)).unwrap();
+            assert_eq!(picture.admit(&new_slot(), at(2)).unwrap(), TWO);
+            let stays = Wish { class: Some("stays".into()), ..new_slot() };
+            assert_eq!(picture.admit(&stays, at(2)).unwrap(), TWO);
+        }
+        // Only what was chosen before anything was measured is chosen anew.
+        picture.choose_anew(at(100));
+        assert_eq!(picture.admit(&new_slot(), at(100)).unwrap(), ONE);
+    }
+
+    #[test]
+    fn another_file_says_when_a_region_is_lost() {
+        let mut picture = Picture::new(&settings(PLANET), at(0)).unwrap();
+        let patient = format!("{PLANET}[route]\nunhealthy_after = 9\n");
+        picture = picture.changed(&settings(&patient)).unwrap();
+        (0..8).for_each(|_| picture.health(ONE).unwrap().check(false));
+        picture.begin_tick(at(1));
+        assert!(picture.standing.alive.has(ONE));
+        picture.health(ONE).unwrap().check(false);
+        picture.begin_tick(at(2));
+        assert!(!picture.standing.alive.has(ONE));
+    }
+
+    /// Naming a region is no way around what a class says of a lost one.
+    #[test]
+    fn records_that_wait_for_their_region_wait_for_it_whichever_region_is_named() {
+        let mut picture = Picture::new(&settings(PLANET), at(0)).unwrap();
+        let stays = |bound| Wish { class: Some("stays".into()), home: Some(ONE), bound: Some(bound), ..new_slot() };
+        assert_eq!(picture.pin(&stays(TWO), TWO, at(0)), Err(Filter::NotHome));
+        assert_eq!(picture.pin(&stays(ONE), ONE, at(0)), Ok(()));
+        for bound in [ONE, TWO] {
+            let explained = picture.explain(&stays(bound)).unwrap();
+            let winner = explained.winner.clone();
+            let removed = explained.regions.iter().filter(|line| line.removed.is_some());
+            assert!(removed.into_iter().all(|line| Some(&line.region) != winner.as_ref()), "{explained:?}");
+        }
+        // Its ops go where its lease is.
+        let op = Wish { purpose: Purpose::Process, home: None, ..stays(TWO) };
+        assert_eq!(picture.pin(&op, TWO, at(0)), Ok(()));
+    }
+
+    /// A region that says nothing has not said that it is full.
+    #[test]
+    fn a_region_that_lets_its_turn_go_by_is_not_called_full() {
+        let limited = PLANET.replace("[50.0, 8.0]", "[50.0, 8.0]\ncapacity = \"10 rps\"");
+        let mut picture = Picture::new(&settings(&limited), at(0)).unwrap();
+        let own = Wish::of_own(ONE);
+        picture.granted(ONE, (at(0).0 / TICK.0, Some(10)), at(0));
+        assert_eq!(picture.pin(&own, ONE, at(0)), Ok(()));
+        picture.begin_tick(at(1));
+        assert_eq!(picture.pin(&own, ONE, at(1)), Err(Filter::Full), "it may be slow");
+        picture.missed(ONE);
+        assert_eq!(picture.pin(&own, ONE, at(1)), Err(Filter::Dead));
+        assert_eq!(picture.admit(&new_slot(), at(1)).unwrap(), TWO);
+        picture.granted(ONE, (at(1).0 / TICK.0, Some(10)), at(1));
+        assert_eq!(picture.pin(&own, ONE, at(1)), Ok(()));
+    }
+
+    /// A share of no limit would be no limit.
+    #[test]
+    fn a_region_without_a_limit_comes_back_slowly_too() {
+        let mut picture = Picture::new(&settings(PLANET), at(0)).unwrap();
+        let wish = Wish::of_own(ONE);
+        let pinned = |picture: &mut Picture, now| (0..10_000).filter(|_| picture.pin(&wish, ONE, now).is_ok()).count();
+        assert_eq!(pinned(&mut picture, at(0)), 10_000);
+        (0..9).for_each(|_| picture.health(ONE).unwrap().check(false));
+        picture.begin_tick(at(1));
+        (0..9).for_each(|_| picture.health(ONE).unwrap().check(true));
+        picture.begin_tick(at(2));
+        let first = pinned(&mut picture, at(2));
+        assert!((10..=1_100).contains(&first), "{first}");
+        picture.begin_tick(at(40));
+        assert_eq!(pinned(&mut picture, at(40)), 10_000);
+    }
+
+    #[test]
+    fn a_region_that_does_worse_than_the_others_is_left_out_by_whoever_has_a_choice() {
+        let region = |at: u8| format!("[[region]]\nid = \"r{at}\"\nsite = [50.{at}, 8.0]\njurisdictions = [\"DE\"]\n");
+        let file = (0..4).map(region).fold("[planet]\nname = \"four\"\nblocks = 4\n".to_owned(), |all, one| all + &one);
+        let mut picture = Picture::new(&settings(&file), at(0)).unwrap();
+        let best = picture.admit(&new_slot(), at(0)).unwrap();
+        for region in picture.policy.atlas.all().iter() {
+            for number in 0..100 {
+                // Three of ten fail: not so many that it counts as lost.
+                let fails = region == best && number % 10 < 3;
+                let outcome = if fails { policy::signal::Outcome::Failed } else { policy::signal::Outcome::Answered };
+                picture.health(region).unwrap().request(outcome, at(1));
+            }
+        }
+        picture.begin_tick(at(1));
+        assert!(picture.standing.alive.has(best));
+        assert_ne!(picture.admit(&new_slot(), at(1)).unwrap(), best);
+        assert_eq!(picture.pin(&Wish::of_own(best), best, at(1)), Ok(()), "whose slot is there has no choice");
+        let explained = picture.explain(&new_slot()).unwrap();
+        assert_ne!(explained.winner.as_deref(), Some(picture.policy.atlas.id(best)));
+    }
+}

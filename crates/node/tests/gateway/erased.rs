@@ -110,3 +110,43 @@ async fn only_the_owner_and_the_operator_may_behind_a_gateway_too() {
     assert_eq!(says(&client).await, None);
     pair.stop().await;
 }
+
+/// Each region knows the slots of its own alone, and a rule may ask where the
+/// caller's is: what one of them would refuse, none has done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_region_refuses_is_done_in_none() {
+    let rule = r#"
+[[access.role]]
+name = "agent"
+rights = ["read", "operate"]
+[[access.rule]]
+name = "from-ashburn"
+rights = ["administer"]
+from = ["ashburn"]
+"#;
+    let pair = Pair::of(&format!("{}{rule}", crate::PLANET), |_| {}).await;
+    let bob = sealed_in_both(&pair, 1).await;
+    let (alice, _) = pair.attached(2, "ashburn").await;
+    let refused = alice.erase_agent(bob.agent()).await.unwrap_err();
+    assert_eq!(refused.code(), Some(Code::Forbidden), "{refused}");
+    assert!(refused.to_string().contains("nothing is erased"), "{refused}");
+    assert!(says(&bob).await.is_some());
+    for served in &pair.served {
+        let at = node::BlockAt { region: served.region.to_owned(), index: 0 };
+        let part = served.engine.chain(&at, 1, 100, Duration::ZERO).await.unwrap();
+        let entries = part.entries.iter().map(|entry| block::chain::Entry::decode(entry).unwrap());
+        assert!(entries.into_iter().all(|entry| block::kinds::demanded(&entry).is_none()), "{}", served.region);
+    }
+    // The host alone would have: that is why all are asked first.
+    let demand = alice.demand(bob.agent());
+    let only = serde_json::json!({ "demand": demand.text(), "only_ask": true }).to_string();
+    let at = |served: &Served| served.server.addresses()[0];
+    let told: Vec<u16> = [
+        raw::post(at(&pair.served[0]), "/v1/erasures", &[], &only).await.status,
+        raw::post(at(&pair.served[1]), "/v1/erasures", &[], &only).await.status,
+    ]
+    .to_vec();
+    assert_eq!(told, [200, 403]);
+    assert!(says(&bob).await.is_some());
+    pair.stop().await;
+}

@@ -69,7 +69,11 @@ struct Pair {
 }
 
 fn parsed() -> planet::Planet {
-    let (planet, report) = planet::parse(PLANET.as_bytes());
+    read(PLANET)
+}
+
+fn read(file: &str) -> planet::Planet {
+    let (planet, report) = planet::parse(file.as_bytes());
     planet.unwrap_or_else(|| panic!("{report:?}"))
 }
 
@@ -88,8 +92,13 @@ impl Pair {
 
     /// With a gateway that is told something else.
     async fn told(tell: impl FnOnce(&mut Settings)) -> Self {
+        Self::of(PLANET, tell).await
+    }
+
+    /// Of another file of the same regions.
+    async fn of(file: &str, tell: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (planet, homes) = (Arc::new(parsed()), Homes::open(folder.path()).unwrap());
+        let (planet, homes) = (Arc::new(read(file)), Homes::open(folder.path()).unwrap());
         let mut served = Vec::new();
         for region in ["ashburn", "dublin"] {
             served.push(serve(&planet, &homes, region, "127.0.0.1:0").await);
