@@ -8,14 +8,14 @@
 //! far this is behind.
 
 use crate::below::{Index, MARKS, after, batch, space};
-use crate::clock::Clock;
+use crate::clock::{Clock, Settled};
 use crate::lane::Ask;
 use crate::wake::Progress;
 use block::index::{AgingRow, Space, block_key};
 use block::kinds::{ClassTag, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Batch, Records as _, Row};
 use trust::{BlockRef, Moment};
 use vocab::Millis;
@@ -42,13 +42,15 @@ pub(crate) struct Expirer {
     pub(crate) tell: Box<Tell>,
     /// Where the next look begins.
     pub(crate) from: Vec<u8>,
+    pub(crate) settled: Settled,
 }
 
 impl Expirer {
     /// Looks until the planet stops.
     pub(crate) fn run(mut self) {
         while self.progress.wait_to_try_again(LOOK) {
-            if self.progress.why_stuck().is_some() {
+            let settled = self.settled.is(self.clock.now(), Instant::now());
+            if !settled || self.progress.why_stuck().is_some() {
                 continue;
             }
             if let Err(why) = self.look() {

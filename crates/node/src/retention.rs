@@ -9,7 +9,7 @@
 //! again.
 
 use crate::below::{Index, MARKS, after, anchor_key, space};
-use crate::clock::Clock;
+use crate::clock::{Clock, Settled};
 use crate::follower::{Regions, followed};
 use crate::wake::Progress;
 use block::chain::{Entry, Head, link};
@@ -17,7 +17,7 @@ use block::index::{self, Space, block_key, head_value};
 use block::kinds::Trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Batch, Log, Position, ReadError, RealDisk, Records as _, Space as RecordsSpace};
 use trust::{BlockRef, Moment};
 use vocab::Millis;
@@ -42,6 +42,7 @@ pub(crate) struct Keeper {
     pub(crate) newest: Option<(u64, Moment)>,
     /// The segment whose rows are gone already; a backup may hold it.
     pub(crate) cleared: Option<u64>,
+    pub(crate) settled: Settled,
 }
 
 /// What a segment holds, as far as its going changes rows.
@@ -60,7 +61,8 @@ impl Keeper {
     /// Prunes until the planet stops.
     pub(crate) fn run(mut self) {
         while self.progress.wait_to_try_again(LOOK) {
-            if self.progress.why_stuck().is_some() {
+            let settled = self.settled.is(self.clock.now(), Instant::now());
+            if !settled || self.progress.why_stuck().is_some() {
                 continue;
             }
             match self.all_that_is_old() {

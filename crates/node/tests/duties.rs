@@ -4,11 +4,11 @@
 
 mod support;
 
-use node::{AtRest, Body, Code, Compared, Engine, OpAsk, OpDone, Refusal, Where};
+use node::{AtRest, Body, Code, Compared, Engine, OpAsk, OpDone, Options, Refusal, Where};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use support::{Agent, PLANET, key, start, verify};
+use support::{Agent, PLANET, copy, key, start, verify};
 use tempfile::tempdir;
 
 /// The planet, whose class asks for more.
@@ -128,17 +128,6 @@ async fn what_is_erased_is_gone_and_its_chain_and_proofs_are_whole() {
     let checked = AtRest::open(folder.path()).unwrap().verify(&mut |_| {}).unwrap();
     assert!(checked.is_whole(), "{checked:?}");
     assert!(matches!(checked.index, Compared::Whole { rows } if rows > 5), "{:?}", checked.index);
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }
 
 /// What a kill leaves between the entry and the end of the keys: the log has
@@ -319,5 +308,23 @@ async fn an_erasure_reaches_the_keys_of_earlier_versions() {
     assert!(agent.get(&engine, "key 17").await.unwrap().value.is_some());
     erase(&engine, &agent).await;
     assert!(is_erased(&engine, &agent, "key 17").await);
+    engine.stop();
+}
+
+/// Whose lease was given by a clock that was two years ahead holds its slot as
+/// before when that was mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_ahead_keeps_nobody_from_its_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let ahead = Options { clock_ahead: vocab::Millis::days(732), ..Options::default() };
+    let (engine, _) = support::start_with(PLANET, folder.path(), &ahead);
+    let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
+    agent.put(&engine, "name", "value").await.unwrap();
+    engine.stop();
+    drop((engine, agent));
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
+    assert_eq!(agent.get(&engine, "name").await.unwrap().value.as_deref(), Some(&b"value"[..]));
+    agent.put(&engine, "name", "again").await.unwrap();
     engine.stop();
 }

@@ -8,7 +8,7 @@ use node::{AtRest, Code, Compared, Engine, Options, Where, restore_planet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use support::{Agent, PLANET, key, start, start_with, verify, verify_from};
+use support::{Agent, PLANET, copy, key, start, start_with, verify, verify_from};
 use tempfile::tempdir;
 
 const SEGMENT: u64 = 64 << 10;
@@ -314,15 +314,6 @@ async fn what_is_destroyed_after_a_backup_stays_erased_by_the_register_of_today(
     let register = folder.path().join("owners");
     restore_planet(&mut &file[..], &KEY, &to, Some(&register), &mut |_, _| {}).unwrap();
     runs_again(&to, &agent, put.sequence, None).await;
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &to) } else { drop(fs::copy(entry.path(), to)) }
-    }
 }
 
 fn version(number: u32) -> std::path::PathBuf {

@@ -41,10 +41,12 @@ pub(super) struct Block<T> {
 }
 
 impl<T> Block<T> {
-    pub(super) fn new(loaded: Loaded, limits: Limits) -> Self {
+    pub(super) fn new(loaded: Loaded, limits: Limits, now: Moment) -> Self {
         let mut seats = Vec::with_capacity(loaded.seats.len());
         seats.extend(loaded.seats.iter().map(|(row, newest, last)| {
-            let due = if *last == Moment(0) { rate::Due::default() } else { limits.after_op_at(last.0) };
+            // A clock that was ahead when it last asked holds nobody up.
+            let last = (*last).min(now);
+            let due = if last == Moment(0) { rate::Due::default() } else { limits.after_op_at(last.0) };
             Seat::new(row, *newest, due)
         }));
         let sealed = loaded.sealed.map(String::into_boxed_str);

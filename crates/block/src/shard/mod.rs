@@ -338,7 +338,7 @@ impl<T> Shard<T> {
             }
             let block = BlockRef { region: self.desk.region, index };
             let loaded = below.load(block).map_err(|trouble| Why::Trouble(trouble.to_string()))?;
-            self.blocks.insert(index, Box::new(Block::new(loaded, self.desk.rules.limits)));
+            self.blocks.insert(index, Box::new(Block::new(loaded, self.desk.rules.limits, now)));
         }
         let block = self.blocks.get_mut(&index).ok_or(Why::Crowded)?;
         block.touch(now);

@@ -4,7 +4,7 @@
 use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
-use crate::clock::Clock;
+use crate::clock::{Clock, Settled};
 use crate::directory::{Directory, Place};
 use crate::expiry::{self, Expirer};
 use crate::follower::{self, Follower};
@@ -50,6 +50,9 @@ pub struct Options {
     pub log: store::Options,
     /// The one region that is served, when others serve the rest.
     pub only: Option<String>,
+    /// For tests of clocks that were set: how far the machine's is ahead.
+    #[doc(hidden)]
+    pub clock_ahead: vocab::Millis,
 }
 
 /// What was found when it started.
@@ -126,8 +129,7 @@ impl Engine {
         crate::served::check(planet).map_err(StartError::NotServed)?;
         let policy = policy(planet)?;
         let new = !data.join("planet.json").exists();
-        let Options { lanes, log, only } = options;
-        let (parts, recovered) = open(planet, data, (*log, only.as_deref()))?;
+        let (parts, recovered) = open(planet, data, options)?;
         let shards = shards_of(&parts);
         let mut follower = follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
@@ -139,7 +141,7 @@ impl Engine {
         let agents = u64::try_from(locked(&parts.directory).agents()).unwrap_or(u64::MAX);
         let damage = seal_damaged(&parts, &shards, &recovered)?;
         let started = Started { new, entries, followed: entries - before.min(entries), agents, damage };
-        let engine = run(planet, parts, (policy, book), (shards, seats, follower), *lanes)?;
+        let engine = run(planet, parts, (policy, book), (shards, seats, follower), options.lanes)?;
         Ok((engine, started))
     }
 }
@@ -177,11 +179,8 @@ fn policy(planet: &Planet) -> Result<Option<Policy>, StartError> {
     policy.map(Some).map_err(|why| StartError::NotServed(format!("[enrol] of the planet file: {why}")))
 }
 
-fn open(
-    planet: &Planet,
-    data: &Path,
-    (log, only): (store::Options, Option<&str>),
-) -> Result<(Parts, store::Recovery), StartError> {
+fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store::Recovery), StartError> {
+    let only = options.only.as_deref();
     let layout = Layout::new(planet).map_err(|why| StartError::NotServed(why.to_string()))?;
     let served = |id: &str| only.is_none_or(|only| only == id);
     let blocks = |at: usize, id: &str| if served(id) { layout.blocks(at) } else { 0 };
@@ -206,7 +205,7 @@ fn open(
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
-    let (log, recovered) = Log::open(disk, store::Options { salt, ..log })?;
+    let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
     let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
@@ -221,8 +220,8 @@ fn open(
     let seats = Arc::clone(&directory);
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
-    let (progress, bells, clock) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Arc::new(Clock::default()));
-    let lanes = Lanes::default();
+    let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
+    let clock = Arc::new(Clock::ahead(options.clock_ahead));
     Ok((Parts { home, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes }, recovered))
 }
 
@@ -412,6 +411,7 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
         kept,
         newest: None,
         cleared: None,
+        settled: Settled::new(),
     })
 }
 
@@ -434,7 +434,7 @@ fn expirer(planet: &Planet, parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTa
         lane.is_some_and(|lane| lane.try_send(ask((shard, block.index))).is_ok())
     });
     let (index, progress, clock) = (Arc::clone(&parts.index), Arc::clone(&parts.progress), Arc::clone(&parts.clock));
-    Some(Expirer { index, progress, clock, retention, tell, from: vec![0] })
+    Some(Expirer { index, progress, clock, retention, tell, from: vec![0], settled: Settled::new() })
 }
 
 fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {
