@@ -87,7 +87,12 @@ impl Settled {
     }
 
     /// Whether it can be believed, to be asked again and again.
-    pub(crate) fn is(&mut self, now: Moment, at: Instant) -> bool {
+    #[allow(clippy::disallowed_methods)] // Beside the time, how much of it has passed.
+    pub(crate) fn is(&mut self, clock: &Clock) -> bool {
+        self.is_at(clock.now(), Instant::now())
+    }
+
+    fn is_at(&mut self, now: Moment, at: Instant) -> bool {
         if let Some((before, then)) = self.seen {
             let passed = u64::try_from(at.saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX);
             if now.since(before).0 > passed.saturating_add(JUMP.0) {
@@ -138,11 +143,11 @@ mod tests {
         let (mut settled, begun) = (Settled::new(), Instant::now());
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         let now = |seconds: u64| Moment(1_000_000_000 + seconds * 1_000);
-        assert!(settled.is(now(0), at(0)));
-        assert!(settled.is(now(30), at(1)), "a small step is none");
-        assert!(!settled.is(now(86_400 * 732), at(2)));
-        assert!(!settled.is(now(86_400 * 732 + 3_500), at(3_502)));
-        assert!(settled.is(now(86_400 * 732 + 3_700), at(3_702)), "it was meant");
-        assert!(settled.is(now(86_400 * 732 + 3_701), at(3_703)));
+        assert!(settled.is_at(now(0), at(0)));
+        assert!(settled.is_at(now(30), at(1)), "a small step is none");
+        assert!(!settled.is_at(now(86_400 * 732), at(2)));
+        assert!(!settled.is_at(now(86_400 * 732 + 3_500), at(3_502)));
+        assert!(settled.is_at(now(86_400 * 732 + 3_700), at(3_702)), "it was meant");
+        assert!(settled.is_at(now(86_400 * 732 + 3_701), at(3_703)));
     }
 }

@@ -15,7 +15,7 @@ use block::index::{AgingRow, Space, block_key};
 use block::kinds::{ClassTag, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Batch, Records as _, Row};
 use trust::{BlockRef, Moment};
 use vocab::Millis;
@@ -49,7 +49,7 @@ impl Expirer {
     /// Looks until the planet stops.
     pub(crate) fn run(mut self) {
         while self.progress.wait_to_try_again(LOOK) {
-            let settled = self.settled.is(self.clock.now(), Instant::now());
+            let settled = self.settled.is(&self.clock);
             if !settled || self.progress.why_stuck().is_some() {
                 continue;
             }

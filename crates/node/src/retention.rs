@@ -17,7 +17,7 @@ use block::index::{self, Space, block_key, head_value};
 use block::kinds::Trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Batch, Log, Position, ReadError, RealDisk, Records as _, Space as RecordsSpace};
 use trust::{BlockRef, Moment};
 use vocab::Millis;
@@ -61,7 +61,7 @@ impl Keeper {
     /// Prunes until the planet stops.
     pub(crate) fn run(mut self) {
         while self.progress.wait_to_try_again(LOOK) {
-            let settled = self.settled.is(self.clock.now(), Instant::now());
+            let settled = self.settled.is(&self.clock);
             if !settled || self.progress.why_stuck().is_some() {
                 continue;
             }

@@ -268,7 +268,9 @@ impl Engine {
         let Some(lane) = lane else { return Err(Box::new((ask, stopping()))) };
         lane.try_send(ask).map_err(|error| match error {
             TrySendError::Full(ask) => {
-                Box::new((ask, Refusal::new(Code::Unavailable, "too many requests wait: try again").after(BUSY)))
+                let full = Refusal::new(Code::Unavailable, "too many requests wait: try again").after(BUSY);
+                // About the blocks of one lane, and no sign that the region is ill.
+                Box::new((ask, full.local()))
             }
             TrySendError::Disconnected(ask) => Box::new((ask, stopping())),
         })
