@@ -67,7 +67,7 @@ async fn serve(mut stream: TcpStream, said: Arc<Said>) {
             None => {
                 said.used.fetch_add(usize::from(std::mem::take(&mut is_new)), Relaxed);
                 text.clone_into(&mut said.heard.lock().unwrap());
-                let halts = said.asked.fetch_add(1, Relaxed) % 2 == 0 && said.halts.load(Relaxed);
+                let halts = said.asked.fetch_add(1, Relaxed).is_multiple_of(2) && said.halts.load(Relaxed);
                 if halts { vec![NONE.to_owned()] } else { said.says.lock().unwrap().clone() }
             }
         };
