@@ -17,6 +17,8 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
     let traces = ["--package", "node", "--package", "mycel", "--features", "mycel/otel-test"];
     let clippy = ["clippy", "--quiet", "--all-targets"];
     show(cargo().args([&clippy[..], &traces, &["--", "--deny", "warnings"]].concat()))?;
+    let tokens = ["clippy", "--quiet", "--all-targets", "--package", "custody", "--features", "pkcs11"];
+    show(cargo().args([&tokens[..], &["--", "--deny", "warnings"]].concat()))?;
     tidy::run()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace"]);
@@ -28,6 +30,12 @@ pub(crate) fn run(allow_missing: bool) -> Result<(), String> {
     }
     show(&mut tests)?;
     show(cargo().args(["test", "--workspace", "--features", "mycel/otel-test", "--test", "otel"]))?;
+    let mut tokens = cargo();
+    tokens.args(["test", "--package", "custody", "--features", "pkcs11", "--test", "token"]);
+    for (name, path) in &tools.variables {
+        tokens.env(name, path);
+    }
+    show(&mut tokens)?;
     if tools.has("CXX") {
         fuzz::run(None, FUZZ_SECONDS)?;
     }

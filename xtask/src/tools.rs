@@ -33,6 +33,7 @@ impl Tools {
             python_tool("schemathesis", "4.32.5"),
         )?;
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
+        tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
         tools.keep(allow_missing, "nft in network namespaces", "bans in the kernel", "MYCEL_NFT", packet_filter())?;
         Ok(tools)
@@ -90,6 +91,21 @@ fn python() -> Result<PathBuf, String> {
     }
     apt(&["python3"])?;
     on_path("python3").ok_or_else(|| "python3 was installed but is not on the PATH".to_owned())
+}
+
+/// The library of a token that is none, and beside it the program that sets one up.
+fn token() -> Result<PathBuf, String> {
+    let find = || {
+        let places = ["/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/local/lib/softhsm", "/opt/homebrew/lib/softhsm"];
+        let found =
+            places.map(|folder| Path::new(folder).join("libsofthsm2.so")).into_iter().find(|file| file.exists());
+        found.filter(|_| on_path("softhsm2-util").is_some())
+    };
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt(&["softhsm2"])?;
+    find().ok_or_else(|| "softhsm2 was installed, and its library is where nobody looks".to_owned())
 }
 
 /// A C++ compiler, which libFuzzer is built with.

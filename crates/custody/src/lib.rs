@@ -5,5 +5,7 @@
 
 pub mod entropy;
 pub mod folder;
+#[cfg(feature = "pkcs11")]
+pub mod token;
 
 pub use folder::KeyError;

@@ -87,6 +87,12 @@ impl Domain {
         Self { name, length: [name.len() as u8] }
     }
 
+    /// What is signed, for whoever signs elsewhere: in a token.
+    #[must_use]
+    pub fn framed(&self, message: &[u8]) -> Vec<u8> {
+        self.frame(message).concat()
+    }
+
     /// What is signed, in parts. The length of the name keeps one domain from
     /// running into what follows another.
     fn frame<'m>(&'m self, message: &'m [u8]) -> [&'m [u8]; 4] {
