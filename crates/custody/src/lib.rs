@@ -5,5 +5,12 @@
 
 pub mod entropy;
 pub mod folder;
+pub mod hybrid;
+pub mod recovery;
+pub mod scratch;
+pub mod sealed;
+mod shamir;
+pub mod share;
+pub mod words;
 
 pub use folder::KeyError;
