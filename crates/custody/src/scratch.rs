@@ -69,7 +69,11 @@ impl Drop for Scratch {
     }
 }
 
-fn wipe(path: &Path) -> Result<(), KeyError> {
+/// Overwrites what is in a folder of secrets, or in a file, and removes it.
+///
+/// # Errors
+/// When the disk refuses: then something is left.
+pub fn wipe(path: &Path) -> Result<(), KeyError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         _ => {}

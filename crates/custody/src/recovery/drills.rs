@@ -21,7 +21,7 @@ const DRILL: Domain = Domain::new("recovery drill");
 /// What was opened in a drill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// Sealed copies of keys, each of which is the key in use.
+    /// Sealed copies of keys: each is the key in use, where that is there.
     pub keys: u64,
     /// Owners' keys out of the register.
     pub owners: u64,
