@@ -224,10 +224,7 @@ fn place_of(wrapped: &WrappedKey, made: Position) -> [u8; PLACE] {
 /// The key in a place, with the region whose key wraps it, and where the log
 /// ended when it was made. A place that holds none was overwritten, or never
 /// written to its end: nothing depends on it.
-fn read(
-    place: &[u8; PLACE],
-    regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>,
-) -> Option<Wrapped> {
+fn read(place: &[u8; PLACE], regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>) -> Option<Wrapped> {
     if !is_whole(place) {
         return None;
     }

@@ -167,6 +167,18 @@ fn the_root_alone_makes_every_key_anew() {
 }
 
 #[test]
+fn what_was_recovered_is_not_shown() {
+    let (home, root) = home();
+    let found = combine(&of_split(1), None).unwrap();
+    let copied = open_all(home.path(), &root).unwrap();
+    let shown = format!("{found:?} {copied:?} {:?}", of_split(1));
+    for secret in copied.iter().map(|one| one.secret().unwrap()).chain([found.secret]) {
+        assert!(!shown.contains(&**letters(secret.expose())));
+        assert!(!shown.contains(&format!("{:?}", secret.expose()).trim_matches(['[', ']']).to_owned()));
+    }
+}
+
+#[test]
 fn splits_are_counted_and_a_drill_counts_when_the_root_has_signed_it() {
     let (home, root) = home();
     let keys = home.path().join("keys");
