@@ -251,10 +251,7 @@ mod tests {
             assert_eq!(seen(size, |x, y| modules.contains(&(x, y))), **letters);
             let screen = blocks(&letters).unwrap();
             let rows: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
-            let dark = |x: usize, y: usize| match (rows[y / 2][x], y % 2) {
-                (' ', _) | ('▀', 1) | ('▄', 0) => true,
-                _ => false,
-            };
+            let dark = |x: usize, y: usize| matches!((rows[y / 2][x], y % 2), (' ', _) | ('▀', 1) | ('▄', 0));
             assert_eq!(seen(size, dark), **letters);
             match (read(&letters).unwrap(), &share) {
                 (Given::Plain(found), Handed::Plain(share)) => assert_eq!(found, *share),
