@@ -199,7 +199,7 @@ fn shares_that_are_few_changed_or_of_another_split_are_named() {
     let told = recover(&[&one[0], &one[1], &two[2]]);
     assert!(told.contains("two/share-3.txt is of split 2") && told.contains("of split 1"), "{told}");
     let text = std::fs::read_to_string(place.join(&one[2])).unwrap();
-    std::fs::write(place.join("changed.txt"), text.replacen(|letter: char| letter == 'a', "e", 40)).unwrap();
+    std::fs::write(place.join("changed.txt"), text.replacen('a', "e", 40)).unwrap();
     let told = recover(&[&one[0], &one[1], &"changed.txt".to_owned()]);
     assert!(told.contains("changed.txt: "), "{told}");
     assert!(!place.join("anew").exists());
