@@ -327,6 +327,7 @@ fn a_drill_leaves_nothing_whether_it_is_killed_or_interrupted() {
             assert!(!scratch.exists());
         }
     });
+    assert!(left.get() > 0, "no kill came while something was there to be left");
     for round in 0..8 {
         let mut child = begin(0);
         std::thread::sleep(Duration::from_millis(4 * round));
