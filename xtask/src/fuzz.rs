@@ -53,6 +53,7 @@ fn seeds(name: &str) -> Vec<std::path::PathBuf> {
         "reply" => vec!["fuzz/seeds/reply"],
         "erasure" => vec!["fuzz/seeds/erasure"],
         "audit" => vec!["fuzz/seeds/audit"],
+        "recovery" => vec!["fuzz/seeds/recovery"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

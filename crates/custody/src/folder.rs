@@ -5,7 +5,7 @@
 //! What is written is there whole, under its name and after a crash, or not at
 //! all.
 
-use crate::entropy;
+use crate::{entropy, sealed};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -120,7 +120,10 @@ pub fn secret(keys: &Path, name: &str) -> Result<Secret, KeyError> {
     }
     let mut bytes: [u8; 32] = entropy::bytes().map_err(failed("draw entropy"))?;
     let secret = Secret::take(&mut bytes);
-    replace(&keys.join(format!("{name}.key")), letters(secret.expose()).as_bytes())?;
+    let text = letters(secret.expose());
+    // First the copy: a key that could not be recovered is never there.
+    sealed::keep(keys, name, text.as_bytes())?;
+    replace(&keys.join(format!("{name}.key")), text.as_bytes())?;
     Ok(secret)
 }
 

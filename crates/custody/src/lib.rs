@@ -5,7 +5,14 @@
 
 pub mod entropy;
 pub mod folder;
+pub mod hybrid;
+pub mod recovery;
+pub mod scratch;
+pub mod sealed;
+mod shamir;
+pub mod share;
 #[cfg(feature = "pkcs11")]
 pub mod token;
+pub mod words;
 
 pub use folder::KeyError;

@@ -1,5 +1,10 @@
 //! `mycel trust`: the planet's keys, and what trust is made of.
 
+mod page;
+mod recover;
+mod rehearse;
+mod split;
+
 use crate::Verdict;
 use crate::cli::TrustCommand;
 use crate::failure::Failure;
@@ -10,6 +15,12 @@ use trust::pi;
 pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Failure> {
     match command {
         TrustCommand::Pi { at, digits } => pi(*at, *digits, screen),
+        TrustCommand::Split(args) => split::run(args, screen),
+        TrustCommand::Holder(args) => recover::holder(args, screen),
+        TrustCommand::OpenShare(args) => recover::open_share(args, screen),
+        TrustCommand::Recover(args) => recover::run(args, screen),
+        TrustCommand::Drill(args) => rehearse::run(args, screen),
+        TrustCommand::Drills(args) => rehearse::drills(args, screen),
     }
 }
 

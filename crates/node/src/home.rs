@@ -6,7 +6,9 @@
 //! | `lock` | locked by the process whose directory it is |
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
-//! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, and `gateway-*` whose word is taken |
+//! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
+//! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
+//! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
 //! | `index/` | what follows from it |
@@ -16,6 +18,7 @@
 
 use custody::KeyError;
 use custody::folder::{private, public, read_public, replace, secret};
+use custody::sealed;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -122,7 +125,7 @@ impl Home {
         private(place)?;
         let lock = lock(place)?;
         private(&keys)?;
-        let id = PlanetId::of_root(public(&keys, "root")?);
+        let id = PlanetId::of_root(sealed::root(&keys)?);
         let node = SigningKey::new(&secret(&keys, "node")?);
         let operator = public(&keys, "operator")?;
         let gateways = gateways(&keys)?;
@@ -179,7 +182,8 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
     let mut names = vec!["planet.json".to_owned()];
     for key in fs::read_dir(place.join("keys"))? {
         let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
-        if name.ends_with(".key") || name.ends_with(".pub") {
+        let ends = [".key", ".pub", ".sealed"].iter().any(|end| name.ends_with(end));
+        if ends || name == "split" || name == "drills" {
             names.push(format!("keys/{name}"));
         }
     }

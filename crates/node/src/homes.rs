@@ -5,6 +5,7 @@
 
 use crate::home::{HomeError, failed, lock};
 use custody::folder::{private, public, secret, write_public};
+use custody::sealed;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub struct Homes {
     place: PathBuf,
     root: AgentId,
     operator: AgentId,
+    recovery: Option<AgentId>,
     gateways: Vec<Arc<SigningKey>>,
     _lock: File,
 }
@@ -43,14 +45,15 @@ impl Homes {
         private(place)?;
         let lock = lock(place)?;
         private(&keys)?;
-        let (root, operator) = (public(&keys, "root")?, public(&keys, "operator")?);
+        let (root, operator) = (sealed::root(&keys)?, public(&keys, "operator")?);
+        let recovery = sealed::recovery_key(&keys)?;
         let of = |number: usize| match number {
             1 => secret(&keys, "gateway"),
             number => secret(&keys, &format!("gateway-{number}")),
         };
         let gateways = (1..=gateways.clamp(1, MOST_GATEWAYS)).map(|number| Ok(Arc::new(SigningKey::new(&of(number)?))));
         let gateways = gateways.collect::<Result<Vec<_>, HomeError>>()?;
-        Ok(Self { place: place.to_owned(), root, operator, gateways, _lock: lock })
+        Ok(Self { place: place.to_owned(), root, operator, recovery, gateways, _lock: lock })
     }
 
     /// Which planet it is.
@@ -83,7 +86,8 @@ impl Homes {
         private(&keys)?;
         let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
         let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
-        for (name, key) in named.into_iter().chain(gateways) {
+        let recovery = self.recovery.map(|key| ("recovery".to_owned(), key));
+        for (name, key) in named.into_iter().chain(recovery).chain(gateways) {
             write_public(&keys, &name, key)?;
         }
         // The word of a gateway that is no more is not taken.

@@ -168,6 +168,39 @@ impl Keyring {
     }
 }
 
+/// A key in a register: of which region, and where the log ended when it was made.
+pub(crate) type Wrapped = (RegionTag, WrappedKey, Position);
+
+/// The keys in a register that is only looked at, with the regions whose keys
+/// wrap them and where the log ended when they were made; and how many there are that none of these regions wraps.
+pub(crate) fn look(
+    path: &Path,
+    regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>,
+) -> Result<(Vec<Wrapped>, u64), HomeError> {
+    let what = || format!("read {}", path.display());
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        opened => opened.map_err(failed(what()))?,
+    };
+    let length = file.metadata().map_err(failed(what()))?.len();
+    let (mut held, mut others, mut place) = (Vec::new(), 0, [0; PLACE]);
+    for number in 0..length / u64::try_from(PLACE).unwrap_or(1) {
+        file.read_exact_at(&mut place, at(number)).map_err(failed(what()))?;
+        match read(&place, regions) {
+            Some(found) => held.push(found),
+            None if is_whole(&place) => others += 1,
+            None => {}
+        }
+    }
+    Ok((held, others))
+}
+
+/// Whether a place holds a key, whoever wraps it.
+fn is_whole(place: &[u8; PLACE]) -> bool {
+    let crc = crc32c::crc32c(&place[..PLACE - 4]).to_be_bytes();
+    matches!(place[0], WITHOUT_PLACE | VERSION) && place[PLACE - 4..] == crc
+}
+
 fn at(number: u64) -> u64 {
     number.saturating_mul(u64::try_from(PLACE).unwrap_or(u64::MAX))
 }
@@ -191,12 +224,8 @@ fn place_of(wrapped: &WrappedKey, made: Position) -> [u8; PLACE] {
 /// The key in a place, with the region whose key wraps it, and where the log
 /// ended when it was made. A place that holds none was overwritten, or never
 /// written to its end: nothing depends on it.
-fn read(
-    place: &[u8; PLACE],
-    regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>,
-) -> Option<(RegionTag, WrappedKey, Position)> {
-    let crc = crc32c::crc32c(&place[..PLACE - 4]).to_be_bytes();
-    if !matches!(place[0], WITHOUT_PLACE | VERSION) || place[PLACE - 4..] != crc {
+fn read(place: &[u8; PLACE], regions: &BTreeMap<RegionTag, (KeyId, WrappingKey)>) -> Option<Wrapped> {
+    if !is_whole(place) {
         return None;
     }
     let wrapped = WrappedKey::from_bytes(&place[1..MADE]).ok()?;

@@ -33,6 +33,6 @@ pub use engine::{
 };
 pub use home::HomeError;
 pub use homes::{Homes, MOST_GATEWAYS};
-pub use rest::{AtRest, Checked, Compared, Fault, Kept, Proven, RestError, restore_planet};
+pub use rest::{AtRest, Checked, Compared, Fault, Kept, NotProven, Opens, Proven, RestError, opens, restore_planet};
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

@@ -6,9 +6,11 @@
 
 mod copy;
 mod model;
+mod opens;
 mod verify;
 
 pub use copy::{Proven, restore_planet};
+pub use opens::{NotProven, Opens, opens};
 pub use verify::{Checked, Compared, Fault};
 
 use crate::below::{Index, spaces};

@@ -6,6 +6,7 @@ mod support;
 
 use node::{AtRest, Code, Compared, Engine, Options, Where, restore_planet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 use support::{Agent, PLANET, copy, key, start, start_with, verify, verify_from};
@@ -345,6 +346,10 @@ async fn a_directory_of_version_1_opens_without_its_index() {
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
     copy(&version(1), &data);
+    // A checkout lets others read what is in it, and such a key is refused.
+    for key in fs::read_dir(data.join("keys")).unwrap() {
+        fs::set_permissions(key.unwrap().path(), fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let (engine, started) = start(PLANET, &data);
     assert_eq!((started.new, started.entries, started.followed), (false, 43, 43));
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;

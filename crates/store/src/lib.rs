@@ -21,7 +21,7 @@ pub use backup::{
 pub use disk::{Barrier, Disk, RealDisk, RealFile};
 pub use log::{
     AppendError, Damage, Entry, EntryRef, Hold, Left, Log, Loss, OpenError, Options, Position, PruneError, Pruned,
-    ReadError, Reader, Recovery, ShardState, Tail, Ticket, Verified, Writer, decode,
+    ReadError, Reader, Recovery, ShardState, Tail, Ticket, Verified, Writer, decode, segment_entries, segment_number,
 };
 #[doc(hidden)]
 pub use planted::Planted;

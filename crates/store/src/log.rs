@@ -375,13 +375,31 @@ fn run<D: Disk>(mut writer: Writer<D, Promise>, door: &Door) {
     drop(close);
 }
 
+/// The entries that the bytes of a segment's file hold, the number of the
+/// segment being its name. Nothing is opened, locked or cut: so whoever wants to
+/// look at a log that somebody is writing to reads a file and asks this. What is
+/// torn, damaged or being written is left out.
+#[must_use]
+pub fn segment_entries(number: u64, bytes: &[u8]) -> Vec<Entry> {
+    decoded(number, bytes, false).0
+}
+
+/// The number of a segment, by the name of its file.
+#[must_use]
+pub fn segment_number(name: &str) -> Option<u64> {
+    segment::number(name)
+}
+
 /// The entries that a segment of any bytes serves, and how many damages it
 /// has. For tests that feed it any bytes.
 #[doc(hidden)]
 #[must_use]
 pub fn decode(bytes: &[u8], exact: bool) -> (Vec<Entry>, u64) {
+    decoded(1, bytes, exact)
+}
+
+fn decoded(number: u64, bytes: &[u8], exact: bool) -> (Vec<Entry>, u64) {
     let (mut served, mut damage) = (Vec::new(), 0);
-    let number = 1;
     let Ok(headed) = segment::head(&bytes, number) else {
         return (served, 1);
     };

@@ -6,6 +6,9 @@
 //! the caller or a primitive had on the stack before or meanwhile is not: it is
 //! there until something else is.
 
+use crate::hash;
+use crate::ids::KeyId;
+use crate::pi;
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -24,6 +27,14 @@ impl Secret {
         secret.0.copy_from_slice(bytes);
         bytes.zeroize();
         secret
+    }
+
+    /// A secret for one purpose, from which there is no way back to this one:
+    /// two labels give two keys that say nothing about each other.
+    #[must_use]
+    pub fn derived(&self, label: &str) -> Self {
+        let salt = pi::near_salt(KeyId(hash::tag(b"mycel purpose v1", label.as_bytes())));
+        hash::derive(self, &salt, &[b"mycel purpose v1 ", label.as_bytes()])
     }
 
     /// The bytes, for whoever has to hand them to a primitive or to a keeper.
@@ -69,6 +80,15 @@ mod tests {
         let moved = Box::new([secret]);
         assert_eq!(place(moved[0].expose()), before);
         assert_eq!(remains(moved, &[before]), 0);
+    }
+
+    #[test]
+    fn every_purpose_has_a_secret_of_its_own() {
+        let of = |byte| Secret::take(&mut [byte; 32]);
+        assert_eq!(of(7).derived("one"), of(7).derived("one"));
+        for other in [of(7), of(7).derived("other"), of(8).derived("one"), of(7).derived("")] {
+            assert_ne!(of(7).derived("one"), other);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `mycel trust` is told.
 
+use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -14,4 +15,17 @@ pub(crate) enum TrustCommand {
         #[arg(long, value_name = "K", default_value_t = 64)]
         digits: u64,
     },
+    /// Split the planet's root secret into shares: some of them give it back,
+    /// and fewer say nothing.
+    Split(SplitArgs),
+    /// Show the key that shares are sealed to for you.
+    Holder(HolderArgs),
+    /// Open a share that was sealed to you.
+    OpenShare(OpenShareArgs),
+    /// Put the root secret back together, and make the other keys anew.
+    Recover(RecoverArgs),
+    /// Rehearse a recovery: prove that the shares open what the planet keeps.
+    Drill(RehearseArgs),
+    /// Show the rehearsed recoveries, and whether the last is too long ago.
+    Drills(DrillsArgs),
 }

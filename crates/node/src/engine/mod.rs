@@ -25,6 +25,7 @@ pub use gate::{Connection, MOST_SESSIONS};
 pub use mailbox::Mailbox;
 pub use ops::{MOST_PATIENCE, Pending};
 pub use sealing::MOST_KEY;
+pub(crate) use sealing::context;
 pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
 

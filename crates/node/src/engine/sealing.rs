@@ -16,7 +16,7 @@ pub const MOST_KEY: usize = 1_024;
 const ROOM: usize = 64 + OVERHEAD + 2;
 
 /// What an envelope is sealed for: one op, which has one payload.
-fn context(block: BlockRef, agent: AgentId, id: OpId) -> Vec<u8> {
+pub(crate) fn context(block: BlockRef, agent: AgentId, id: OpId) -> Vec<u8> {
     [&block::index::block_key(block)[..], &agent.0, &id.0.to_be_bytes()].concat()
 }
 

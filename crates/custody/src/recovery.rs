@@ -1,0 +1,239 @@
+//! From shares to the root secret, from it to every other key, and what is
+//! written down of both: how often the root was split, and which drills there
+//! were.
+//!
+//! It must never give a secret that is not the root's, put one over another, or
+//! take a drill for good that the root has not signed.
+
+mod combine;
+mod drills;
+
+pub use combine::{Labelled, NotRecovered, Recovered, combine};
+pub use drills::{Drill, Opened, drills, is_late, last_drill, record};
+
+use crate::folder::{failed, hex, letters, private, read_public, replace};
+use crate::sealed::{self, NotOpened};
+use crate::{KeyError, folder};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use trust::sign::SigningKey;
+use trust::{AgentId, PlanetId, Secret};
+use zeroize::Zeroizing;
+
+/// The regions of one directory.
+const MOST_REGIONS: usize = 4_096;
+
+/// The last split of a planet's root, as the file `split` beside its keys says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSplit {
+    version: u32,
+    /// Which it was, counted from 1.
+    pub epoch: u32,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// How many shares are needed.
+    pub needs: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+/// Why keys were not made anew.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRestored {
+    /// A file, or the disk.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// There is another secret already.
+    #[error("{file} is there already and holds another secret: it stays as it is")]
+    Other {
+        /// Which file.
+        file: String,
+    },
+    /// It is another planet's root.
+    #[error("the shares are of planet {theirs}, and {place} is of planet {ours}")]
+    OtherPlanet {
+        /// Whose they are.
+        theirs: PlanetId,
+        /// Where.
+        place: String,
+        /// Whose it is.
+        ours: PlanetId,
+    },
+    /// A sealed copy does not open.
+    #[error("{file}: {why}")]
+    Copy {
+        /// Which file.
+        file: String,
+        /// Why.
+        why: NotOpened,
+    },
+    /// There are none.
+    #[error("{place} has no sealed copies of keys: no file NAME.sealed in its folder `keys`")]
+    Nothing {
+        /// Where they were looked for.
+        place: String,
+    },
+}
+
+/// The last split of a planet's root; nothing when there was none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn last_split(keys: &Path) -> Result<Option<LastSplit>, KeyError> {
+    let file = keys.join("split");
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(format!("read {}", file.display()))(error)),
+    };
+    let damaged = |what: String| KeyError::Damaged { file: file.display().to_string(), what };
+    let last: LastSplit = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    if last.version == 1 { Ok(Some(last)) } else { Err(damaged(format!("it is of version {}", last.version))) }
+}
+
+/// Writes down that the root is split once more: before the first share is
+/// handed out, so that no two splits have one number.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn next_split(keys: &Path, at: u64, needs: u32, of: u32) -> Result<LastSplit, KeyError> {
+    let epoch = last_split(keys)?.map_or(0, |last| last.epoch).saturating_add(1);
+    let next = LastSplit { version: 1, epoch, at, needs, of };
+    replace(&keys.join("split"), &serde_json::to_vec(&next).unwrap_or_default())?;
+    Ok(next)
+}
+
+/// Puts a root secret back where it was: with its public halves beside it, and
+/// never over another.
+///
+/// # Errors
+/// When another secret or another planet's keys are there, or the disk refuses.
+pub fn put_back(keys: &Path, root: &Secret) -> Result<AgentId, NotRestored> {
+    let (file, named) = (keys.join("root.key"), keys.join("root.pub"));
+    let id = SigningKey::new(root).id();
+    if named.exists() {
+        let told = read_public(&named)?;
+        if told != id {
+            let (theirs, ours) = (PlanetId::of_root(id), PlanetId::of_root(told));
+            return Err(NotRestored::OtherPlanet { theirs, place: keys.display().to_string(), ours });
+        }
+    }
+    match folder::existing(keys, "root")? {
+        Some(there) if there == *root => {}
+        Some(_) => return Err(NotRestored::Other { file: file.display().to_string() }),
+        None => {
+            private(keys)?;
+            replace(&file, letters(root.expose()).as_bytes())?;
+        }
+    }
+    Ok(sealed::root(keys)?)
+}
+
+/// The folders of keys below a directory, by their paths in it: the planet's
+/// own, and those of the regions that have one each.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn folders(place: &Path) -> Result<Vec<PathBuf>, KeyError> {
+    let mut folders: Vec<PathBuf> =
+        [PathBuf::from("keys")].into_iter().filter(|keys| place.join(keys).is_dir()).collect();
+    let regions = place.join("regions");
+    if !regions.is_dir() {
+        return Ok(folders);
+    }
+    let what = || format!("read {}", regions.display());
+    for region in fs::read_dir(&regions).map_err(failed(what()))?.take(MOST_REGIONS) {
+        let keys = Path::new("regions").join(region.map_err(failed(what()))?.file_name()).join("keys");
+        if place.join(&keys).is_dir() {
+            folders.push(keys);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// A key that was opened out of its sealed copy.
+pub struct Copied {
+    /// The folder, by its path in the directory.
+    pub folder: PathBuf,
+    /// What the key is called.
+    pub name: String,
+    /// The file `NAME.key`.
+    pub file: Zeroizing<Vec<u8>>,
+}
+
+impl Copied {
+    /// The secret in it, where it is one of 32 bytes.
+    #[must_use]
+    pub fn secret(&self) -> Option<Secret> {
+        let mut bytes = hex(std::str::from_utf8(&self.file).ok()?.trim())?;
+        Some(Secret::take(&mut bytes))
+    }
+}
+
+impl std::fmt::Debug for Copied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Copied").field("folder", &self.folder).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Opens every sealed copy below a directory.
+///
+/// # Errors
+/// When one does not open, there is none, or the disk refuses.
+pub fn open_all(place: &Path, root: &Secret) -> Result<Vec<Copied>, NotRestored> {
+    let (opener, planet) = (sealed::opener(root), PlanetId::of_root(SigningKey::new(root).id()));
+    let mut all = Vec::new();
+    for folder in folders(place)? {
+        let keys = place.join(&folder);
+        for name in sealed::names(&keys, ".sealed")? {
+            let Some(copy) = sealed::read(&keys, &name)? else { continue };
+            let told = |why| NotRestored::Copy { file: keys.join(format!("{name}.sealed")).display().to_string(), why };
+            let file = sealed::open(&opener, planet, &name, &copy).map_err(told)?;
+            all.push(Copied { folder: folder.clone(), name, file });
+        }
+    }
+    if all.is_empty() {
+        return Err(NotRestored::Nothing { place: place.display().to_string() });
+    }
+    Ok(all)
+}
+
+/// Makes the keys of a directory anew, in another or in the same: the root, and
+/// every key that has a sealed copy. What is there stays; what is there and
+/// differs is an error, before anything is written. How many were made.
+///
+/// # Errors
+/// When a copy does not open, another secret is there, or the disk refuses.
+/// What was made by then is right, and the same again makes the rest.
+pub fn make_anew(from: &Path, into: &Path, root: &Secret) -> Result<usize, NotRestored> {
+    let all = open_all(from, root)?;
+    let mut missing = Vec::new();
+    for copied in &all {
+        let file = into.join(&copied.folder).join(format!("{}.key", copied.name));
+        match folder::read_private(&file)? {
+            None => missing.push((file, copied)),
+            Some(there) if there.as_bytes() == &copied.file[..] => {}
+            Some(_) => return Err(NotRestored::Other { file: file.display().to_string() }),
+        }
+    }
+    private(into)?;
+    put_back(&into.join("keys"), root)?;
+    for (file, copied) in &missing {
+        let keys = into.join(&copied.folder);
+        private(&keys)?;
+        for name in ["root", "recovery"].into_iter().filter(|_| copied.folder != Path::new("keys")) {
+            folder::write_public(&keys, name, read_public(&into.join("keys").join(format!("{name}.pub")))?)?;
+        }
+        if let Some(copy) = sealed::read(&from.join(&copied.folder), &copied.name)? {
+            replace(&keys.join(format!("{}.sealed", copied.name)), &copy)?;
+        }
+        replace(file, &copied.file)?;
+    }
+    Ok(missing.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! A folder for secrets that are needed for a while: nobody else can look into
+//! it, one process has it at a time, and what is in it is overwritten before it
+//! is removed, also what a process that was killed has left.
+//!
+//! It must never overwrite what has another name elsewhere. What a disk keeps
+//! of sectors that it has moved is not in our hands.
+
+use crate::KeyError;
+use crate::folder::{failed, private};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// How deep folders stand in it: far deeper than a data directory.
+const DEEPEST: usize = 16;
+/// What is written at once over what was there.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// A folder that is wiped when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes the folder `drill.scratch` in a place; what is left of an earlier
+    /// one is wiped first.
+    ///
+    /// # Errors
+    /// When another process has it, or the disk refuses.
+    pub fn new(place: &Path) -> Result<Self, KeyError> {
+        private(place)?;
+        let named = place.join("drill.lock");
+        let what = || format!("lock {}", named.display());
+        let mut open = OpenOptions::new();
+        let lock = open.read(true).write(true).create(true).truncate(false).mode(0o600).open(&named);
+        let lock = lock.map_err(failed(what()))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => failed(what())(io::Error::other("another drill is using it")),
+            TryLockError::Error(error) => failed(what())(error),
+        })?;
+        let path = place.join("drill.scratch");
+        wipe(&path)?;
+        private(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Wipes it, and says when that fails.
+    ///
+    /// # Errors
+    /// When the disk refuses: then something is left in it.
+    pub fn wipe(self) -> Result<(), KeyError> {
+        wipe(&self.path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is wiped by the next; who has to know has called `wipe`.
+        let _ = wipe(&self.path);
+    }
+}
+
+/// Overwrites what is in a folder of secrets, or in a file, and removes it.
+///
+/// # Errors
+/// When the disk refuses: then something is left.
+pub fn wipe(path: &Path) -> Result<(), KeyError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        _ => {}
+    }
+    wiped(path, DEEPEST).map_err(failed(format!("wipe {}", path.display())))?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(format!("sync {}", folder.display())))
+}
+
+fn wiped(path: &Path, deep: usize) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_dir() {
+        let deeper = deep.checked_sub(1).ok_or_else(|| io::Error::other("folders stand too deep in it"))?;
+        for file in fs::read_dir(path)? {
+            wiped(&file?.path(), deeper)?;
+        }
+        return fs::remove_dir(path);
+    }
+    // A link is removed, and what it leads to is not ours.
+    if found.is_file() && found.nlink() == 1 {
+        overwrite(path, found.len())?;
+    }
+    fs::remove_file(path)
+}
+
+fn overwrite(path: &Path, length: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let mut left = length;
+    while left > 0 {
+        let piece = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+        file.write_all(&ZEROS[..piece])?;
+        left -= u64::try_from(piece).unwrap_or(left);
+    }
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn what_was_in_it_is_overwritten_and_then_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(place.path()).unwrap();
+        let path = scratch.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::create_dir(path.join("keys")).unwrap();
+        fs::write(path.join("keys/root.key"), "secret".repeat(40_000)).unwrap();
+        // Whoever has it open sees what the disk would still hold.
+        let mut open = File::open(path.join("keys/root.key")).unwrap();
+        scratch.wipe().unwrap();
+        assert!(!path.exists());
+        let mut left = Vec::new();
+        open.seek(SeekFrom::Start(0)).unwrap();
+        open.read_to_end(&mut left).unwrap();
+        assert!(left.len() == 240_000 && left.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_wiped_by_the_next_and_two_do_not_share_one() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("drill.scratch")).unwrap();
+        fs::write(place.path().join("drill.scratch/root.key"), "secret").unwrap();
+        let mut open = File::open(place.path().join("drill.scratch/root.key")).unwrap();
+        let scratch = Scratch::new(place.path()).unwrap();
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+        let mut left = String::new();
+        open.read_to_string(&mut left).unwrap();
+        assert_eq!(left, "\0".repeat(6));
+        assert!(Scratch::new(place.path()).unwrap_err().to_string().contains("another drill"));
+        drop(scratch);
+        Scratch::new(place.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("kept"), "kept").unwrap();
+        let scratch = Scratch::new(place.path()).unwrap();
+        std::os::unix::fs::symlink(place.path().join("kept"), scratch.path().join("soft")).unwrap();
+        fs::hard_link(place.path().join("kept"), scratch.path().join("hard")).unwrap();
+        scratch.wipe().unwrap();
+        assert_eq!(fs::read_to_string(place.path().join("kept")).unwrap(), "kept");
+    }
+}

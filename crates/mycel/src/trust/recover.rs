@@ -1,0 +1,196 @@
+//! `mycel trust recover`, and what a holder does: shows the key that shares are
+//! sealed to, and opens its share.
+
+use crate::Verdict;
+use crate::cli::{HolderArgs, OpenShareArgs, RecoverArgs, SharesArgs};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use custody::folder::{self, read_public};
+use custody::recovery::{self, Labelled, NotRecovered, NotRestored, Recovered, combine};
+use custody::share::{self, Given, NoShare, SealedShare, Share};
+use custody::words::{BadWords, read_file};
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use trust::{PlanetId, Secret};
+use zeroize::Zeroizing;
+
+/// Shares that are read at once: as many as a split has.
+const MOST_SHARES: usize = 16;
+/// Letters of a share that is typed.
+const MOST_TYPED: u64 = 64 << 10;
+
+impl From<NotRestored> for Failure {
+    fn from(error: NotRestored) -> Self {
+        let hint = match &error {
+            NotRestored::Other { .. } => "move it away if it is to be replaced, or name another directory",
+            NotRestored::OtherPlanet { .. } => "name the data directory of the planet that was split",
+            NotRestored::Copy { .. } => "a copy or a backup of the directory may have one that opens",
+            NotRestored::Nothing { .. } => "--data names the copy; a planet makes them when it starts",
+            NotRestored::Key(_) => "its keys are in the folder `keys` of the data directory",
+        };
+        Self::told(error.to_string(), hint)
+    }
+}
+
+impl From<NotRecovered> for Failure {
+    fn from(error: NotRecovered) -> Self {
+        let hint = match &error {
+            NotRecovered::Nothing => "name the files, or type a share a line",
+            NotRecovered::OtherPlanet { .. } | NotRecovered::OtherSplit { .. } => {
+                "each file and page says of which split it is: bring those of one"
+            }
+            NotRecovered::Contradict { .. } | NotRecovered::Wrong { .. } => "bring another share too",
+            NotRecovered::TooFew { .. } => "bring as many as are needed, of different holders",
+        };
+        Self::told(error.to_string(), hint)
+    }
+}
+
+/// The secret in a key file of a holder.
+fn secret(file: &Path, make: bool) -> Result<Secret, Failure> {
+    let named = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".key"));
+    let Some(name) = named.filter(|name| !name.is_empty()) else {
+        return Err(Failure::told(format!("{} is no key file", file.display()), "name a file that ends with .key"));
+    };
+    let keys = file.parent().filter(|keys| !keys.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if make {
+        if !keys.exists() {
+            folder::private(keys)?;
+        }
+        return Ok(folder::secret(keys, name)?);
+    }
+    folder::existing(keys, name)?.ok_or_else(|| Failure::file("read", file, &io::ErrorKind::NotFound.into()))
+}
+
+pub(super) fn holder(args: &HolderArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let key = share::holder(&secret(&args.key, true)?).public();
+    if screen.is_json() {
+        screen.json(&json!({ "version": 1, "key": key.to_string(), "file": args.key }))?;
+    } else {
+        screen.data(key)?;
+        screen.say(format_args!("shares that are sealed to it open with {} alone: do not lose it", args.key.display()));
+    }
+    Ok(Verdict::Good)
+}
+
+pub(super) fn open_share(args: &OpenShareArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let label = args.share.display().to_string();
+    let Given::Sealed(sealed) = given(&label, &read_file(&args.share)?)? else {
+        return Err(Failure::told(format!("{label} is not sealed"), "use it as it is"));
+    };
+    let share = opened(&label, &sealed, &[secret(&args.key, false)?])?;
+    let mut text = Zeroizing::new(share.words().join(" "));
+    text.push('\n');
+    if let Some(out) = &args.out {
+        let mut open = OpenOptions::new();
+        let made = open.write(true).create_new(true).mode(0o600).open(out);
+        let written = made.and_then(|mut made| made.write_all(text.as_bytes()).and_then(|()| made.sync_all()));
+        written.map_err(|error| Failure::file("create", out, &error))?;
+    }
+    let shown = args.print.then(|| text.trim_end());
+    if screen.is_json() {
+        screen.json(&json!({ "version": 1, "number": share.number, "out": args.out, "words": shown }))?;
+    } else if let Some(shown) = shown {
+        screen.data(shown)?;
+    }
+    Ok(Verdict::Good)
+}
+
+pub(super) fn run(args: &RecoverArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let data = &args.data.data;
+    let found = brought(data, &args.shares)?;
+    let (into, made) = match &args.into {
+        Some(into) => (into, recovery::make_anew(data, into, &found.secret)?),
+        None => {
+            recovery::put_back(&data.join("keys"), &found.secret)?;
+            (data, 0)
+        }
+    };
+    let file = into.join("keys").join("root.key");
+    if screen.is_json() {
+        screen.json(&json!({
+            "version": 1, "planet": found.planet().to_string(), "split": found.split.epoch, "root": file,
+            "keys_made": made, "shares": found.numbers, "changed": found.wrong,
+        }))?;
+    } else {
+        screen.data(format_args!("{} is the root secret of planet {}", file.display(), found.planet()))?;
+        if args.into.is_some() {
+            screen.data(format_args!("{made} other keys were made anew out of their sealed copies"))?;
+        }
+        tell_wrong(&found, screen);
+    }
+    Ok(Verdict::Good)
+}
+
+/// Names the shares that were changed since they were handed out.
+pub(super) fn tell_wrong(found: &Recovered, screen: &Screen) {
+    for label in &found.wrong {
+        screen.say(format_args!("{label} is not what was handed out: ask its holder, and split anew"));
+    }
+}
+
+/// The root secret, out of the shares that were brought.
+pub(super) fn brought(data: &Path, args: &SharesArgs) -> Result<Recovered, Failure> {
+    let named = data.join("keys").join("root.pub");
+    let planet = if named.exists() { Some(PlanetId::of_root(read_public(&named)?)) } else { None };
+    let keys = args.key.iter().map(|file| secret(file, false)).collect::<Result<Vec<_>, _>>()?;
+    Ok(combine(&labelled(args, &keys)?, planet)?)
+}
+
+fn labelled(args: &SharesArgs, keys: &[Secret]) -> Result<Vec<Labelled>, Failure> {
+    let take = |label: String, text: &str| {
+        let share = match given(&label, text)? {
+            Given::Plain(share) => share,
+            Given::Sealed(sealed) => opened(&label, &sealed, keys)?,
+        };
+        Ok(Labelled { label, share })
+    };
+    let many = || Failure::told(format!("more than {MOST_SHARES} shares"), "bring those of one split, each once");
+    if args.shares.is_empty() {
+        let mut labelled = Vec::new();
+        let mut lines = io::stdin().lock().take(MOST_TYPED);
+        for number in 1.. {
+            let mut line = Zeroizing::new(String::with_capacity(2_048));
+            if lines.read_line(&mut line).map_err(|error| Failure::file("read", Path::new("-"), &error))? == 0 {
+                break;
+            }
+            let typed = line.trim();
+            if typed.is_empty() || typed.starts_with('#') {
+                continue;
+            }
+            if labelled.len() == MOST_SHARES {
+                return Err(many());
+            }
+            labelled.push(take(format!("line {number}"), typed)?);
+        }
+        return Ok(labelled);
+    }
+    if args.shares.len() > MOST_SHARES {
+        return Err(many());
+    }
+    args.shares.iter().map(|file| take(file.display().to_string(), &read_file(file)?)).collect()
+}
+
+fn given(label: &str, text: &str) -> Result<Given, Failure> {
+    share::read(text).map_err(|error| {
+        let hint = match &error {
+            NoShare::Words(BadWords::Count(_)) => "a share has eight rows of six words; a line is one share",
+            NoShare::Words(_) => "compare that word with the page",
+            NoShare::Letters => "scan the page again, or type its words",
+            NoShare::Version(_) => "use the newest program",
+            NoShare::Counts { .. } | NoShare::Nothing => "name the file of a share, or type its words",
+        };
+        Failure::told(format!("{label}: {error}"), hint)
+    })
+}
+
+fn opened(label: &str, sealed: &SealedShare, keys: &[Secret]) -> Result<Share, Failure> {
+    let found = keys.iter().find_map(|key| sealed.open(&share::holder(key)));
+    found.ok_or_else(|| match keys.is_empty() {
+        true => Failure::told(format!("{label} is sealed to its holder"), "--key names the holder's key file"),
+        false => Failure::told(format!("{label} is sealed to another key than this"), "--key may be given for each"),
+    })
+}
