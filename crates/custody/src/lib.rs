@@ -11,6 +11,7 @@ pub mod scratch;
 pub mod sealed;
 mod shamir;
 pub mod share;
+pub mod succession;
 #[cfg(feature = "pkcs11")]
 pub mod token;
 pub mod words;

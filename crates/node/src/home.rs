@@ -18,7 +18,7 @@
 
 use custody::KeyError;
 use custody::folder::{private, public, read_public, replace, secret};
-use custody::sealed;
+use custody::{sealed, succession};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -26,7 +26,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use store::Beside;
 use trust::sign::SigningKey;
-use trust::{AgentId, PlanetId, RegionTag, RegionalKey};
+use trust::{AgentId, Moment, PlanetId, RegionTag, RegionalKey};
 
 /// Blocks of a shard: 64 cells. A batch is one shard's, so a region that is
 /// small is one batch, and the largest planet stays below the shards that one
@@ -164,8 +164,28 @@ impl Home {
     /// The secret of a region, made when there is none.
     pub(crate) fn regional(&self, region: &str) -> Result<RegionalKey, HomeError> {
         let tag = RegionTag::of(region);
-        Ok(RegionalKey::new(self.planet, tag, secret(&self.place.join("keys"), &format!("region-{tag}"))?))
+        Ok(RegionalKey::new(self.planet, tag, secret(&self.place.join("keys"), &regional_name(tag))?))
     }
+
+    /// The other keys of a region that something may be under: the one before,
+    /// with the time at which it lost its place, and one that is to follow.
+    pub(crate) fn others(&self, region: &str) -> Result<Others, HomeError> {
+        let (tag, keys) = (RegionTag::of(region), self.place.join("keys"));
+        let key = |secret| RegionalKey::new(self.planet, tag, secret);
+        let before = succession::before(&keys, &regional_name(tag))?.map(|(secret, since)| (key(secret), since));
+        Ok(Others { before, next: succession::begun(&keys, &regional_name(tag))?.map(key) })
+    }
+}
+
+/// A region's keys beside the present one.
+pub(crate) struct Others {
+    pub(crate) before: Option<(RegionalKey, Moment)>,
+    pub(crate) next: Option<RegionalKey>,
+}
+
+/// What the file of a region's key is called.
+pub(crate) fn regional_name(tag: RegionTag) -> String {
+    format!("region-{tag}")
 }
 
 /// The planet's name, and the stretches that its shards are, of a directory

@@ -21,6 +21,7 @@ mod reopen;
 mod reply;
 mod rest;
 mod retention;
+mod rotation;
 mod served;
 mod trace;
 mod turnstile;

@@ -96,7 +96,7 @@ impl Engine {
         let (at, region) = self
             .region_of(named.block.region)
             .ok_or_else(|| Refusal::new(Code::Unknown, "the lease is for a region that this planet does not have"))?;
-        let keys = [region.key()?.cell(named.block.cell())];
+        let keys = region.key()?.checking(named.block.cell(), now);
         let door = Door { planet: self.0.planet, block: named.block, keys: &keys, revoked: &self.0.shared.revoked };
         let block = vocab::BlockId { region: at, index: named.block.index };
         let fencing = locked(&self.0.directory).fencing(named.agent, block, named.slot);

@@ -5,8 +5,10 @@
 mod access;
 mod api;
 mod backup;
+mod behind;
 mod erasures;
 mod gate;
+pub(crate) mod keys;
 mod mailbox;
 mod ops;
 mod read;
@@ -36,16 +38,19 @@ use crate::home::SHARD_BLOCKS;
 use crate::keyring::Keyring;
 use crate::lane::{Ask, Shared};
 use crate::reply::{Reply, To, Token};
+use crate::rotation::Ages;
 use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
+use keys::Keys;
 use planet::plan::layout::Layout;
 use policy::access::Access;
 use policy::shares::Shares;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -53,7 +58,7 @@ use store::{AppendError, Log, RealDisk};
 use tokio::sync::{Semaphore, oneshot};
 use trust::enrol::{Book, Policy};
 use trust::sign::SigningKey;
-use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag, RegionalKey};
+use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
 use vocab::{BlockId, Millis, Site};
 
 /// A region as it is served.
@@ -63,7 +68,9 @@ struct Region {
     site: Site,
     /// What leases of its cells are made with; none where it is served by
     /// another process.
-    key: Option<RegionalKey>,
+    key: Option<Arc<Keys>>,
+    /// How old that key is, once it was looked at.
+    ages: Arc<Ages>,
     /// The shard of each stretch of it.
     shards: Vec<u32>,
     blocks: u64,
@@ -74,8 +81,8 @@ struct Region {
 }
 
 impl Region {
-    fn key(&self) -> Result<&RegionalKey, Refusal> {
-        self.key.as_ref().ok_or_else(|| {
+    fn key(&self) -> Result<&Keys, Refusal> {
+        self.key.as_deref().ok_or_else(|| {
             let what = format!("region {} is served by another process of this planet: ask its gateway", self.id);
             Refusal::new(Code::WrongBlock, what)
         })
@@ -199,7 +206,13 @@ impl Engine {
             let behind: u64 = region.shards.iter().map(|shard| self.behind(*shard)).sum();
             figures.push(("mycel_index_behind_entries", label.clone(), behind));
             let entries: u64 = region.shards.iter().map(|shard| self.0.log.shard(*shard).next).sum();
-            figures.push(("mycel_log_entries_total", label, entries));
+            figures.push(("mycel_log_entries_total", label.clone(), entries));
+            if region.key.is_some() {
+                let told = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+                figures.push(("mycel_key_age_seconds", label.clone(), told(&region.ages.age) / 1_000));
+                figures.push(("mycel_key_rotations_total", label.clone(), told(&region.ages.turns)));
+                figures.push(("mycel_key_late", label, told(&region.ages.late)));
+            }
         }
         drop(directory);
         figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));

@@ -210,7 +210,7 @@ impl Engine {
             issued: now,
             expires: place.until,
         };
-        let text = lease.issue(&region.key()?.cell(place.block.cell()), now);
+        let text = lease.issue(&region.key()?.making(place.block.cell()), now);
         let text = text.map_err(|why| Refusal::new(Code::Internal, why.to_string()))?;
         let host = planet::plan::layout::Host::Slot(place.slot);
         Ok(Attached {

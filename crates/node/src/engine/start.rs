@@ -4,16 +4,15 @@
 use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::below::{Index, spaces};
-use crate::clock::{Clock, Settled};
+use crate::clock::Clock;
 use crate::directory::{Directory, Place};
-use crate::expiry::{self, Expirer};
+use crate::expiry;
 use crate::follower::{self, Follower};
 use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Wrapping};
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
 use crate::reopen::Reopened;
 use crate::reply::Token;
-use crate::retention::Keeper;
 use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, StanceRow, invited};
@@ -25,7 +24,7 @@ use planet::plan::layout::Layout;
 use planet::{Enrolment, Planet};
 use policy::access::Access;
 use policy::shares::Shares;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -106,18 +105,18 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 pub(super) type Lanes = Arc<Mutex<Vec<SyncSender<Ask>>>>;
 
 /// The parts of a planet that are there before its threads.
-struct Parts {
-    home: Home,
-    layout: Layout,
-    regions: Vec<Region>,
-    log: Arc<Log<RealDisk>>,
-    index: Arc<Index>,
-    progress: Arc<Progress>,
-    bells: Arc<Bells>,
-    directory: Arc<Mutex<Directory>>,
-    clock: Arc<Clock>,
-    keyring: Arc<Keyring>,
-    lanes: Lanes,
+pub(super) struct Parts {
+    pub(super) home: Home,
+    pub(super) layout: Layout,
+    pub(super) regions: Vec<Region>,
+    pub(super) log: Arc<Log<RealDisk>>,
+    pub(super) index: Arc<Index>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) bells: Arc<Bells>,
+    pub(super) directory: Arc<Mutex<Directory>>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) lanes: Lanes,
 }
 
 impl Engine {
@@ -190,25 +189,34 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
         return Err(StartError::NotServed(format!("the planet file has no region \"{only}\"")));
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
-    let mut regions = Vec::with_capacity(named.len());
+    let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {
             let of = ShardOf { region: id.clone(), stretch };
             home.shards.iter().position(|shard| *shard == of).and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
         };
         let shards = (0..blocks.div_ceil(SHARD_BLOCKS)).map(shard).collect();
-        let key = served(id).then(|| home.regional(id)).transpose()?;
+        let (key, mut wraps) = if served(id) { super::keys::read(&home, id, planet)? } else { (None, Vec::new()) };
+        wrapping.entry(RegionTag::of(id)).or_insert_with(Vec::new).append(&mut wraps);
         let (tag, site) = (RegionTag::of(id), region.site.value);
         let shares = Mutex::new(Shares::new(region.capacity.as_ref().map(|capacity| capacity.value)));
         let drained = region.drained.value;
-        regions.push(Region { id: id.clone(), tag, site, key, shards, blocks: *blocks, drained, shares });
+        regions.push(Region {
+            id: id.clone(),
+            tag,
+            site,
+            key,
+            ages: Arc::default(),
+            shards,
+            blocks: *blocks,
+            drained,
+            shares,
+        });
     }
     let salt = u64::from_be_bytes(entropy::bytes().map_err(system("draw entropy"))?);
     let disk = RealDisk::open(&home.place.join("log")).map_err(system("make the log's folder"))?;
     let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
-    let keys = regions.iter().filter_map(|region| Some((region.tag, region.key.as_ref()?)));
-    let wrapping = keys.map(|(tag, key)| (tag, (key.id(), key.wrapping()))).collect();
     let log = Arc::new(log);
     let of_log = Arc::clone(&log);
     let end = Box::new(move || of_log.end());
@@ -349,7 +357,7 @@ fn run(
         lanes.push(ask);
     }
     *locked(&parts.lanes) = lanes;
-    let behind = behind(follower, keeper(planet, &parts), expirer(planet, &parts, &shards))?;
+    let behind = super::behind::behind(follower, planet, &parts, &shards)?;
     Ok(Engine(Arc::new(Inner {
         planet: parts.home.planet,
         name: planet.planet.name.to_string(),
@@ -382,65 +390,10 @@ fn run(
     })))
 }
 
-/// The threads that come behind the log.
-fn behind(
-    follower: Follower,
-    keeper: Option<Keeper>,
-    expirer: Option<Expirer>,
-) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
-    let mut behind = vec![spawn("index".to_owned(), move || follower.run())?];
-    if let Some(keeper) = keeper {
-        behind.push(spawn("retention".to_owned(), move || keeper.run())?);
-    }
-    if let Some(expirer) = expirer {
-        behind.push(spawn("expiry".to_owned(), move || expirer.run())?);
-    }
-    Ok(behind)
-}
-
-/// Whoever prunes, when the planet does not keep its chains for ever.
-fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
-    let kept = planet.block.chain_kept.as_ref()?.value;
-    let regions = (0..).zip(&parts.home.shards).map(|(number, shard)| (number, RegionTag::of(&shard.region)));
-    Some(Keeper {
-        log: Arc::clone(&parts.log),
-        index: Arc::clone(&parts.index),
-        progress: Arc::clone(&parts.progress),
-        clock: Arc::clone(&parts.clock),
-        regions: regions.collect(),
-        kept,
-        newest: None,
-        cleared: None,
-        settled: Settled::new(),
-    })
-}
-
-/// Whoever ends records, when a class does.
-fn expirer(planet: &Planet, parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Option<Expirer> {
-    let retention = retention(planet);
-    if retention.is_empty() {
-        return None;
-    }
-    let regions = parts.regions.iter().map(|region| (region.tag, region.shards.clone(), region.blocks));
-    let (regions, served): (Vec<_>, BTreeSet<u32>) = (regions.collect(), shards.keys().copied().collect());
-    let lanes = Arc::clone(&parts.lanes);
-    let tell = Box::new(move |block: BlockRef, ask: &dyn Fn((u32, u64)) -> Ask| {
-        let region = regions.iter().find(|(tag, _, blocks)| *tag == block.region && block.index < *blocks);
-        let shard = region.map(|(_, shards, _)| Engine::shard_at(shards, block.index));
-        // A block that is no longer in the file is not served, and told nothing.
-        let Some(shard) = shard.filter(|shard| served.contains(shard)) else { return true };
-        let lanes = locked(&lanes);
-        let lane = usize::try_from(shard).ok().and_then(|shard| lanes.get(shard.checked_rem(lanes.len())?));
-        lane.is_some_and(|lane| lane.try_send(ask((shard, block.index))).is_ok())
-    });
-    let (index, progress, clock) = (Arc::clone(&parts.index), Arc::clone(&parts.progress), Arc::clone(&parts.clock));
-    Some(Expirer { index, progress, clock, retention, tell, from: vec![0], settled: Settled::new() })
-}
-
 fn answer(shared: &Shared, waiting: &Receiver<InFlight>) {
     lane::answer(shared, waiting);
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, StartError> {
+pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, StartError> {
     thread::Builder::new().name(name).spawn(run).map_err(system("start a thread"))
 }

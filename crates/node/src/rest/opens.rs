@@ -82,7 +82,7 @@ pub fn opens(place: &Path, planet: PlanetId, regions: Vec<(RegionTag, Secret)>) 
     let sealed = records(place)?;
     let wrapping = |(tag, secret)| {
         let key = RegionalKey::new(planet, tag, secret);
-        (tag, (key.id(), key.wrapping()))
+        (tag, vec![(key.id(), key.wrapping())])
     };
     let regions: BTreeMap<_, _> = regions.into_iter().map(wrapping).collect();
     let (held, others) = keyring::look(&place.join(OWNERS), &regions)?;
@@ -91,7 +91,7 @@ pub fn opens(place: &Path, planet: PlanetId, regions: Vec<(RegionTag, Secret)>) 
     }
     let mut opened = Opens::default();
     let unwrap = |tag: &RegionTag, wrapped: &WrappedKey| -> Option<Result<DataKey, NotProven>> {
-        let (_, wrapping) = regions.get(tag)?;
+        let (_, wrapping) = regions.get(tag)?.first()?;
         Some(wrapping.unwrap(wrapped).map_err(|why| NotProven::Owner { owner: wrapped.owner(), why }))
     };
     for (tag, wrapped, _) in &held {

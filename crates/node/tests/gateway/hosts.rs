@@ -311,7 +311,7 @@ async fn a_host_that_fails_again_and_again_is_left_alone_and_tried_after_a_while
     let asked = behind.said.asked.load(Relaxed);
     assert!(open > 0 && asked + open == 12, "{open} were told so, {asked} were tried");
     behind.says(&[GOOD]);
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     while behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await.status != 200 {
         assert!(begun.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -324,7 +324,7 @@ async fn a_host_that_fails_again_and_again_is_left_alone_and_tried_after_a_while
 async fn an_answer_that_stops_coming_ends_its_connection() {
     let behind = Behind::told(|settings| settings.silence = Duration::from_millis(200)).await;
     behind.says(&["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nWiki"]);
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     let told = behind.asks("GET /v1/blocks/ashburn/0", "\r\n").await;
     assert_eq!((told.status, &told.body[..]), (200, "Wiki"));
     assert!(begun.elapsed() < Duration::from_millis(1_900), "it was the client that gave up");

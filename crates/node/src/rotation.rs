@@ -1,0 +1,136 @@
+//! Rotation of regional keys, while the planet runs: a thread that looks whether
+//! one is due, or was asked for.
+//!
+//! It must never make anything with a key that is not on the disk, nor take a
+//! key away while something is under it: the next key is written, all owners'
+//! keys are wrapped under it, it takes the place of the one before, and only
+//! then are leases made with it. What a kill cuts short goes on at the next
+//! start. Nobody waits for it, and no lease ends by it.
+
+use crate::clock::Clock;
+use crate::engine::keys::Keys;
+use crate::home::{HomeError, regional_name};
+use crate::keyring::Keyring;
+use crate::wake::Progress;
+use custody::{folder, succession};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use trust::{Moment, PlanetId, RegionTag, RegionalKey};
+use vocab::Millis;
+
+/// How long a key is used when the planet says nothing.
+pub(crate) const DATA_ROTATION: Millis = Millis::days(30);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// A key that is older than this beyond its time is late: something keeps it
+/// from being rotated.
+pub(crate) const GRACE: Millis = Millis::hours(1);
+/// A rotation that failed is tried again after so many looks.
+const AGAIN: u32 = 60;
+
+/// A region whose key is rotated here.
+pub(crate) struct Turning {
+    pub(crate) id: String,
+    pub(crate) tag: RegionTag,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) ages: Arc<Ages>,
+}
+
+/// What is told of a key, for the metrics: 0 while nothing was looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Ages {
+    pub(crate) age: AtomicU64,
+    pub(crate) turns: AtomicU64,
+    pub(crate) late: AtomicU64,
+}
+
+/// Whoever rotates.
+pub(crate) struct Rotation {
+    pub(crate) folder: PathBuf,
+    pub(crate) planet: PlanetId,
+    pub(crate) regions: Vec<Turning>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) clock: Arc<Clock>,
+    /// How long a key is used, and how long it is believed after that.
+    pub(crate) every: Millis,
+    pub(crate) overlap: Millis,
+    /// Looks until a failed one is tried again.
+    pub(crate) wait: u32,
+}
+
+/// What asks for a rotation of a region's key: an empty file beside it.
+pub(crate) fn asked_for(tag: RegionTag) -> String {
+    format!("{}.rotate", regional_name(tag))
+}
+
+impl Rotation {
+    /// Rotates until the planet stops.
+    pub(crate) fn run(mut self) {
+        self.look();
+        while self.progress.wait_to_try_again(LOOK) {
+            self.look();
+        }
+    }
+
+    /// Looks at every key once.
+    pub(crate) fn look(&mut self) {
+        self.wait = self.wait.saturating_sub(1);
+        let now = self.clock.now();
+        for region in &self.regions {
+            if let Err(why) = self.region(region, now) {
+                self.wait = AGAIN;
+                tracing::warn!(region = region.id, %why, "its key cannot be rotated: it stays in use, and is tried again");
+                break;
+            }
+        }
+    }
+
+    fn region(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
+        let name = regional_name(region.tag);
+        let age = succession::age(&self.folder, &name, now)?.unwrap_or_default();
+        region.ages.age.store(age.0, Relaxed);
+        region.ages.late.store(u64::from(age.0 > self.every.0.saturating_add(GRACE.0)), Relaxed);
+        let asked = self.folder.join(asked_for(region.tag));
+        let begun = succession::begun(&self.folder, &name)?.is_some();
+        if self.wait == 0 && (begun || asked.exists() || age >= self.every) {
+            self.rotate(region, now)?;
+            match std::fs::remove_file(&asked) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(crate::home::failed("remove what asked for a rotation")(error));
+                }
+                _ => {}
+            }
+        }
+        self.end_overlap(region, now)
+    }
+
+    fn rotate(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
+        let (name, key) = (regional_name(region.tag), |secret| RegionalKey::new(self.planet, region.tag, secret));
+        let before = folder::secret(&self.folder, &name).map(key)?;
+        let next = succession::begin(&self.folder, &name).map(key)?;
+        let owners = self.keyring.rewrap(region.tag, (next.id(), next.wrapping()))?;
+        succession::finish(&self.folder, &name)?;
+        let (from, to) = (before.id(), next.id());
+        region.keys.next(next, before, now.after(self.overlap));
+        self.keyring.forget(region.tag);
+        region.ages.turns.fetch_add(1, Relaxed);
+        region.ages.age.store(0, Relaxed);
+        region.ages.late.store(0, Relaxed);
+        tracing::info!(region = region.id, %from, %to, owners, "its key was rotated");
+        Ok(())
+    }
+
+    fn end_overlap(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
+        let name = regional_name(region.tag);
+        let ended = |since: Moment| since.after(self.overlap) <= now;
+        if succession::before(&self.folder, &name)?.is_some_and(|(_, since)| ended(since)) {
+            succession::forget(&self.folder, &name)?;
+            tracing::info!(region = region.id, "the key before its present one was destroyed");
+        }
+        Ok(())
+    }
+}
