@@ -179,7 +179,7 @@ async fn lose(
     let of = |time: Millis| Duration::from_millis(time.0);
     sleep_until(shared.begin + of(args.before)).await;
     let killed = Instant::now();
-    region.lose();
+    region.lose(args.how);
     bar.suspend(|| screen.say(format_args!("{} is killed, and kept away for {}", args.lose, args.down)));
     sleep_until(killed + of(args.down)).await;
     let let_back = Instant::now();

@@ -6,7 +6,7 @@ use crate::Verdict;
 use crate::cli::{DrillArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
-use crate::processes::{self, Region};
+use crate::processes::{self, Region, Regions};
 use crate::screen::Screen;
 use node::Homes;
 use node::gateway::{Gateway, Settings};
@@ -115,7 +115,7 @@ impl Drop for Folder {
 /// What runs. Fields go in this order: the gateway first, and the folder last.
 pub(super) struct Stage {
     gateway: Option<Gateway>,
-    regions: Vec<Region>,
+    regions: Regions,
     folder: Folder,
     pub(super) url: String,
 }

@@ -34,6 +34,7 @@ mod turns;
 
 pub use assumed::{Assumed, OfRegion};
 pub use heard::{Heard, heard};
+pub use picture::RAMP;
 pub use settings::{Host, Settings};
 
 use crate::clock::Clock;

@@ -22,7 +22,7 @@ use vocab::{MicroUsd, Millis, Ppm, Site};
 /// How long a request counts for its region's health.
 const WINDOW: Millis = Millis::seconds(10);
 /// How long a region that came back takes until it gets all that it may.
-const RAMP: Millis = Millis::seconds(30);
+pub const RAMP: Millis = Millis::seconds(30);
 /// Turns that a region may miss before that counts as a failed check.
 const MISSED_TURNS: u32 = 3;
 /// A region without a capacity in the file takes what comes.
