@@ -27,8 +27,10 @@ const LARGEST: usize = 64 << 20;
 /// For an answer to a request that does not wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The headers by which a gateway knows a request's class and its name.
+/// The headers by which a gateway knows a request's class, where the records of
+/// whoever asks for a slot are, and the request's name.
 const CLASS: HeaderName = HeaderName::from_static("mycel-class");
+const HOME: HeaderName = HeaderName::from_static("mycel-home");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request of a client says of itself.
@@ -46,6 +48,10 @@ impl Labels {
         options.name.as_ref().map(header).transpose()?;
         let class = options.class.as_ref().map(header).transpose()?;
         Ok(Self { class, name: options.name.clone(), asked: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn class(&self) -> Option<&str> {
+        self.class.as_ref().and_then(|class| class.to_str().ok())
     }
 
     fn write(&self, mut request: Builder) -> Builder {
@@ -76,11 +82,13 @@ pub(crate) struct Sent<'r> {
     pub(crate) lease: Option<&'r str>,
     pub(crate) body: Option<&'r [u8]>,
     pub(crate) patience: Duration,
+    /// Where the records of the agent are, for a request for a slot.
+    pub(crate) home: Option<&'r str>,
 }
 
 impl<'r> Sent<'r> {
     pub(crate) const fn get(path: &'r str, lease: Option<&'r str>) -> Self {
-        Self { method: Method::GET, path, lease, body: None, patience: PATIENCE }
+        Self { method: Method::GET, path, lease, body: None, patience: PATIENCE, home: None }
     }
 }
 
@@ -214,6 +222,10 @@ async fn request(
     let mut request = labels.write(Request::builder().method(sent.method.clone()).uri(sent.path).header(HOST, host));
     if let Some(lease) = sent.lease {
         request = request.header(AUTHORIZATION, format!("{} {lease}", wire::SCHEME));
+    }
+    // Without a class there is nothing that it could decide.
+    if let (Some(home), Some(_)) = (sent.home, &labels.class) {
+        request = request.header(HOME, home);
     }
     if sent.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");

@@ -145,7 +145,7 @@ fn ended_within(child: &mut Child, time: Duration) -> Option<ExitStatus> {
             // One that cannot be asked is none of ours any more.
             Err(_) => return None,
             Ok(None) if begun.elapsed() >= time => return None,
-            Ok(None) => std::thread::sleep(LOOK.min(time)),
+            Ok(None) => std::thread::park_timeout(LOOK),
         }
     }
 }
