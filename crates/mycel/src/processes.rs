@@ -38,12 +38,30 @@ fn now() -> Instant {
 }
 
 /// How a region is lost on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum How {
     /// Its process is killed (SIGKILL).
+    #[default]
     Kill,
     /// Its process is stopped where it is (SIGSTOP), and goes on later.
     Hang,
+}
+
+impl How {
+    /// What happens to it, and what that is called.
+    pub(crate) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Kill => ("killed", "kill"),
+            Self::Hang => ("stopped", "stop"),
+        }
+    }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Hang => "hang",
+        }
+    }
 }
 
 /// What a region's keeper is told; a sender that is gone says stop.

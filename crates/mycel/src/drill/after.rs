@@ -145,6 +145,7 @@ fn parsed(text: &str) -> Log {
             (Value::Number(lost), ..) => log.missing = log.missing.saturating_add(lost.as_u64().unwrap_or(1)),
             (_, Some(time_ms), Some(status)) => log.lines.push(Line {
                 time_ms,
+                micros: told["micros"].as_u64().unwrap_or(0),
                 agent: told["id"].as_str().and_then(agent_of),
                 region: told["region"].as_str().map(str::to_owned),
                 attach: told["path"] == "/v1/attach",
@@ -167,12 +168,19 @@ mod tests {
 
     #[test]
     fn lines_are_read_and_what_is_none_is_counted() {
-        let text = "{\"time_ms\":7,\"id\":\"drill-12.3\",\"path\":\"/v1/attach\",\"status\":200,\"region\":\"eu\"}\n\
+        let text = "{\"time_ms\":7,\"micros\":1500,\"id\":\"drill-12.3\",\"path\":\"/v1/attach\",\"status\":200,\"region\":\"eu\"}\n\
                     {\"lost_lines\":5}\nnothing\n{\"time_ms\":8,\"id\":\"00ff\",\"path\":\"/ready\",\"status\":503}\n";
         let log = parsed(text);
         assert_eq!(log.missing, 6);
-        let first = Line { time_ms: 7, agent: Some(12), region: Some("eu".to_owned()), attach: true, status: 200 };
-        let second = Line { time_ms: 8, agent: None, region: None, attach: false, status: 503 };
+        let first = Line {
+            time_ms: 7,
+            micros: 1_500,
+            agent: Some(12),
+            region: Some("eu".to_owned()),
+            attach: true,
+            status: 200,
+        };
+        let second = Line { time_ms: 8, micros: 0, agent: None, region: None, attach: false, status: 503 };
         assert_eq!(log.lines, [first, second]);
     }
 }
