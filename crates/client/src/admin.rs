@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::http::{Line, PATIENCE, Sent};
+use crate::http::{Line, Sent};
 use crate::path::{block_path, encoded};
 use hyper::Method;
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl Client {
     /// Lets a network in again.
     pub async fn lift(&self, net: &str) -> Result<(), Error> {
         let path = format!("/v1/bans?net={}", encoded(net));
-        let tell::Done {} = self.call(Method::DELETE, &path, None, true, PATIENCE).await?;
+        let tell::Done {} = self.call(Method::DELETE, &path, None, true, Duration::ZERO).await?;
         Ok(())
     }
 }

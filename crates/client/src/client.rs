@@ -4,7 +4,7 @@ use crate::chain::{Follow, Stretch};
 use crate::dial::{Dial, Url};
 use crate::error::Error;
 use crate::frames::Wire;
-use crate::http::{Line, PATIENCE, Sent};
+use crate::http::{Line, Sent};
 use crate::names::Names;
 use crate::op::{Ask, Done};
 use crate::path::block_path;
@@ -53,6 +53,9 @@ pub struct Options {
     /// What requests are called in the logs of a gateway: the name, a dot and a
     /// number.
     pub name: Option<String>,
+    /// How long the answer to a request is waited for that waits for nothing
+    /// else; 30 s without.
+    pub patience: Option<Duration>,
     /// The address of this machine to connect from; any without.
     pub from: Option<IpAddr>,
 }
@@ -194,9 +197,9 @@ impl Client {
             Some(id) => id,
             None => self.op_id()?,
         };
-        let patience = PATIENCE + Duration::from_millis(u64::from(ask.patience_ms));
+        let waits = Duration::from_millis(u64::from(ask.patience_ms));
         let body = written(&ask.json(id, wait))?;
-        self.call(Method::POST, "/v1/ops", Some(&body), true, patience).await
+        self.call(Method::POST, "/v1/ops", Some(&body), true, waits).await
     }
 
     /// Where an op is.
@@ -213,7 +216,7 @@ impl Client {
     /// Cancels an op that has not begun.
     pub async fn cancel(&self, id: OpId) -> Result<tell::Op, Error> {
         let path = format!("/v1/ops/{}", Hex(id.0.to_be_bytes()));
-        self.call(Method::DELETE, &path, None, true, PATIENCE).await
+        self.call(Method::DELETE, &path, None, true, Duration::ZERO).await
     }
 
     /// Reads a chain from where `follow` stands, checks every link, and the
@@ -223,7 +226,7 @@ impl Client {
         let from = follow.from().map_or_else(String::new, |from| format!("&from={from}"));
         let path = block_path(follow.block());
         let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
-        let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
+        let told = self.call(Method::GET, &path, None, true, wait).await?;
         let node = self.0.nodes.get(&follow.block().region).unwrap_or(&self.0.node);
         follow.take(told, *node)
     }
@@ -235,7 +238,7 @@ impl Client {
         if let Some(after) = after {
             path.push_str(&format!("&after={}", Hex(after.to_bytes())));
         }
-        let told: tell::Inbox = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
+        let told: tell::Inbox = self.call(Method::GET, &path, None, true, wait).await?;
         Ok(told.messages)
     }
 
@@ -262,7 +265,7 @@ impl Client {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.call(Method::GET, path, None, true, PATIENCE).await
+        self.call(Method::GET, path, None, true, Duration::ZERO).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -271,7 +274,7 @@ impl Client {
         body: &impl Serialize,
         proved: bool,
     ) -> Result<T, Error> {
-        self.call(Method::POST, path, Some(&written(body)?), proved, PATIENCE).await
+        self.call(Method::POST, path, Some(&written(body)?), proved, Duration::ZERO).await
     }
 
     /// Sends a request, again when its connection breaks: every request of
@@ -282,9 +285,9 @@ impl Client {
         path: &str,
         body: Option<&[u8]>,
         proved: bool,
-        patience: Duration,
+        waits: Duration,
     ) -> Result<T, Error> {
-        self.sent(&Sent { method, body, patience, ..Sent::get(path, None) }, proved).await
+        self.sent(&Sent { method, body, waits, ..Sent::get(path, None) }, proved).await
     }
 
     /// The same for a whole request, to which the lease is added where it is to

@@ -38,6 +38,34 @@ site = [53.35, -6.26]
 jurisdictions = ["EU"]
 "#;
 
+/// Three regions, two of which both classes may be in; one of these waits.
+const THREE: &str = r#"
+[planet]
+name = "three"
+blocks = 3
+[[region]]
+id = "one"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+[[region]]
+id = "two"
+site = [53.35, -6.26]
+jurisdictions = ["EU"]
+[[region]]
+id = "three"
+site = [50.11, 8.68]
+jurisdictions = ["EU"]
+[data]
+primary = "one"
+[[data.class]]
+name = "waits"
+jurisdictions = ["EU"]
+when_lost = "refuse"
+[[data.class]]
+name = "moves"
+jurisdictions = ["EU"]
+"#;
+
 /// A drill whose scratch folder is made in one of the test's.
 fn drill(folder: &Folder, file: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
@@ -98,6 +126,27 @@ fn a_region_of_the_mesh_is_lost_and_all_that_was_promised_holds() {
     assert!(told["noticed_after_us"].as_u64().unwrap() < 4_000_000 && told["used_after_us"].is_u64(), "{told:#}");
     let code = if told["held"] == true { 0 } else { 1 };
     assert_eq!(output.status.code(), Some(code));
+    nothing_is_left(&folder);
+}
+
+#[test]
+fn a_region_that_hangs_is_left_by_those_who_may_and_waited_for_by_those_whose_class_waits() {
+    let (_turn, folder) = (turn(), Folder::new("drill-hang"));
+    let file = folder.planet(THREE);
+    let arguments = ["--lose", "two", "--how", "hang", "--agents", "18", "--rate", "45/s", "--before", "2s", "--json"];
+    let output = drill(&folder, &file, &arguments).args(["--down", "9s", "--after", "12s"]).output().unwrap();
+    let told = told(&output);
+    assert_eq!(told["how"], "hang");
+    for name in ["moves", "waits", "residency", "kept"] {
+        assert_eq!(finding(&told, name)["held"], true, "{:#}", finding(&told, name));
+    }
+    let figures = |name: &str, of: &str| finding(&told, name)["figures"][of].as_u64().unwrap();
+    // Of nine agents three are of no class, and three of each.
+    assert_eq!((figures("moves", "may_move"), figures("moves", "moved"), figures("waits", "bound")), (6, 6, 3));
+    assert_eq!(figures("waits", "seated_elsewhere"), 0, "their class may be in another region, and waits");
+    assert_eq!((figures("residency", "outside"), figures("residency", "seats_outside")), (0, 0));
+    assert_eq!(figures("return", "seconds_above_ramp"), 0, "{:#}", finding(&told, "return"));
+    assert!(figures("return", "seconds_at_the_ramp") > 0, "{:#}", finding(&told, "return"));
     nothing_is_left(&folder);
 }
 
