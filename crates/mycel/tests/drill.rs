@@ -55,6 +55,8 @@ jurisdictions = ["EU"]
 id = "three"
 site = [50.11, 8.68]
 jurisdictions = ["EU"]
+[route]
+health_check = "1s"
 [data]
 primary = "one"
 [[data.class]]
@@ -134,7 +136,7 @@ fn a_region_that_hangs_is_left_by_those_who_may_and_waited_for_by_those_whose_cl
     let (_turn, folder) = (turn(), Folder::new("drill-hang"));
     let file = folder.planet(THREE);
     let arguments = ["--lose", "two", "--how", "hang", "--agents", "18", "--rate", "45/s", "--before", "2s", "--json"];
-    let output = drill(&folder, &file, &arguments).args(["--down", "9s", "--after", "12s"]).output().unwrap();
+    let output = drill(&folder, &file, &arguments).args(["--down", "15s", "--after", "12s"]).output().unwrap();
     let told = told(&output);
     assert_eq!(told["how"], "hang");
     for name in ["moves", "waits", "residency", "kept"] {
@@ -179,6 +181,7 @@ fn what_cannot_be_rehearsed_is_refused() {
     refused(one, &["--lose", "one"], "has 1 region: when it is lost nothing can take over");
     refused(TWO, &["--lose", "three"], "has no region `three`");
     refused(TWO, &["--lose", "two", "--down", "1s"], "too short a time");
+    refused(TWO, &["--lose", "two", "--how", "hang"], "10s is too short a time");
     refused(TWO, &["--lose", "two", "--data", folder.0.to_str().unwrap()], "is there already");
     nothing_is_left(&folder);
 }

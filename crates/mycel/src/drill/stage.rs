@@ -25,9 +25,9 @@ use vocab::Millis;
 const GRACE: Duration = Duration::from_secs(5);
 /// A region that is away for less is back before anybody has asked twice.
 const SHORTEST: Millis = Millis::seconds(3);
-/// One that hangs is taken for lost after three turns that it misses, each of
+/// One that hangs is taken for lost after checks or turns that it misses, each of
 /// which is waited for.
-const SHORTEST_HANG: Millis = Millis::seconds(8);
+const SHORTEST_HANG: Millis = Millis::seconds(15);
 
 /// What is rehearsed, and with whom.
 pub(super) struct Script {
