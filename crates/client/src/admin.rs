@@ -1,8 +1,8 @@
 //! What an agent whose lease administers may ask.
 
-use crate::client::{Client, Place};
+use crate::client::Client;
 use crate::error::Error;
-use crate::http::{Line, PATIENCE, Sent};
+use crate::http::{Line, Sent};
 use crate::path::{block_path, encoded};
 use hyper::Method;
 use std::time::Duration;
@@ -18,14 +18,6 @@ impl Client {
         }
         let told: tell::Blocks = self.get(&path).await?;
         Ok(told.blocks)
-    }
-
-    /// Gets a slot for another agent. Its limits are not those of this source,
-    /// so that a machine may bring as many as it likes.
-    pub async fn attach_for(&self, agent: &Self, place: Place) -> Result<tell::Attached, Error> {
-        let attached: tell::Attached = self.post("/v1/attach", &agent.application(place, None)?, true).await?;
-        agent.resume(&attached.lease)?;
-        Ok(attached)
     }
 
     /// Who holds slots, after one.
@@ -81,7 +73,7 @@ impl Client {
     /// Lets a network in again.
     pub async fn lift(&self, net: &str) -> Result<(), Error> {
         let path = format!("/v1/bans?net={}", encoded(net));
-        let tell::Done {} = self.call(Method::DELETE, &path, None, true, PATIENCE).await?;
+        let tell::Done {} = self.call(Method::DELETE, &path, None, true, Duration::ZERO).await?;
         Ok(())
     }
 }

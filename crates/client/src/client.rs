@@ -4,7 +4,7 @@ use crate::chain::{Follow, Stretch};
 use crate::dial::{Dial, Url};
 use crate::error::Error;
 use crate::frames::Wire;
-use crate::http::{Line, PATIENCE, Sent};
+use crate::http::{Line, Sent};
 use crate::names::Names;
 use crate::op::{Ask, Done};
 use crate::path::block_path;
@@ -21,11 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-use trust::enrol::{Application, Invitation};
 use trust::lease::Claim;
 use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
-use wire::ask::{self, Wait};
+use wire::ask::Wait;
 use wire::{Code, Hex, tell};
 
 /// Connections for requests. A long poll keeps one to itself.
@@ -47,9 +46,16 @@ pub struct Options {
     /// Of which residency class it is what is asked for: a gateway seats the
     /// agent, and lets its requests go, where records of the class may be.
     pub class: Option<String>,
+    /// The region of the agent's records: where it holds a slot, or held one.
+    /// Without, it is the one of the last slot that this client was given. It is
+    /// said together with a class, which decides whether they may be elsewhere.
+    pub home: Option<String>,
     /// What requests are called in the logs of a gateway: the name, a dot and a
     /// number.
     pub name: Option<String>,
+    /// How long the answer to a request is waited for that waits for nothing
+    /// else; 30 s without.
+    pub patience: Option<Duration>,
     /// The address of this machine to connect from; any without.
     pub from: Option<IpAddr>,
 }
@@ -75,7 +81,7 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) dial: Dial,
     pub(crate) key: SigningKey,
-    planet: PlanetId,
+    pub(crate) planet: PlanetId,
     node: AgentId,
     /// The nodes of the regions, where each has its own.
     nodes: BTreeMap<String, AgentId>,
@@ -86,6 +92,8 @@ pub(crate) struct Inner {
     names: Names,
     /// The newest lease, for whoever has to prove it again.
     pub(crate) lease: watch::Sender<Option<Arc<str>>>,
+    /// The region in which it holds a slot, or held one.
+    pub(crate) home: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -116,6 +124,7 @@ impl Client {
             room: Semaphore::new(LINES),
             names: Names::default(),
             lease: watch::Sender::new(None),
+            home: Mutex::new(options.home),
         })))
     }
 
@@ -143,34 +152,6 @@ impl Client {
         self.0.now()
     }
 
-    /// Gets a slot and the lease to it, and from then on renews the lease at
-    /// half its time for as long as the client is there.
-    pub async fn attach(&self, place: Place, invitation: Option<Invitation>) -> Result<tell::Attached, Error> {
-        let body = self.application(place, invitation)?;
-        let attached: tell::Attached = self.post("/v1/attach", &body, false).await?;
-        self.resume(&attached.lease)?;
-        Ok(attached)
-    }
-
-    /// What an agent asks for a slot with.
-    pub(crate) fn application(&self, place: Place, invitation: Option<Invitation>) -> Result<ask::Attach, Error> {
-        let application = Application::make(&self.0.key, self.0.planet, invitation, self.now());
-        let mut body =
-            ask::Attach { application: application.text().as_str().to_owned(), region: None, cell: None, near: None };
-        match place {
-            Place::Anywhere => {}
-            Place::Region(region) => body.region = Some(region),
-            Place::Cell(region, cell) => (body.region, body.cell) = (Some(region), Some(cell)),
-            Place::Near(site) => {
-                let number = |degrees: vocab::MicroDegrees| {
-                    degrees.to_string().parse().map_err(|_| Error::Asked(format!("{degrees} is no angle")))
-                };
-                body.near = Some([number(site.latitude)?, number(site.longitude)?]);
-            }
-        }
-        Ok(body)
-    }
-
     /// Goes on with a lease that was got before.
     pub fn resume(&self, lease: &str) -> Result<(), Error> {
         let claim = Claim::read(lease).map_err(|error| Error::Lease(error.to_string()))?;
@@ -189,20 +170,6 @@ impl Client {
     #[must_use]
     pub fn lease(&self) -> Option<Arc<str>> {
         self.0.lease.borrow().clone()
-    }
-
-    /// Gets a lease to the same slot that lasts longer.
-    pub async fn renew(&self) -> Result<tell::Attached, Error> {
-        let attached: tell::Attached = self.post("/v1/renew", &ask::Nothing {}, true).await?;
-        self.0.lease.send_replace(Some(attached.lease.as_str().into()));
-        Ok(attached)
-    }
-
-    /// Gives the slot back.
-    pub async fn detach(&self) -> Result<(), Error> {
-        let tell::Done {} = self.post("/v1/detach", &ask::Nothing {}, true).await?;
-        self.0.lease.send_replace(None);
-        Ok(())
     }
 
     /// A new name for an op.
@@ -230,9 +197,9 @@ impl Client {
             Some(id) => id,
             None => self.op_id()?,
         };
-        let patience = PATIENCE + Duration::from_millis(u64::from(ask.patience_ms));
+        let waits = Duration::from_millis(u64::from(ask.patience_ms));
         let body = written(&ask.json(id, wait))?;
-        self.call(Method::POST, "/v1/ops", Some(&body), true, patience).await
+        self.call(Method::POST, "/v1/ops", Some(&body), true, waits).await
     }
 
     /// Where an op is.
@@ -249,7 +216,7 @@ impl Client {
     /// Cancels an op that has not begun.
     pub async fn cancel(&self, id: OpId) -> Result<tell::Op, Error> {
         let path = format!("/v1/ops/{}", Hex(id.0.to_be_bytes()));
-        self.call(Method::DELETE, &path, None, true, PATIENCE).await
+        self.call(Method::DELETE, &path, None, true, Duration::ZERO).await
     }
 
     /// Reads a chain from where `follow` stands, checks every link, and the
@@ -259,7 +226,7 @@ impl Client {
         let from = follow.from().map_or_else(String::new, |from| format!("&from={from}"));
         let path = block_path(follow.block());
         let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
-        let told = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
+        let told = self.call(Method::GET, &path, None, true, wait).await?;
         let node = self.0.nodes.get(&follow.block().region).unwrap_or(&self.0.node);
         follow.take(told, *node)
     }
@@ -271,7 +238,7 @@ impl Client {
         if let Some(after) = after {
             path.push_str(&format!("&after={}", Hex(after.to_bytes())));
         }
-        let told: tell::Inbox = self.call(Method::GET, &path, None, true, PATIENCE + wait).await?;
+        let told: tell::Inbox = self.call(Method::GET, &path, None, true, wait).await?;
         Ok(told.messages)
     }
 
@@ -298,7 +265,7 @@ impl Client {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.call(Method::GET, path, None, true, PATIENCE).await
+        self.call(Method::GET, path, None, true, Duration::ZERO).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -307,7 +274,7 @@ impl Client {
         body: &impl Serialize,
         proved: bool,
     ) -> Result<T, Error> {
-        self.call(Method::POST, path, Some(&written(body)?), proved, PATIENCE).await
+        self.call(Method::POST, path, Some(&written(body)?), proved, Duration::ZERO).await
     }
 
     /// Sends a request, again when its connection breaks: every request of
@@ -318,13 +285,19 @@ impl Client {
         path: &str,
         body: Option<&[u8]>,
         proved: bool,
-        patience: Duration,
+        waits: Duration,
     ) -> Result<T, Error> {
+        self.sent(&Sent { method, body, waits, ..Sent::get(path, None) }, proved).await
+    }
+
+    /// The same for a whole request, to which the lease is added where it is to
+    /// be proved.
+    pub(crate) async fn sent<T: DeserializeOwned>(&self, sent: &Sent<'_>, proved: bool) -> Result<T, Error> {
         let mut tries = Tries::default();
         let mut asked_again = false;
         loop {
             let lease = if proved { Some(self.lease().ok_or(Error::NotAttached)?) } else { None };
-            let sent = Sent { method: method.clone(), path, lease: lease.as_deref(), body, patience };
+            let sent = Sent { method: sent.method.clone(), lease: lease.as_deref(), ..*sent };
             let (answer, was_proved) = self.once(&sent, lease.as_ref()).await;
             match answer {
                 Err(error) if error.is_of_connection() && tries.again().await => {}
@@ -440,6 +413,6 @@ async fn keep(inner: Weak<Inner>) {
     }
 }
 
-fn written(body: &impl Serialize) -> Result<Vec<u8>, Error> {
+pub(crate) fn written(body: &impl Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(body).map_err(|error| Error::Asked(error.to_string()))
 }

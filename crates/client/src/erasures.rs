@@ -2,7 +2,6 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::http::PATIENCE;
 use hyper::Method;
 use std::time::Duration;
 use trust::AgentId;
@@ -26,7 +25,7 @@ impl Client {
     pub async fn erase(&self, demand: &Demand) -> Result<tell::Erasures, Error> {
         let body = ask::Erasure { demand: demand.text(), only_ask: false };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Asked(error.to_string()))?;
-        self.call(Method::POST, "/v1/erasures", Some(&body), false, PATIENCE.max(LONGEST)).await
+        self.call(Method::POST, "/v1/erasures", Some(&body), false, LONGEST).await
     }
 
     /// Erases everything that this agent has sealed, in every block and region

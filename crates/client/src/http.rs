@@ -25,15 +25,19 @@ use wire::{Code, Hex, ask, tell};
 const LARGEST: usize = 64 << 20;
 
 /// For an answer to a request that does not wait for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The headers by which a gateway knows a request's class and its name.
+/// The headers by which a gateway knows a request's class, where the records of
+/// whoever asks for a slot are, and the request's name.
 const CLASS: HeaderName = HeaderName::from_static("mycel-class");
+const HOME: HeaderName = HeaderName::from_static("mycel-home");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every request of a client says of itself.
-#[derive(Debug, Default)]
+/// What every request of a client says of itself, and how long its answer is
+/// waited for.
+#[derive(Debug)]
 pub(crate) struct Labels {
+    patience: Duration,
     class: Option<HeaderValue>,
     name: Option<String>,
     asked: AtomicU64,
@@ -45,7 +49,12 @@ impl Labels {
         let header = |what: &String| HeaderValue::from_str(what).map_err(|_| no_header(what));
         options.name.as_ref().map(header).transpose()?;
         let class = options.class.as_ref().map(header).transpose()?;
-        Ok(Self { class, name: options.name.clone(), asked: AtomicU64::new(0) })
+        let patience = options.patience.unwrap_or(PATIENCE);
+        Ok(Self { patience, class, name: options.name.clone(), asked: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn class(&self) -> Option<&str> {
+        self.class.as_ref().and_then(|class| class.to_str().ok())
     }
 
     fn write(&self, mut request: Builder) -> Builder {
@@ -75,12 +84,15 @@ pub(crate) struct Sent<'r> {
     pub(crate) path: &'r str,
     pub(crate) lease: Option<&'r str>,
     pub(crate) body: Option<&'r [u8]>,
-    pub(crate) patience: Duration,
+    /// How long it may wait for what it asks about, beside its answer.
+    pub(crate) waits: Duration,
+    /// Where the records of the agent are, for a request for a slot.
+    pub(crate) home: Option<&'r str>,
 }
 
 impl<'r> Sent<'r> {
     pub(crate) const fn get(path: &'r str, lease: Option<&'r str>) -> Self {
-        Self { method: Method::GET, path, lease, body: None, patience: PATIENCE }
+        Self { method: Method::GET, path, lease, body: None, waits: Duration::ZERO, home: None }
     }
 }
 
@@ -121,12 +133,12 @@ impl Line {
 
     /// Sends a request, and reads its answer as a type.
     pub(crate) async fn call<T: DeserializeOwned>(&mut self, sent: &Sent<'_>) -> Result<T, Error> {
-        let late = |_| Error::Late { at: self.at.clone(), after: sent.patience };
+        let patience = self.labels.patience + sent.waits;
+        let late = |_| Error::Late { at: self.at.clone(), after: patience };
         let at = self.at.clone();
-        let (status, bytes) =
-            tokio::time::timeout(sent.patience, exchange(&mut self.sender, (&at, &self.labels), sent))
-                .await
-                .map_err(late)??;
+        let (status, bytes) = tokio::time::timeout(patience, exchange(&mut self.sender, (&at, &self.labels), sent))
+            .await
+            .map_err(late)??;
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(|error| self.strange(&error.to_string()));
         }
@@ -137,16 +149,17 @@ impl Line {
     /// enough.
     pub(crate) async fn pieces(&mut self, sent: &Sent<'_>, take: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Error> {
         let at = self.at.clone();
-        let late = |_| Error::Late { at: at.clone(), after: sent.patience };
+        let patience = self.labels.patience + sent.waits;
+        let late = |_| Error::Late { at: at.clone(), after: patience };
         let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
-        let answer = tokio::time::timeout(sent.patience, request(&mut self.sender, (&self.at, &self.labels), sent));
+        let answer = tokio::time::timeout(patience, request(&mut self.sender, (&self.at, &self.labels), sent));
         let mut answer = answer.await.map_err(late)??;
         if !answer.status().is_success() {
             let (status, bytes) = (answer.status(), Limited::new(answer.into_body(), LARGEST).collect().await);
             let bytes = bytes.map_err(|error| Error::Broken { at: at.clone(), why: error.to_string() })?;
             return Err(self.refused(status, &bytes.to_bytes()));
         }
-        while let Some(frame) = tokio::time::timeout(sent.patience, answer.frame()).await.map_err(late)? {
+        while let Some(frame) = tokio::time::timeout(patience, answer.frame()).await.map_err(late)? {
             if frame.map_err(broken)?.data_ref().is_some_and(|piece| !take(piece)) {
                 break;
             }
@@ -178,6 +191,7 @@ impl Line {
             .map_err(|error| Error::Asked(error.to_string()))?;
         let at = self.at.clone();
         let broken = |error: hyper::Error| Error::Broken { at: at.clone(), why: told(&error) };
+        let patience = self.labels.patience;
         let exchange = async {
             let response = self.sender.send_request(request).await.map_err(broken)?;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -185,8 +199,8 @@ impl Line {
             }
             hyper::upgrade::on(response).await.map_err(broken)
         };
-        let late = |_| Error::Late { at: at.clone(), after: PATIENCE };
-        let upgraded = tokio::time::timeout(PATIENCE, exchange).await.map_err(late)??;
+        let late = |_| Error::Late { at: at.clone(), after: patience };
+        let upgraded = tokio::time::timeout(patience, exchange).await.map_err(late)??;
         Ok((upgraded, self.channel))
     }
 }
@@ -214,6 +228,10 @@ async fn request(
     let mut request = labels.write(Request::builder().method(sent.method.clone()).uri(sent.path).header(HOST, host));
     if let Some(lease) = sent.lease {
         request = request.header(AUTHORIZATION, format!("{} {lease}", wire::SCHEME));
+    }
+    // Without a class there is nothing that it could decide.
+    if let (Some(home), Some(_)) = (sent.home, &labels.class) {
+        request = request.header(HOME, home);
     }
     if sent.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");

@@ -6,6 +6,7 @@
 //! is signatures.
 
 mod admin;
+mod attach;
 mod chain;
 mod client;
 mod dial;

@@ -12,6 +12,7 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use trust::enrol::Invitation;
+use trust::lease::Claim;
 use trust::sign::SigningKey;
 
 /// The agent that may administer a planet whose data directory is here.
@@ -25,6 +26,10 @@ pub(crate) struct Held {
     pub(crate) block: tell::Block,
     slot: u8,
     until: u64,
+    /// The residency class that it was got with. Leases that were kept before
+    /// there were any have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
 }
 
 /// An agent, and what it holds.
@@ -65,12 +70,20 @@ impl From<Error> for Failure {
             (_, Some(Code::Bad)) => "the same command with --help says what it takes",
             (_, Some(Code::NotFound)) => "`mycel blocks`, `mycel op list` and `mycel bans list` show what there is",
             (_, Some(Code::Conflict)) => "`mycel op list` shows how your ops stand",
-            (_, Some(Code::Residency)) => "keep it in another region, or under another --class",
+            (Error::Refused { fault, .. }, Some(Code::Residency)) => of_the_law(&fault.what),
             (_, Some(Code::Unavailable)) => "wait a moment; `mycel block show` says whether a block is sealed, and why",
             _ => "read the message above; `mycel help` knows the commands",
         };
         Self::told(error.to_string(), hint)
     }
+}
+
+/// What to try where the law says no: what it asks for, and never a way round it.
+fn of_the_law(what: &str) -> &'static str {
+    if what.contains("consent") {
+        return "its owner gives consent: `mycel op consent --class CLASS`, in the block where it is to be kept";
+    }
+    "`mycel residency FILE` shows where the class may be; `mycel attach --class CLASS` gets a slot there"
 }
 
 fn folder(who: &Who) -> PathBuf {
@@ -130,21 +143,42 @@ fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
 
 /// A client that asks for nothing yet.
 pub(crate) async fn connect(who: &Who, make: bool) -> Result<Client, Failure> {
-    let options = Options { authority: who.authority.clone(), node: None, ..Options::default() };
+    connect_as(who, make, (None, None)).await
+}
+
+/// The same of a class, with the region of its records.
+async fn connect_as(who: &Who, make: bool, (class, home): (Option<String>, Option<String>)) -> Result<Client, Failure> {
+    let options = Options { authority: who.authority.clone(), class, home, ..Options::default() };
     Ok(Client::connect(&who.url, key(who, make)?, options).await?)
+}
+
+/// What is kept of an agent's lease, whether or not it has ended.
+fn kept(who: &Who) -> Option<Held> {
+    serde_json::from_str(&fs::read_to_string(lease_file(who)).ok()?).ok()
+}
+
+/// A client of a class, with the region of its records; what is not named is
+/// what the agent attached with. A lease of another planet says nothing of that.
+async fn connect_of(who: &Who, make: bool, class: Option<String>, home: Option<String>) -> Result<Client, Failure> {
+    let held = kept(who);
+    let (of, at) = held.clone().map_or((None, None), |held| (held.class, Some(held.block.region)));
+    let client = connect_as(who, make, (class.clone().or(of), home.clone().or(at))).await?;
+    let is_of_this = |held: &Held| Claim::read(&held.lease).is_ok_and(|claim| claim.lease.planet == client.planet());
+    if held.as_ref().is_none_or(is_of_this) { Ok(client) } else { connect_as(who, make, (class, home)).await }
 }
 
 fn lease_file(who: &Who) -> PathBuf {
     folder(who).join(format!("{}.lease", who.name))
 }
 
-fn keep(who: &Who, attached: &tell::Attached) -> Result<Held, Failure> {
+fn keep(who: &Who, attached: &tell::Attached, class: Option<String>) -> Result<Held, Failure> {
     let held = Held {
         version: 1,
         lease: attached.lease.clone(),
         block: attached.block.clone(),
         slot: attached.slot,
         until: attached.until,
+        class,
     };
     let text = serde_json::to_string_pretty(&held).unwrap_or_default();
     write_private(&lease_file(who), &text)?;
@@ -154,16 +188,15 @@ fn keep(who: &Who, attached: &tell::Attached) -> Result<Held, Failure> {
 /// An agent that has attached before, and its lease; a lease that has ended is
 /// got again.
 pub(crate) async fn attached(who: &Who) -> Result<Agent, Failure> {
-    let client = connect(who, false).await?;
-    let file = lease_file(who);
-    let held = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Held>(&text).ok());
-    if let Some(held) = held.filter(|held| held.until > client.now().0)
+    let client = connect_of(who, false, None, None).await?;
+    if let Some(held) = kept(who).filter(|held| held.until > client.now().0)
         && client.resume(&held.lease).is_ok()
     {
         return Ok(Agent { client, held });
     }
     let attached = client.attach(Place::Anywhere, None).await?;
-    Ok(Agent { held: keep(who, &attached)?, client })
+    let class = client.class().map(str::to_owned);
+    Ok(Agent { held: keep(who, &attached, class)?, client })
 }
 
 fn place(args: &AttachArgs) -> Result<Place, Failure> {
@@ -183,9 +216,9 @@ pub(crate) fn attach(args: &AttachArgs, screen: &Screen) -> Result<Verdict, Fail
     let invitation = invitation
         .map_err(|error| Failure::told(format!("this is no invitation: {error}"), "ask for it again, whole"))?;
     block_on(async {
-        let client = connect(who, true).await?;
+        let client = connect_of(who, true, args.class.clone(), args.records_in.clone()).await?;
         let attached = client.attach(place, invitation).await?;
-        keep(who, &attached)?;
+        keep(who, &attached, client.class().map(str::to_owned))?;
         if screen.is_json() {
             return screen.json(&json!({ "version": 1, "agent": client.agent().to_string(), "attached": attached }));
         }
@@ -202,6 +235,9 @@ pub(crate) fn attach(args: &AttachArgs, screen: &Screen) -> Result<Verdict, Fail
         }
         screen.say(format_args!("  agent  {}", client.agent()));
         screen.say(format_args!("  key    {}", key_file(who).display()));
+        if let Some(class) = client.class() {
+            screen.say(format_args!("  class  {class}"));
+        }
         if attached.administers {
             screen.say("  may    administer this planet");
         }
@@ -223,4 +259,25 @@ pub(crate) fn detach(who: &Who, screen: &Screen) -> Result<Verdict, Failure> {
         screen.data(format_args!("{} has given back slot {slot} of block {block}", who.name))
     })?;
     Ok(Verdict::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_hint_leads_round_the_law() {
+        let consent = of_the_law("records of class gdpr need their owner's consent, and yours does not stand here");
+        assert!(consent.contains("mycel op consent"), "{consent}");
+        let place = of_the_law("records of class gdpr may not be in us-east-1");
+        assert!(place.contains("where the class may be"), "{place}");
+        assert!(![consent, place].iter().any(|hint| hint.contains("another")), "neither of another class nor region");
+    }
+
+    #[test]
+    fn a_lease_that_was_kept_before_there_were_classes_is_read() {
+        let old = r#"{"version":1,"lease":"x","block":{"region":"eu","index":3},"slot":7,"until":9}"#;
+        let held: Held = serde_json::from_str(old).unwrap();
+        assert_eq!((held.class, held.block.region.as_str()), (None, "eu"));
+    }
 }

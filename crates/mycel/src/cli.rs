@@ -164,6 +164,14 @@ pub(crate) struct AttachArgs {
     /// In the region nearest to this latitude and longitude, such as 48.2,16.4.
     #[arg(long, value_name = "LAT,LON", conflicts_with = "region", allow_hyphen_values = true)]
     pub(crate) near: Option<String>,
+    /// Of this residency class: in a region where its records may be. It is kept
+    /// with the lease until the slot is given back.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
+    /// Where your records are; the region of your last slot when left out. What
+    /// the class does when that region is lost is done.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) records_in: Option<String>,
     /// An invitation, where the planet wants one.
     #[arg(long, value_name = "TEXT")]
     pub(crate) invitation: Option<String>,

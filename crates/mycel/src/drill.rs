@@ -1,5 +1,5 @@
-//! `mycel drill`: a region is killed while agents work, and what was promised
-//! about it is measured.
+//! `mycel drill`: a region is killed, or hangs, while agents work, and what was
+//! promised about it is measured.
 //!
 //! It must never judge by anything but what was seen: `facts` is what that was,
 //! `judge` and `herd` decide, and everything else here brings it about.
@@ -77,14 +77,18 @@ pub(crate) fn run(args: &DrillArgs, screen: &Screen) -> Result<Verdict, Failure>
 }
 
 /// Seats all agents, some at a time.
-async fn seated(script: &Script, door: &Door, agents: usize) -> Result<Vec<Agent>, Failure> {
+async fn seated(script: &Script, door: &Door, agents: usize, screen: &Screen) -> Result<Vec<Agent>, Failure> {
     let (mut coming, mut seated) = (JoinSet::new(), Vec::new());
     let came = |came: Option<Result<Result<Agent, Failure>, tokio::task::JoinError>>| match came {
         Some(Ok(agent)) => agent.map(Some),
         Some(Err(error)) => Err(Failure::told(format!("an agent was lost: {error}"), "report this")),
         None => Ok(None),
     };
-    for (number, role) in cast::cast(&script.policy, script.lost, agents).into_iter().enumerate() {
+    let roles = cast::cast(&script.policy, script.lost, agents);
+    for class in cast::left_out(&script.policy, script.lost, &roles) {
+        screen.say(format_args!("nobody of the class {class} works in the region that is lost: more --agents would"));
+    }
+    for (number, role) in roles.into_iter().enumerate() {
         if coming.len() >= TOGETHER {
             seated.extend(came(coming.join_next().await)?);
         }
@@ -111,7 +115,7 @@ async fn play(
     door: &Door,
     screen: &Screen,
 ) -> Result<Facts, Failure> {
-    let agents = seated(script, door, usize::try_from(args.agents).unwrap_or(usize::MAX)).await?;
+    let agents = seated(script, door, usize::try_from(args.agents).unwrap_or(usize::MAX), screen).await?;
     let roles = agents.iter().map(|agent| agent.role.clone()).collect();
     let homes = |agent: &Agent| Some((agent.number, agent.seats.last()?.block.region.clone()));
     let homes: Vec<(usize, String)> = agents.iter().filter_map(homes).collect();
@@ -153,6 +157,7 @@ async fn play(
     let promise = script.planet.sla.as_ref().and_then(|sla| sla.p99.as_ref());
     Ok(Facts {
         lost: args.lose.clone(),
+        how: args.how,
         roles,
         events,
         moments,
@@ -179,12 +184,13 @@ async fn lose(
     let of = |time: Millis| Duration::from_millis(time.0);
     sleep_until(shared.begin + of(args.before)).await;
     let killed = Instant::now();
-    region.lose();
-    bar.suspend(|| screen.say(format_args!("{} is killed, and kept away for {}", args.lose, args.down)));
+    region.lose(args.how);
+    let (what, _) = args.how.words();
+    bar.suspend(|| screen.say(format_args!("{} is {what}, and kept away for {}", args.lose, args.down)));
     sleep_until(killed + of(args.down)).await;
     let let_back = Instant::now();
     region.let_back();
-    bar.suspend(|| screen.say(format_args!("{} may start again", args.lose)));
+    bar.suspend(|| screen.say(format_args!("{} is let back", args.lose)));
     sleep_until(shared.end).await;
     let serves = region.life().serves.map(Instant::from_std);
     Ok(Moments {

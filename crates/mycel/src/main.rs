@@ -52,6 +52,9 @@ enum Verdict {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let screen = Screen::new(cli.color, cli.json);
+    // Of what all regions would say their gateways' process says it once.
+    let is_spoken_for = matches!(&cli.command, Command::Up(args) if args.until_stdin_closes);
+    let screen = if is_spoken_for { screen.hushed() } else { screen };
     match run(cli.command, &screen) {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Bad) => ExitCode::from(1),

@@ -18,6 +18,7 @@ pub(crate) struct Screen {
     color_out: bool,
     color_err: bool,
     json: bool,
+    hushed: bool,
 }
 
 impl Screen {
@@ -29,7 +30,14 @@ impl Screen {
                 is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
         };
-        Self { color_out: wanted(io::stdout().is_terminal()), color_err: wanted(io::stderr().is_terminal()), json }
+        let (color_out, color_err) = (wanted(io::stdout().is_terminal()), wanted(io::stderr().is_terminal()));
+        Self { color_out, color_err, json, hushed: false }
+    }
+
+    /// The same for a process that another one began and speaks for: it says
+    /// nothing that is not data.
+    pub(crate) const fn hushed(self) -> Self {
+        Self { hushed: true, ..self }
     }
 
     /// Prints data.
@@ -54,6 +62,9 @@ impl Screen {
 
     /// Says something that is not data. A closed stderr is nobody's problem.
     pub(crate) fn say(&self, text: impl Display) {
+        if self.hushed {
+            return;
+        }
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 

@@ -5,9 +5,9 @@ use crate::Verdict;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
 use crate::files;
-use crate::processes::{self, Region};
+use crate::processes::{self, Regions};
 use crate::screen::Screen;
-use crate::up::kernel_bans;
+use crate::up::{GRACE, cannot_listen, kernel_bans};
 use node::Homes;
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
@@ -20,18 +20,15 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// How long a stop waits for what has begun.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// What regions start from, also when the file itself has been broken since.
 const ACCEPTED: &str = "regions.toml";
 
-/// Keeps a file that was understood.
-fn accept(file: &Path, accepted: &Path) -> Result<(), Failure> {
-    std::fs::copy(file, accepted).map(|_| ()).map_err(|error| Failure::file("keep a copy of", file, &error))
+/// Keeps the text that was understood, whatever has become of its file since:
+/// all of it, or what was kept before.
+fn accept(text: &str, accepted: &Path) -> Result<(), Failure> {
+    Ok(custody::folder::replace(accepted, text.as_bytes())?)
 }
 
 /// All that runs here.
@@ -40,7 +37,7 @@ struct Running<'a> {
     file: &'a Path,
     homes: Homes,
     hosts: Vec<Host>,
-    regions: Vec<Region>,
+    regions: Regions,
     gateways: Vec<Gateway>,
     bans: String,
 }
@@ -48,19 +45,20 @@ struct Running<'a> {
 /// Runs every region, and the gateways in front of them, until Ctrl-C.
 pub(crate) fn run(
     args: &UpArgs,
-    planet: Planet,
+    (planet, text): (Planet, &str),
     (file, absent): (&Path, &[&str]),
     screen: &Screen,
 ) -> Result<Verdict, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
     let many = usize::from(args.gateways);
-    if args.listen.len() > 1 && args.listen.len() != many {
+    // One gateway listens at all of them.
+    if many > 1 && args.listen.len() > 1 && args.listen.len() != many {
         let what = format!("{} addresses for {many} gateways", args.listen.len());
         return Err(Failure::told(what, "name one address for each gateway, or one for the first"));
     }
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
-    accept(file, &accepted)?;
+    accept(text, &accepted)?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
     let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
@@ -69,25 +67,32 @@ pub(crate) fn run(
     let planet = Arc::new(planet);
     for number in 0..many {
         let settings = running.settings(number, &planet);
+        if let Some(log) = &settings.access_log {
+            // Its own mistakes have hints of their own.
+            let opened = std::fs::OpenOptions::new().create(true).append(true).open(log);
+            opened.map_err(|error| Failure::file("write", log, &error))?;
+        }
         let started = match running.gateways.first() {
             None => Gateway::start(settings),
             Some(first) => first.start_beside(settings),
         };
-        let gateway = started.map_err(|error| {
-            let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
-            Failure::told(error.to_string(), hint)
-        })?;
+        let gateway = started.map_err(|error| cannot_listen(&error))?;
         running.gateways.push(gateway);
     }
     let tag: String = running.homes.planet().to_string().chars().take(16).collect();
-    let ports: Vec<u16> = running.addresses().map(SocketAddr::port).collect();
-    running.bans = kernel_bans(args.no_kernel_bans, &ports, &tag, |at, tell| running.gateways[at].on_ban(tell));
+    let doors = running.doors();
+    let ports: Vec<u16> = doors.iter().map(|(port, _)| *port).collect();
+    running.bans =
+        kernel_bans(args.no_kernel_bans, &ports, &tag, |at, tell| running.gateways[doors[at].1].on_ban(tell));
     runtime.block_on(serve(&running, &planet, absent, screen))?;
     screen.say("stopping: what has begun is finished");
     for gateway in std::mem::take(&mut running.gateways) {
         if !gateway.stop(GRACE) {
             screen.say("some requests took too long, and were cut off");
         }
+    }
+    for region in running.regions.stop() {
+        screen.say(format_args!("region {region} took too long to stop, and was cut off"));
     }
     Ok(Verdict::Good)
 }
@@ -107,12 +112,13 @@ impl Running<'_> {
         let key = Arc::clone(&self.homes.gateways()[number]);
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
         settings.costs = costs(planet);
-        // The first address is the first gateway's; the others take any port there.
-        let at = self.args.listen.get(number).copied();
-        let any = || self.args.listen.first().map(|first| SocketAddr::new(first.ip(), 0));
-        settings.addresses = at.or_else(any).into_iter().collect();
-        if number == 0 && self.args.gateways == 1 {
+        if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
+        } else {
+            // The first address is the first gateway's; the others take any port there.
+            let at = self.args.listen.get(number).copied();
+            let any = || self.args.listen.first().map(|first| SocketAddr::new(first.ip(), 0));
+            settings.addresses = at.or_else(any).into_iter().collect();
         }
         settings.access_log = self.args.access_log.clone().map(|log| match number {
             0 => log,
@@ -128,11 +134,22 @@ impl Running<'_> {
         self.gateways.iter().flat_map(Gateway::addresses)
     }
 
+    /// The ports at which somebody may come, each with the number of its gateway.
+    fn doors(&self) -> Vec<(u16, usize)> {
+        let of = |(number, gateway): (usize, &Gateway)| {
+            gateway.addresses().iter().map(move |at| (at.port(), number)).collect::<Vec<_>>()
+        };
+        let mut doors: Vec<_> = self.gateways.iter().enumerate().flat_map(of).collect();
+        // Two addresses with one port are one door.
+        doors.dedup();
+        doors
+    }
+
     /// Reads the planet file and the certificates again: what cannot be taken
     /// changes nothing.
     fn read_again(&self, screen: &Screen) {
-        match files::planet(self.file, &Tables::builtin(), screen) {
-            Ok(planet) => {
+        match files::planet_and_text(self.file, &Tables::builtin(), screen) {
+            Ok((planet, text)) => {
                 let planet = Arc::new(planet);
                 let may = |(number, gateway): (usize, &Gateway)| gateway.may_change(&self.settings(number, &planet));
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
@@ -143,7 +160,7 @@ impl Running<'_> {
                         screen.say(
                             "the gateways route by the planet file as it is now; regions by the one they began with",
                         );
-                        if let Err(failure) = accept(self.file, &self.args.data.join(ACCEPTED)) {
+                        if let Err(failure) = accept(&text, &self.args.data.join(ACCEPTED)) {
                             screen.complain(&failure);
                         }
                     }
@@ -195,11 +212,11 @@ fn greet(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Scree
             "at": urls, "data": running.args.data, "regions": regions, "bans": running.bans, "absent": absent,
         }));
     }
-    screen.data(format_args!("{}  {} regions, each a process", planet.planet.name.as_str(), regions.len()))?;
+    screen.data(format_args!("{}  {} regions, each a process", planet.planet.name.as_str(), planet.region.len()))?;
     for url in &urls {
         screen.data(format_args!("  gateway {url}   /ready, /metrics"))?;
     }
-    for region in regions {
+    for region in regions.iter() {
         let process = region.process().map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
         screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at))?;
     }

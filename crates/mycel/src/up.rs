@@ -30,19 +30,19 @@ const DEFAULT_URL: &str = "http://127.0.0.1:7117";
 const DEFAULT_HOME: &str = ".mycel";
 
 /// How long a stop waits for what has begun.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
     take_all_files(screen);
-    let planet = planet(args, screen)?;
+    let (planet, text) = planet(args, screen)?;
     let absent = absent(&planet);
     if args.regions {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
         let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());
         let file = args.file.clone().or_else(here);
         let file = file.ok_or_else(|| Failure::told("--regions needs a planet file", hint))?;
-        return crate::spread::run(args, planet, (&file, &absent), screen);
+        return crate::spread::run(args, (planet, &text), (&file, &absent), screen);
     }
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
@@ -75,16 +75,39 @@ fn take_all_files(screen: &Screen) {
     }
 }
 
-fn planet(args: &UpArgs, screen: &Screen) -> Result<Planet, Failure> {
+/// The planet, and the text that it was read from.
+fn planet(args: &UpArgs, screen: &Screen) -> Result<(Planet, String), Failure> {
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
     if let Some(file) = &args.file {
-        return files::planet(file, &tables, screen);
+        return files::planet_and_text(file, &tables, screen);
     }
     if Path::new(GARDEN_FILE).exists() {
-        return files::planet(Path::new(GARDEN_FILE), &tables, screen);
+        return files::planet_and_text(Path::new(GARDEN_FILE), &tables, screen);
     }
-    let built_in = planet::parse(GARDEN.as_bytes()).0;
+    let built_in = planet::parse(GARDEN.as_bytes()).0.map(|planet| (planet, GARDEN.to_owned()));
     built_in.ok_or_else(|| Failure::told("the built-in planet cannot be read", "name a file: mycel up planet.toml"))
+}
+
+/// Why it cannot be reached at its addresses, and what to try: each kind of
+/// mistake has a hint of its own.
+pub(crate) fn cannot_listen(error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::InvalidInput => {
+            let hint = "--tls-cert and --tls-key name the certificate and its key";
+            Failure::told(format!("cannot speak TLS: {error}"), hint)
+        }
+        ErrorKind::AddrInUse => {
+            let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
+            Failure::told(error.to_string(), hint)
+        }
+        ErrorKind::AddrNotAvailable => Failure::told(error.to_string(), "--listen names an address of this machine"),
+        ErrorKind::PermissionDenied => {
+            let hint = "ports below 1024 are the system's: --listen names another";
+            Failure::told(error.to_string(), hint)
+        }
+        _ => Failure::told(format!("cannot start: {error}"), "mend what it says, and start again"),
+    }
 }
 
 /// What the file asks for and this does not do yet.
@@ -120,14 +143,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listen = Listen { addresses: args.listen.clone(), tls, ..Listen::default() };
-    let server = Server::start(engine.clone(), listen).await.map_err(|error| {
-        if error.kind() == std::io::ErrorKind::InvalidInput {
-            let hint = "--tls-cert and --tls-key name the certificate and its key";
-            return Failure::told(format!("cannot speak TLS: {error}"), hint);
-        }
-        let hint = "is another planet up? --listen 127.0.0.1:0 takes any port that is free";
-        Failure::told(error.to_string(), hint)
-    })?;
+    let server = Server::start(engine.clone(), listen).await.map_err(|error| cannot_listen(&error))?;
     let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
     let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
     let tag: String = engine.planet().to_string().chars().take(16).collect();

@@ -38,6 +38,36 @@ site = [53.35, -6.26]
 jurisdictions = ["EU"]
 "#;
 
+/// Three regions, two of which both classes may be in; one of these waits.
+const THREE: &str = r#"
+[planet]
+name = "three"
+blocks = 3
+[[region]]
+id = "one"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+[[region]]
+id = "two"
+site = [53.35, -6.26]
+jurisdictions = ["EU"]
+[[region]]
+id = "three"
+site = [50.11, 8.68]
+jurisdictions = ["EU"]
+[route]
+health_check = "1s"
+[data]
+primary = "one"
+[[data.class]]
+name = "waits"
+jurisdictions = ["EU"]
+when_lost = "refuse"
+[[data.class]]
+name = "moves"
+jurisdictions = ["EU"]
+"#;
+
 /// A drill whose scratch folder is made in one of the test's.
 fn drill(folder: &Folder, file: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
@@ -102,6 +132,27 @@ fn a_region_of_the_mesh_is_lost_and_all_that_was_promised_holds() {
 }
 
 #[test]
+fn a_region_that_hangs_is_left_by_those_who_may_and_waited_for_by_those_whose_class_waits() {
+    let (_turn, folder) = (turn(), Folder::new("drill-hang"));
+    let file = folder.planet(THREE);
+    let arguments = ["--lose", "two", "--how", "hang", "--agents", "18", "--rate", "45/s", "--before", "2s", "--json"];
+    let output = drill(&folder, &file, &arguments).args(["--down", "15s", "--after", "12s"]).output().unwrap();
+    let told = told(&output);
+    assert_eq!(told["how"], "hang");
+    for name in ["moves", "waits", "residency", "kept"] {
+        assert_eq!(finding(&told, name)["held"], true, "{:#}", finding(&told, name));
+    }
+    let figures = |name: &str, of: &str| finding(&told, name)["figures"][of].as_u64().unwrap();
+    // Of nine agents three are of no class, and three of each.
+    assert_eq!((figures("moves", "may_move"), figures("moves", "moved"), figures("waits", "bound")), (6, 6, 3));
+    assert_eq!(figures("waits", "seated_elsewhere"), 0, "their class may be in another region, and waits");
+    assert_eq!((figures("residency", "outside"), figures("residency", "seats_outside")), (0, 0));
+    assert_eq!(figures("return", "seconds_above_ramp"), 0, "{:#}", finding(&told, "return"));
+    assert!(figures("return", "seconds_at_the_ramp") > 0, "{:#}", finding(&told, "return"));
+    nothing_is_left(&folder);
+}
+
+#[test]
 fn a_planet_without_room_elsewhere_is_told_so() {
     let (_turn, folder) = (turn(), Folder::new("drill-two"));
     let file = folder.planet(TWO);
@@ -130,6 +181,7 @@ fn what_cannot_be_rehearsed_is_refused() {
     refused(one, &["--lose", "one"], "has 1 region: when it is lost nothing can take over");
     refused(TWO, &["--lose", "three"], "has no region `three`");
     refused(TWO, &["--lose", "two", "--down", "1s"], "too short a time");
+    refused(TWO, &["--lose", "two", "--how", "hang"], "10s is too short a time");
     refused(TWO, &["--lose", "two", "--data", folder.0.to_str().unwrap()], "is there already");
     nothing_is_left(&folder);
 }

@@ -172,15 +172,28 @@ async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{} and {}", part(ats[0]), part(ats[1]));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // What cannot be understood changes nothing; what can holds from then on, at both.
+    // What cannot be understood changes nothing, not even what stands before the mistake; what can holds from then
+    // on, at both.
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("weights = {", "weights = {{")).unwrap();
+    let stricter = text.replace("address_rate = \"100000/s\"", "address_rate = \"10/h\"");
+    let smaller = stricter.replace("capacity = \"5k rps\"", "capacity = \"4k rps\"");
+    let accepted = || std::fs::read(data.join("regions.toml")).unwrap();
+    let before = accepted();
+    std::fs::write(&file, smaller.replace("weights = {", "weights = {{")).unwrap();
     up.signal("-HUP");
-    for _ in 0..20 {
-        assert_eq!(get(ats[0], "/health").0, 200);
+    let begun = Instant::now();
+    while !up.errors().contains("the planet file is not taken") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", up.errors());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    std::fs::write(&file, text.replace("address_rate = \"100000/s\"", "address_rate = \"10/h\"")).unwrap();
+    for at in &ats {
+        // More often than the file that was refused lets anybody ask.
+        for _ in 0..20 {
+            assert_eq!((get(at, "/health").0, part(at)), (200, 2_500));
+        }
+    }
+    assert_eq!(accepted(), before, "regions start from the file that was taken");
+    std::fs::write(&file, &stricter).unwrap();
     let begun = Instant::now();
     up.signal("-HUP");
     for at in &ats {
@@ -189,5 +202,6 @@ async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+    assert_eq!(accepted(), stricter.as_bytes());
     up.stop();
 }

@@ -7,7 +7,7 @@
 
 mod known;
 
-use crate::model::{Class, Planet};
+use crate::model::{CdnRule, Class, Planet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a region is lawful for a class.
@@ -180,6 +180,23 @@ impl<'p> Laws<'p> {
     }
 }
 
+/// What records without a class are called.
+pub const NO_CLASS: &str = "none";
+
+/// Whether a delivery network may keep records of a class by a rule of its own:
+/// by one that names it, and by one that names no class, or none that is there.
+/// Only `class = "none"` says that what is kept is of no class, and where a
+/// class is called so it is that one.
+#[must_use]
+pub fn carries(planet: &Planet, rule: &CdnRule, class: &Class) -> bool {
+    if rule.ttl.0 == 0 {
+        return false;
+    }
+    let Some(named) = rule.class.as_ref().map(|named| named.as_str()) else { return true };
+    let is_there = |name: &str| planet.data.iter().flat_map(|data| &data.class).any(|own| own.name.as_str() == name);
+    named == class.name.as_str() || !(named == NO_CLASS || is_there(named))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +263,32 @@ mod tests {
         assert_eq!(world(&laws, "jurisdictions = [\"EU\"]\nregions = [\"r1\", \"r2\"]", ""), [false, true, false]);
         assert_eq!(world(&laws, "regions = [\"r2\"]", ""), [false, false, true]);
         assert_eq!(world(&laws, "consent = true", ""), [false; 3], "what says nothing may be nowhere");
+    }
+
+    #[test]
+    fn a_rule_that_does_not_say_what_it_keeps_may_keep_everything() {
+        let carried = |names: [&str; 2], rule: &str| {
+            let class = |name: &str| format!("[[data.class]]\nname = \"{name}\"\nregions = [\"r\"]\n");
+            let text = format!(
+                "[planet]\nname = \"w\"\n[[region]]\nid = \"r\"\nsite = [0, 0]\n[data]\nprimary = \"r\"\n{}{}\
+                 [cdn]\nproviders = [\"cloudflare\"]\n[[cdn.rule]]\nname = \"x\"\npath = \"/*\"\n{rule}\n",
+                class(names[0]),
+                class(names[1])
+            );
+            let (planet, report) = crate::parse(text.as_bytes());
+            let planet = planet.unwrap_or_else(|| panic!("{:?}", report.findings()));
+            let rule = &planet.cdn.as_ref().unwrap().rule[0];
+            let all = &planet.data.as_ref().unwrap().class;
+            (carries(&planet, rule, &all[0]), carries(&planet, rule, &all[1]))
+        };
+        let two = ["a", "b"];
+        assert_eq!(carried(two, "ttl = \"5m\""), (true, true));
+        assert_eq!(carried(two, "ttl = \"0s\""), (false, false));
+        assert_eq!(carried(two, "ttl = \"5m\"\nclass = \"b\""), (false, true));
+        assert_eq!(carried(two, "ttl = \"0s\"\nclass = \"b\""), (false, false));
+        assert_eq!(carried(two, "ttl = \"5m\"\nclass = \"none\""), (false, false));
+        assert_eq!(carried(["a", "none"], "ttl = \"5m\"\nclass = \"none\""), (false, true));
+        assert_eq!(carried(two, "ttl = \"5m\"\nclass = \"typo\""), (true, true));
     }
 
     #[test]

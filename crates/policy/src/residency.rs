@@ -9,7 +9,7 @@ pub mod paths;
 use crate::atlas::{Atlas, Unroutable};
 use crate::route::Filter;
 use crate::set::{RegionNumber, RegionSet};
-use planet::law::{Ground, Laws};
+use planet::law::{Ground, Laws, NO_CLASS};
 use planet::{Planet, WhenLost};
 use serde::Serialize;
 use vocab::Millis;
@@ -96,9 +96,6 @@ pub struct Compiled {
 pub struct Residency {
     classes: Vec<Compiled>,
 }
-
-/// What records without a class are called.
-const NO_CLASS: &str = "none";
 
 impl Residency {
     /// Compiles the classes of a planet.

@@ -39,7 +39,7 @@ cross_region = true
 
 [cdn]
 providers = ["cloudflare"]
-rule = [{ name = "live", path = "/live/*", ttl = "0s", class = "gdpr" }, { name = "rest", path = "/*", ttl = "1h" }]
+rule = [{ name = "live", path = "/live/*", ttl = "0s", class = "gdpr" }, { name = "rest", path = "/*", ttl = "1h", class = "none" }]
 
 [[data.class]]
 name = "gdpr"
@@ -95,7 +95,16 @@ fn each_way_out_is_found_and_nothing_else() {
         changed(class, "jurisdictions = [\"EU\"]\nregions = [\"de\"]"),
         [way(Path::Fallback, "de", "ie"), way(Path::Backup, "de", "")]
     );
-    assert_eq!(changed(class, "jurisdictions = [\"EU\"]\nregions = [\"de\"]\nwhen_lost = \"refuse\""), []);
+    // Records that wait for their region are copied as all others are.
+    assert_eq!(
+        changed(class, "jurisdictions = [\"EU\"]\nregions = [\"de\"]\nwhen_lost = \"refuse\""),
+        [way(Path::Backup, "de", "")]
+    );
+    // Whoever does not say what a network keeps lets it keep everything, and a misspelt name says nothing.
+    let delivery = [way(Path::Delivery, "", "")];
+    assert_eq!(changed("ttl = \"1h\", class = \"none\"", "ttl = \"1h\""), delivery);
+    assert_eq!(changed("class = \"none\"", "class = \"nome\""), delivery);
+    assert_eq!(changed("ttl = \"1h\", class = \"none\"", "ttl = \"0s\""), []);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What `mycel drill` takes.
 
 use super::load::rate;
+use crate::processes::How;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -9,9 +10,12 @@ pub(crate) struct DrillArgs {
     /// The planet file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The region whose process is killed.
+    /// The region that is lost.
     #[arg(long, value_name = "REGION")]
     pub(crate) lose: String,
+    /// How it is lost.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = How::Kill)]
+    pub(crate) how: How,
     /// How many agents work, half of them there.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=4_096))]
     pub(crate) agents: u32,

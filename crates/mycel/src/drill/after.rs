@@ -5,7 +5,7 @@ use super::agent::{Agent, KEYS, NAME, Sent, record};
 use super::facts::{Chain, Entry, Line, Log, Record};
 use block::chain::{Entry as Written, link};
 use block::house::Deed;
-use client::{Ask, Body, Error, Follow, tell};
+use client::{Ask, Backoff, Body, Error, Follow, tell};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// Entries that are asked for at once.
 const MOST: usize = 500;
@@ -21,6 +22,9 @@ const MOST: usize = 500;
 const TOGETHER: usize = 16;
 /// How long reading a record may wait for its slot's rate.
 const PATIENCE_MS: u32 = 10_000;
+/// Tries of each reading again: the region may still be within its ramp, which
+/// is over before these are.
+const TRIES: u32 = 30;
 /// How long the last line of the log is waited for, and how often looked for.
 const LOG_WAITS: u32 = 100;
 const LOG_WAIT: Duration = Duration::from_millis(50);
@@ -63,7 +67,14 @@ async fn read(
     agent.back_on(seat)?;
     let mut follow = Follow::begin(block.clone());
     loop {
-        let part = agent.client.chain(&mut follow, MOST, Duration::ZERO).await?;
+        let (mut backoff, mut tries) = (Backoff::default(), 0);
+        let part = loop {
+            match agent.client.chain(&mut follow, MOST, Duration::ZERO).await {
+                Err(error) if error.may_pass_later() && tries < TRIES => sleep(backoff.pause(&error)).await,
+                answer => break answer?,
+            }
+            tries += 1;
+        };
         for bytes in &part.entries {
             let entry = Written::decode(bytes).map_err(|error| Error::Chain(error.to_string()))?;
             let house = Deed::name(entry.kind).is_some();
@@ -114,8 +125,15 @@ async fn of_agent(agent: &Agent) -> Vec<Record> {
 }
 
 async fn get(agent: &Agent, key: u64) -> Result<Option<u64>, String> {
-    let ask = Ask { id: None, body: Body::Get(record(key)), patience_ms: PATIENCE_MS };
-    let done = agent.client.op(ask).await.map_err(|error| error.to_string())?;
+    let (mut backoff, mut tries) = (Backoff::default(), 0);
+    let done = loop {
+        let ask = Ask { id: None, body: Body::Get(record(key)), patience_ms: PATIENCE_MS };
+        match agent.client.op(ask).await {
+            Err(error) if error.may_pass_later() && tries < TRIES => sleep(backoff.pause(&error)).await,
+            answer => break answer.map_err(|error| error.to_string())?,
+        }
+        tries += 1;
+    };
     let Some(value) = done.value else { return Ok(None) };
     let text = String::from_utf8(value).map_err(|error| error.to_string())?;
     text.parse().map(Some).map_err(|_| format!("`{text}` was never written"))
@@ -145,11 +163,14 @@ fn parsed(text: &str) -> Log {
             (Value::Number(lost), ..) => log.missing = log.missing.saturating_add(lost.as_u64().unwrap_or(1)),
             (_, Some(time_ms), Some(status)) => log.lines.push(Line {
                 time_ms,
+                micros: told["micros"].as_u64().unwrap_or(0),
                 agent: told["id"].as_str().and_then(agent_of),
                 region: told["region"].as_str().map(str::to_owned),
                 attach: told["path"] == "/v1/attach",
                 status: u16::try_from(status).unwrap_or(u16::MAX),
             }),
+            // A connection whose client gave up, or was cut off: that is no request.
+            _ if told["closed"].is_string() => {}
             _ => log.missing = log.missing.saturating_add(1),
         }
     }
@@ -167,12 +188,20 @@ mod tests {
 
     #[test]
     fn lines_are_read_and_what_is_none_is_counted() {
-        let text = "{\"time_ms\":7,\"id\":\"drill-12.3\",\"path\":\"/v1/attach\",\"status\":200,\"region\":\"eu\"}\n\
-                    {\"lost_lines\":5}\nnothing\n{\"time_ms\":8,\"id\":\"00ff\",\"path\":\"/ready\",\"status\":503}\n";
+        let text = "{\"time_ms\":7,\"micros\":1500,\"id\":\"drill-12.3\",\"path\":\"/v1/attach\",\"status\":200,\"region\":\"eu\"}\n\
+                    {\"lost_lines\":5}\nnothing\n{\"time_ms\":8,\"id\":\"00ff\",\"path\":\"/ready\",\"status\":503}\n\
+                    {\"time_ms\":9,\"source\":\"127.0.0.1\",\"closed\":\"it was too slow\"}\n";
         let log = parsed(text);
         assert_eq!(log.missing, 6);
-        let first = Line { time_ms: 7, agent: Some(12), region: Some("eu".to_owned()), attach: true, status: 200 };
-        let second = Line { time_ms: 8, agent: None, region: None, attach: false, status: 503 };
+        let first = Line {
+            time_ms: 7,
+            micros: 1_500,
+            agent: Some(12),
+            region: Some("eu".to_owned()),
+            attach: true,
+            status: 200,
+        };
+        let second = Line { time_ms: 8, micros: 0, agent: None, region: None, attach: false, status: 503 };
         assert_eq!(log.lines, [first, second]);
     }
 }

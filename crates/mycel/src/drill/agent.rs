@@ -8,6 +8,7 @@ use block::chain::{OpId, Outcome};
 use client::{Ask, Backoff, Body, Client, Done, Error, Options, Place, tell};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use trust::Secret;
 use trust::sign::SigningKey;
@@ -17,6 +18,9 @@ use vocab::{Rate, Site};
 pub(super) const KEYS: u64 = 4;
 /// How long an op may wait for its slot's rate.
 pub(super) const PATIENCE_MS: u32 = 2_000;
+/// How long an answer is waited for beside that. Who hangs says nothing, and
+/// whoever waits for it longer learns of nothing else.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// So many refusals of an op, and another seat is looked for: one may be a hiccup.
 const LOOK_ELSEWHERE: u32 = 2;
 /// Tries of a first seat: some ten seconds.
@@ -95,6 +99,7 @@ impl Door {
             class: role.class.clone(),
             name: Some(format!("{NAME}{number}")),
             from: self.spread.then_some(own),
+            patience: Some(PATIENCE),
             ..Options::default()
         }
     }
@@ -216,7 +221,7 @@ impl Agent {
         while Instant::now() < stage.end {
             let home = Place::Region(self.role.home.clone());
             let Err(error) = self.seat(home, Some(stage)).await else { return };
-            stage.tell(self.number, What::Refused { why: reason(&error) });
+            self.refused(stage, &error);
             if !error.may_pass_later() {
                 return;
             }
@@ -244,7 +249,7 @@ impl Agent {
                 Ok(failed) => return stage.tell(self.number, What::Refused { why: failed.why }),
                 Err(error) => error,
             };
-            stage.tell(self.number, What::Refused { why: reason(&error) });
+            self.refused(stage, &error);
             refusals += 1;
             if Instant::now() >= stage.end || !error.may_pass_later() {
                 return;
@@ -259,6 +264,13 @@ impl Agent {
                 Some(false) => {}
                 None => sleep_until(stage.end.min(Instant::now() + backoff.pause(&error))).await,
             }
+        }
+    }
+
+    /// Whoever gave up waiting was told nothing, and so not refused.
+    fn refused(&self, stage: &Stage, error: &Error) {
+        if !matches!(error, Error::Late { .. }) {
+            stage.tell(self.number, What::Refused { why: reason(error) });
         }
     }
 
@@ -282,7 +294,7 @@ impl Agent {
         match self.seat(Place::Near(self.site), Some(stage)).await {
             Ok(is_new) => Some(is_new),
             Err(error) => {
-                stage.tell(self.number, What::Refused { why: reason(&error) });
+                self.refused(stage, &error);
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! What a drill has seen, as data: who took part, what happened to whom and
 //! when. Times are microseconds from when the agents began to work.
 
+use crate::processes::How;
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{Millis, Rate};
 
@@ -60,7 +61,10 @@ pub(super) struct Moments {
 /// A request, as the gateway wrote it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
+    /// When it was written, which is when the request was answered.
     pub(super) time_ms: u64,
+    /// How long that took.
+    pub(super) micros: u64,
     /// Whose it was; nobody's that is known.
     pub(super) agent: Option<usize>,
     /// The region that it was sent to.
@@ -126,6 +130,7 @@ pub(super) struct Record {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     pub(super) lost: String,
+    pub(super) how: How,
     pub(super) roles: Vec<Role>,
     /// In the order of their times.
     pub(super) events: Vec<Event>,

@@ -3,15 +3,13 @@
 
 use super::facts::{Bond, Facts, Line, count};
 use super::judge::Finding;
+use node::gateway::RAMP;
 use policy::quota::{in_tick, ramped};
 use policy::route::TICK;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::Millis;
 
-/// How long a region that came back takes until it gets all that it may: as at
-/// the gateway.
-const RAMP: Millis = Millis::seconds(30);
 /// Comings are counted in buckets of so many microseconds.
 const BUCKET: u64 = 100_000;
 /// Over so many buckets a client's jitter spreads them at least: it is told to
@@ -35,26 +33,37 @@ fn fullest(comings: &[u64]) -> u64 {
     buckets.into_values().max().unwrap_or(0)
 }
 
-/// Requests at the region, by second of the gateway's time, from the first on
-/// that it answered after it was let back.
-fn at_the_region(facts: &Facts) -> BTreeMap<u64, (u64, u64)> {
-    let let_back = facts.log.began_ms.saturating_add(facts.moments.let_back / 1_000);
+/// A second at the region, as its gateway counts.
+#[derive(Default)]
+struct Second {
+    requests: u64,
+    attaches: u64,
+    /// Those that were begun and answered in it: only they were let through in it
+    /// for certain.
+    certain: u64,
+}
+
+/// Requests at the region, by second of the gateway's time, from when it served
+/// again: before that it can have had no ramp.
+fn at_the_region(facts: &Facts) -> (u64, BTreeMap<u64, Second>) {
+    let of_gateway = |at: u64| facts.log.began_ms.saturating_add(at / 1_000);
     // What is read back at the end is no coming of agents.
-    let ended = facts.log.began_ms.saturating_add(facts.moments.ended / 1_000);
-    let looked_at = let_back..ended;
+    let looked_at = of_gateway(facts.moments.let_back)..of_gateway(facts.moments.ended);
     let there = |line: &&Line| line.region.as_deref() == Some(&facts.lost) && looked_at.contains(&line.time_ms);
     let lines: Vec<&Line> = facts.log.lines.iter().filter(there).collect();
-    let answered = |line: &&&Line| line.status < 500;
-    let Some(first) = lines.iter().filter(answered).map(|line| line.time_ms / TICK.0).min() else {
-        return BTreeMap::new();
+    let answered = lines.iter().filter(|line| line.status < 500).map(|line| line.time_ms);
+    let serves = facts.moments.serves.map(of_gateway);
+    let Some(first) = answered.min().map(|answered| serves.map_or(answered, |at| at.min(answered)) / TICK.0) else {
+        return (0, BTreeMap::new());
     };
-    let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.time_ms / TICK.0 >= first) {
+    let mut seconds: BTreeMap<u64, Second> = BTreeMap::new();
+    for line in lines.iter().filter(|line| (first..first + RAMP.0 / TICK.0).contains(&(line.time_ms / TICK.0))) {
         let second = seconds.entry(line.time_ms / TICK.0).or_default();
-        second.0 += 1;
-        second.1 += u64::from(line.attach);
+        second.requests += 1;
+        second.attaches += u64::from(line.attach);
+        second.certain += u64::from(line.time_ms.saturating_sub(line.micros / 1_000) / TICK.0 == line.time_ms / TICK.0);
     }
-    seconds.into_iter().filter(|(tick, _)| (tick - first) * TICK.0 < RAMP.0).collect()
+    (first, seconds)
 }
 
 /// Agents that come to the region after its return, and when each first did.
@@ -73,15 +82,18 @@ fn comings(facts: &Facts) -> BTreeMap<usize, u64> {
 
 /// The return makes no herd.
 pub(super) fn returned(facts: &Facts) -> Finding {
-    let seconds = at_the_region(facts);
-    let first = seconds.keys().next().copied().unwrap_or(0);
+    let (first, seconds) = at_the_region(facts);
     // At the end of a second the ramp has come so far.
     let ramp = |tick: u64| {
         let whole = facts.capacity.map(|capacity| in_tick(capacity, tick))?;
         Some(ramped(whole, Millis(0), Millis((tick - first + 1) * TICK.0), RAMP))
     };
-    let over = seconds.iter().filter(|(tick, (many, _))| ramp(**tick).is_some_and(|most| *many > most)).count();
-    let (busiest, attaches) = seconds.values().fold((0, 0), |(b, a), (many, seats)| (b.max(*many), a.max(*seats)));
+    let is_over = |(tick, second): &(&u64, &Second)| ramp(**tick).is_some_and(|most| second.certain > most);
+    let over = seconds.iter().filter(is_over).count();
+    let busiest = seconds.values().map(|second| second.requests).max().unwrap_or(0);
+    let attaches = seconds.values().map(|second| second.attaches).max().unwrap_or(0);
+    let bound = seconds.iter().filter(|(tick, second)| ramp(**tick).is_some_and(|most| second.certain * 2 > most));
+    let bound = bound.count();
     let comings = comings(facts);
     let stayed_away: BTreeSet<usize> = facts.of(Bond::Moves);
     let came_back = comings.keys().filter(|agent| stayed_away.contains(agent)).count();
@@ -114,8 +126,10 @@ pub(super) fn returned(facts: &Facts) -> Finding {
         figures: json!({
             "came": times.len(), "never_came": absent, "fullest_100ms": fullest, "most_100ms": most,
             "moved_and_came_back": came_back, "seconds_above_ramp": over,
-            "seconds": seconds.iter().map(|(tick, (many, seats))| json!({
-                "second": tick - first, "requests": many, "attaches": seats, "ramp": ramp(*tick),
+            "seconds_at_the_ramp": bound,
+            "seconds": seconds.iter().map(|(tick, second)| json!({
+                "second": tick - first, "requests": second.requests, "attaches": second.attaches,
+                "certain": second.certain, "ramp": ramp(*tick),
             })).collect::<Vec<_>>(),
         }),
     }

@@ -40,7 +40,8 @@ pub(super) fn draw(facts: &Facts, regions: &[String]) -> Vec<String> {
     let highest = lines.values().flatten().copied().max().unwrap_or(0);
     let place = |at: u64| usize::try_from(at / width).unwrap_or(0);
     let mut marks: Vec<char> = Vec::new();
-    for (at, word) in [(facts.moments.killed, "▼ killed"), (facts.moments.let_back, "▼ let back")] {
+    let lost = format!("▼ {}", facts.how.words().0);
+    for (at, word) in [(facts.moments.killed, lost.as_str()), (facts.moments.let_back, "▼ let back")] {
         // Where the one before has not ended yet, its end makes room.
         marks.resize(place(at), ' ');
         marks.extend(word.chars());

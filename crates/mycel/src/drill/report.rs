@@ -7,6 +7,7 @@ use super::picture;
 use super::stage::Script;
 use crate::cli::DrillArgs;
 use crate::failure::Failure;
+use crate::processes::How;
 use crate::screen::{Screen, paint};
 use crate::word::micros;
 use anstyle::{AnsiColor, Style};
@@ -25,9 +26,10 @@ pub(super) fn show(
     let regions = ids(script);
     let bold = |text: &str| paint(screen.colors_data(), Style::new().bold(), text);
     screen.data(format_args!(
-        "{}  {} lost for {}, {} agents, {} together\n",
+        "{}  {} {} for {}, {} agents, {} together\n",
         bold(script.planet.planet.name.as_str()),
         args.lose,
+        if args.how == How::Kill { "lost" } else { "hangs" },
         args.down,
         args.agents,
         args.rate
@@ -66,9 +68,10 @@ fn restart(facts: &Facts) -> (Option<u64>, Option<u64>) {
 fn times(facts: &Facts) -> String {
     let (serves, used) = restart(facts);
     let [before, away, after] = facts.rates();
-    let noticed = facts
-        .noticed()
-        .map_or_else(|| "nobody was refused".to_owned(), |at| format!("first refusal {} after the kill", micros(at)));
+    let noticed = facts.noticed().map_or_else(
+        || "nobody was refused".to_owned(),
+        |at| format!("first refusal {} after the {}", micros(at), facts.how.words().1),
+    );
     let serves = serves.map_or_else(
         || "the region did not start again".to_owned(),
         |at| format!("let back, the region served after {}", micros(at)),
@@ -105,6 +108,7 @@ fn as_json(args: &DrillArgs, script: &Script, facts: &Facts, findings: &[Finding
         "version": 1,
         "planet": script.planet.planet.name.to_string(),
         "lost": facts.lost,
+        "how": facts.how.word(),
         "agents": args.agents,
         "arriving": facts.of(Bond::Arrives).len(),
         "rate": args.rate.to_string(),

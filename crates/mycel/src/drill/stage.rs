@@ -1,12 +1,12 @@
 //! Where a drill takes place: a scratch folder, the processes of the regions,
 //! and the gateway in front of them. All of it is gone when this is dropped.
 
-use super::copy::{Change, changed, changes};
+use super::copy::{Change, Load, changed, changes};
 use crate::Verdict;
 use crate::cli::{DrillArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
-use crate::processes::{self, Region};
+use crate::processes::{self, How, Region, Regions};
 use crate::screen::Screen;
 use node::Homes;
 use node::gateway::{Gateway, Settings};
@@ -25,6 +25,9 @@ use vocab::Millis;
 const GRACE: Duration = Duration::from_secs(5);
 /// A region that is away for less is back before anybody has asked twice.
 const SHORTEST: Millis = Millis::seconds(3);
+/// One that hangs is taken for lost after checks or turns that it misses, each of
+/// which is waited for.
+const SHORTEST_HANG: Millis = Millis::seconds(15);
 
 /// What is rehearsed, and with whom.
 pub(super) struct Script {
@@ -51,9 +54,10 @@ impl Script {
         let lost = policy.atlas.find(&args.lose).ok_or_else(|| {
             Failure::told(format!("{name} has no region `{}`", args.lose), format!("--lose one of: {}", known()))
         })?;
+        let away = if args.how == How::Hang { SHORTEST_HANG } else { SHORTEST };
         for (time, least, flag) in [
             (args.before, Millis::seconds(1), "--before"),
-            (args.down, SHORTEST, "--down"),
+            (args.down, away, "--down"),
             (args.after, SHORTEST, "--after"),
         ] {
             if time < least {
@@ -61,15 +65,18 @@ impl Script {
                 return Err(Failure::told(what, format!("{flag} {least} at least")));
             }
         }
-        let changes = changes(&planet, args.agents, args.rate, crowded);
+        let load = Load { agents: args.agents, rate: args.rate, crowded, lost: &args.lose };
+        let changes = changes(&planet, &load);
         let text = changed(&text, &changes);
         let written = planet::parse(text.as_bytes()).0;
-        let planet = written.filter(|planet| self::changes(planet, args.agents, args.rate, crowded).is_empty());
-        let keys: Vec<&str> = changes.iter().map(|change| change.key).collect();
+        let planet = written.filter(|planet| self::changes(planet, &load).is_empty());
+        let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
         let planet = planet.ok_or_else(|| {
             let what = format!("{name} cannot be changed for a drill: {}", keys.join(", "));
             Failure::told(what, "write each of their sections as a [section] of its own")
         })?;
+        // What is judged is the planet that runs.
+        let policy = Policy::new(&planet)?;
         Ok(Self { planet, text, policy, lost, changes })
     }
 }
@@ -115,7 +122,7 @@ impl Drop for Folder {
 /// What runs. Fields go in this order: the gateway first, and the folder last.
 pub(super) struct Stage {
     gateway: Option<Gateway>,
-    regions: Vec<Region>,
+    regions: Regions,
     folder: Folder,
     pub(super) url: String,
 }

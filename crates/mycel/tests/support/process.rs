@@ -17,6 +17,7 @@ pub(crate) struct Up {
     pub(crate) told: serde_json::Value,
     /// From its first instruction to its first answer.
     pub(crate) ready: Duration,
+    errors: PathBuf,
 }
 
 fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
@@ -29,9 +30,14 @@ fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
         .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(errors(data)).unwrap())
         .spawn()
         .unwrap()
+}
+
+/// What it said beside its data stands in a file beside its directory.
+fn errors(data: &Path) -> PathBuf {
+    data.with_extension("errors")
 }
 
 impl Up {
@@ -67,7 +73,7 @@ impl Up {
         let told: serde_json::Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("it did not start: {error}: {text}"));
         let url = told["at"][0].as_str().unwrap_or_else(|| panic!("it did not start: {text}")).to_owned();
-        Self { child, url, told, ready }
+        Self { child, url, told, ready, errors: errors(data) }
     }
 
     /// Kills it while it starts, after so long.
@@ -76,6 +82,11 @@ impl Up {
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// What it has said beside its data.
+    pub(crate) fn errors(&self) -> String {
+        std::fs::read_to_string(&self.errors).unwrap()
     }
 
     pub(crate) fn id(&self) -> u32 {

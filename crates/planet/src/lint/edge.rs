@@ -2,8 +2,8 @@
 
 use super::{Facts, Lint, repeated};
 use crate::finding::{Report, Severity};
+use crate::law::{NO_CLASS, carries};
 use crate::model::Class;
-use std::collections::BTreeMap;
 use vocab::Ppm;
 
 pub(super) const ALL: &[&Lint] = &[&PATH_TWICE, &CLASS_CACHED, &FAILOVER, &HITS, &ABOVE_ALL, &CLASS_UNKNOWN];
@@ -23,9 +23,8 @@ static PATH_TWICE: Lint = Lint {
     },
 };
 
-/// Residency classes by name.
-fn classes<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, &'a Class> {
-    facts.planet.data.iter().flat_map(|data| &data.class).map(|class| (class.name.as_str(), class)).collect()
+fn classes<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a Class> {
+    facts.planet.data.iter().flat_map(|data| &data.class)
 }
 
 static CLASS_CACHED: Lint = Lint {
@@ -35,18 +34,29 @@ static CLASS_CACHED: Lint = Lint {
     why: "A CDN keeps answers near whoever asked, in every country where it has machines. What the law binds to a place may not be kept there, not even for a second.",
     hint: "write `ttl = \"0s\"`, so that such answers pass through and are not kept",
     look: |facts, report| {
-        let classes = classes(facts);
-        for rule in facts.planet.cdn.iter().flat_map(|cdn| &cdn.rule).filter(|rule| rule.ttl.0 > 0) {
-            let Some(name) = &rule.class else { continue };
-            let Some(class) = classes.get(name.as_str()) else { continue };
-            let what = format!(
-                "the rule `{}` keeps records of `{}` for {} all over the world",
-                rule.name.value, name.value, rule.ttl.value
-            );
-            report
-                .add(&CLASS_CACHED, what)
+        for rule in facts.planet.cdn.iter().flat_map(|cdn| &cdn.rule) {
+            let carried: Vec<&Class> = classes(facts).filter(|class| carries(facts.planet, rule, class)).collect();
+            let Some(first) = carried.first() else { continue };
+            let is_named = rule.class.as_ref().is_some_and(|named| named.value == first.name.value);
+            // A name that is not there is told by itself.
+            if rule.class.is_some() && !is_named {
+                continue;
+            }
+            let names: Vec<String> = carried.iter().map(|class| format!("`{}`", class.name.value)).collect();
+            let (keeps, names) = (if is_named { "keeps" } else { "may keep" }, names.join(", "));
+            let (name, ttl) = (&rule.name.value, &rule.ttl.value);
+            let finding = report
+                .add(
+                    &CLASS_CACHED,
+                    format!("the rule `{name}` {keeps} records of {names} for {ttl} all over the world"),
+                )
                 .at(rule.ttl.span, "kept this long")
-                .at(class.name.span, "the law binds these to a place");
+                .at(first.name.span, "the law binds these to a place");
+            if !is_named {
+                finding.hint(
+                    "write `class = \"none\"` if what it keeps is of no class, and `ttl = \"0s\"` if it may be of one",
+                );
+            }
         }
     },
 };
@@ -111,11 +121,11 @@ static CLASS_UNKNOWN: Lint = Lint {
     severity: Severity::Error,
     title: "a CDN rule for a residency class that is not there",
     why: "The class says what may be kept where. A name that no class has protects nothing.",
-    hint: "name a [[data.class]] of this file",
+    hint: "name a [[data.class]] of this file, or \"none\"",
     look: |facts, report| {
-        let classes = classes(facts);
+        let is_there = |name: &str| name == NO_CLASS || classes(facts).any(|class| class.name.as_str() == name);
         for rule in facts.planet.cdn.iter().flat_map(|cdn| &cdn.rule) {
-            if let Some(name) = rule.class.as_ref().filter(|name| !classes.contains_key(name.as_str())) {
+            if let Some(name) = rule.class.as_ref().filter(|name| !is_there(name.as_str())) {
                 let what =
                     format!("the rule `{}` is for the class `{}`, which is not there", rule.name.value, name.value);
                 report.add(&CLASS_UNKNOWN, what).at(name.span, "");

@@ -74,7 +74,8 @@ section! {
         path: At<crate::file::value::Text>,
         /// How long answers are kept; "0s" for never.
         ttl: At<Millis>,
-        /// The residency class of what it keeps.
+        /// The residency class of what it keeps; "none" for what is of none.
+        /// A rule that does not say it may keep records of every class.
         class: Option<At<Name>>,
     }
 }

@@ -7,6 +7,7 @@
 
 use super::{Compiled, Purpose, Residency};
 use crate::atlas::Atlas;
+use planet::law::carries;
 use planet::{Planet, WhenLost};
 use serde::Serialize;
 
@@ -164,7 +165,8 @@ fn replicas(planet: &Planet, atlas: &Atlas, class: &Compiled, found: &mut Vec<Br
 fn backups(planet: &Planet, atlas: &Atlas, class: &Compiled, found: &mut Vec<Breach>) {
     let crosses = planet.backup.as_ref().is_some_and(|backup| backup.cross_region.value);
     let places = class.may(Purpose::BackUp);
-    if !crosses || places.count() != 1 || class.duties.when_lost == WhenLost::Refuse {
+    // Records that wait for their region are copied as all others are.
+    if !crosses || places.count() != 1 {
         return;
     }
     let name = &class.name;
@@ -174,22 +176,30 @@ fn backups(planet: &Planet, atlas: &Atlas, class: &Compiled, found: &mut Vec<Bre
         from: Some(atlas.id(only).to_owned()),
         to: None,
         what: format!("backups go to another region, and `{name}` may only be in `{}`", atlas.id(only)),
-        hint: "allow the class a second region, or write `when_lost = \"refuse\"`: its copies then stay",
+        hint: "allow the class a second region, or write `cross_region = false`: copies then stay where they are made",
     }));
 }
 
-/// A delivery network keeps answers wherever it has machines.
+/// A delivery network keeps answers wherever it has machines. A rule that does
+/// not say of which class they are may keep every one.
 fn delivery(planet: &Planet, class: &Compiled, found: &mut Vec<Breach>) {
-    let rules = planet.cdn.iter().flat_map(|cdn| &cdn.rule).filter(|rule| rule.ttl.0 > 0);
-    for rule in rules.filter(|rule| rule.class.as_ref().is_some_and(|name| name.as_str() == class.name)) {
-        let name = &class.name;
+    let Some(declared) = declared(planet, class) else { return };
+    let rules = planet.cdn.iter().flat_map(|cdn| &cdn.rule);
+    for rule in rules.filter(|rule| carries(planet, rule, declared)) {
+        let (name, called, ttl) = (&class.name, &rule.name.value, &rule.ttl.value);
+        let is_named = rule.class.as_ref().is_some_and(|named| named.as_str() == name);
+        let keeps = if is_named { "keeps" } else { "names no class, and may keep" };
         found.push(Breach {
             class: name.clone(),
             path: Path::Delivery,
             from: None,
             to: None,
-            what: format!("the rule `{}` keeps `{name}` for {} all over the world", rule.name.value, rule.ttl.value),
-            hint: "write `ttl = \"0s\"`, so that such answers pass through and are not kept",
+            what: format!("the rule `{called}` {keeps} `{name}` for {ttl} all over the world"),
+            hint: if is_named {
+                "write `ttl = \"0s\"`, so that such answers pass through and are not kept"
+            } else {
+                "write `class = \"none\"` if what it keeps is of no class, and `ttl = \"0s\"` if it may be of one"
+            },
         });
     }
 }

@@ -163,16 +163,16 @@ pub(super) static COPIES_LEAVE: Lint = Lint {
     code: "MY0416",
     severity: Severity::Warning,
     title: "backups in another region of what may only be in one",
-    why: "With `cross_region` a copy is kept in a second region. A class that may be in a single region has no second one, so its records are only ever copied within it and are lost with it.",
-    hint: "allow the class a second region, or write `when_lost = \"refuse\"` to say that this is known",
+    why: "With `cross_region` a copy is kept in a second region. A class that may be in a single region has no second one: its copies would leave it, or are not made.",
+    hint: "allow the class a second region, or write `cross_region = false`: copies then stay where they are made",
     look: |facts, report| {
         let Some(across) = facts.planet.backup.as_ref().map(|backup| &backup.cross_region) else { return };
         if !across.value {
             return;
         }
         let laws = Laws::new(facts.planet);
-        let classes = facts.planet.data.iter().flat_map(|data| &data.class);
-        for class in classes.filter(|class| class.when_lost.value == WhenLost::Move) {
+        // Those whose records wait for their region are copied as all others are.
+        for class in facts.planet.data.iter().flat_map(|data| &data.class) {
             if laws.keeps(class).into_iter().filter(|allowed| *allowed).count() == 1 {
                 report
                     .add(
