@@ -14,7 +14,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::path::Path;
 use std::time::Duration;
-use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
@@ -129,13 +128,7 @@ pub struct Authority {
 /// # Errors
 /// When it does not, or the disk refuses.
 pub fn root(keys: &Path) -> Result<AgentId, AuthorityError> {
-    let file = keys.join("root.pub");
-    if file.exists() {
-        return Ok(folder::read_public(&file)?);
-    }
-    let secret = folder::existing(keys, "root")?;
-    let secret = secret.ok_or_else(|| AuthorityError::NoRoot(keys.display().to_string()))?;
-    Ok(SigningKey::new(&secret).id())
+    folder::known(keys, "root")?.ok_or_else(|| AuthorityError::NoRoot(keys.display().to_string()))
 }
 
 impl Authority {

@@ -10,7 +10,7 @@
 use crate::authority::REVOKED;
 use crate::ca::{self, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE};
 use crate::certificate::Serial;
-use crate::credentials::Node;
+use crate::credentials::{Clock, Node};
 use crate::entropy;
 use crate::folder::{self, KeyError, failed};
 use crate::request::{FRESH, Request};
@@ -19,13 +19,19 @@ use crate::spiffe::Name;
 use crate::statement::{self, BadStatement};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use trust::{AgentId, Moment};
 use vocab::Millis;
 
 /// Where the office remembers what it has issued.
 pub const BOOK: &str = "issued";
+/// Locked by whoever changes that, or the list of what is revoked.
+const LOCK: &str = "office.lock";
 const TITLE: &str = "mycel certificates issued 1";
 /// Keys in the book: some 300 bytes each.
 const MOST_KEYS: usize = 16_384;
@@ -169,11 +175,24 @@ pub enum RevokeError {
     Key(#[from] KeyError),
 }
 
+/// Has the book and the list to itself until that is dropped: the office and a
+/// person's commands are several processes.
+fn alone(keys: &Path) -> Result<File, KeyError> {
+    let file = keys.join(LOCK);
+    let what = || format!("lock {}", file.display());
+    let mut open = OpenOptions::new();
+    let open = open.read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
+    let open = open.map_err(failed(what()))?;
+    open.lock().map_err(failed(what()))?;
+    Ok(open)
+}
+
 /// Revokes: on the disk, under the next number, before this returns.
 ///
 /// # Errors
 /// When it cannot, and then nothing has changed.
 pub fn revoke(keys: &Path, ca: &Ca, what: &[What], reason: &str, now: Moment) -> Result<Vec<Revoked>, RevokeError> {
+    let _alone = alone(keys)?;
     let next = revocations(keys, ca)?.with(ca.key(), what, reason, now)?;
     folder::replace(&keys.join(REVOKED), next.text().as_bytes())?;
     Ok(next.entries().to_vec())
@@ -190,26 +209,15 @@ struct Desk {
 pub struct Office {
     keys: PathBuf,
     ca: Ca,
-    book: Book,
     life: Millis,
     desks: Vec<Desk>,
 }
 
 impl Office {
-    /// Opens the office of a planet's folder of keys, whose certificates last
-    /// so long.
-    ///
-    /// # Errors
-    /// When its book cannot be read.
-    pub fn open(keys: &Path, ca: Ca, life: Millis) -> Result<Self, KeyError> {
-        let book = Book::read(keys)?;
-        Ok(Self { keys: keys.to_owned(), ca, book, life: life.min(MOST_LIFE), desks: Vec::new() })
-    }
-
-    /// What it has issued.
+    /// The office of a planet's folder of keys, whose certificates last so long.
     #[must_use]
-    pub const fn book(&self) -> &Book {
-        &self.book
+    pub fn new(keys: &Path, ca: Ca, life: Millis) -> Self {
+        Self { keys: keys.to_owned(), ca, life: life.min(MOST_LIFE), desks: Vec::new() }
     }
 
     /// Expects a node in a folder: whichever key is there may bear its name.
@@ -223,30 +231,27 @@ impl Office {
     /// # Errors
     /// With the reason why not.
     pub fn answer(
-        &mut self,
+        &self,
         request: &str,
         expected: impl FnOnce(&Name, AgentId) -> bool,
         now: Moment,
     ) -> Result<String, NotIssued> {
-        let Request { name, key, number, .. } = self.check(request, expected, now)?;
+        let _alone = alone(&self.keys)?;
+        let mut book = Book::read(&self.keys)?;
+        let Request { name, key, number, .. } = self.check(&book, request, expected, now)?;
         let serial = Serial::of(entropy::bytes().map_err(failed("draw entropy"))?);
         let (from, until) = self.ca.life(now, self.life);
         let made = self.ca.issue(&name, key, serial, (from, until))?;
-        let before = self.book.0.clone();
         // A request that old is refused for its age, and needs no memory.
-        self.book.0.retain(|_, issued| now.since(issued.until) <= Millis(2 * FRESH.0));
-        self.book.0.insert(key, Issued { key, name, number, serial, until });
-        let written = folder::replace(&self.keys.join(BOOK), self.book.text().as_bytes());
-        if let Err(error) = written {
-            // What is not on the disk was not issued; the number may be there, which does no harm.
-            self.book.0 = before;
-            return Err(error.into());
-        }
+        book.0.retain(|_, issued| now.since(issued.until) <= Millis(2 * FRESH.0));
+        book.0.insert(key, Issued { key, name, number, serial, until });
+        folder::replace(&self.keys.join(BOOK), book.text().as_bytes())?;
         Ok(ca::pem(&made))
     }
 
     fn check(
         &self,
+        book: &Book,
         request: &str,
         expected: impl FnOnce(&Name, AgentId) -> bool,
         now: Moment,
@@ -266,11 +271,11 @@ impl Office {
         if let Some(entry) = revoked.entries().iter().find(|entry| entry.what == What::Key(key)) {
             return Err(NotIssued::Revoked { key, reason: entry.reason.clone() });
         }
-        let known = self.book.of(key);
+        let known = book.of(key);
         if known.is_some_and(|known| asked.number <= known.number) {
             return Err(NotIssued::Replayed);
         }
-        if known.is_none() && self.book.0.len() >= MOST_KEYS {
+        if known.is_none() && book.0.len() >= MOST_KEYS {
             return Err(NotIssued::Full);
         }
         Ok(asked)
@@ -289,7 +294,7 @@ impl Office {
         self.desks = desks;
     }
 
-    fn serve(&mut self, desk: &mut Desk, now: Moment) -> Result<(), NotIssued> {
+    fn serve(&self, desk: &mut Desk, now: Moment) -> Result<(), NotIssued> {
         for name in [ENDORSED, CERTIFICATE, REVOKED] {
             self.bring(name, &desk.node.keys)?;
         }
@@ -303,13 +308,14 @@ impl Office {
             return Ok(());
         }
         desk.seen.clone_from(&text);
-        let own = folder::public(&desk.node.keys, &desk.node.files)?;
         // What was answered before this office was opened is no replay that anybody has to hear of.
-        let known = |asked: &Request| self.book.of(asked.key).is_some_and(|known| known.number == asked.number);
+        let book = Book::read(&self.keys)?;
+        let known = |asked: &Request| book.of(asked.key).is_some_and(|known| known.number == asked.number);
         if Request::read(&text).is_ok_and(|asked| known(&asked)) {
             return Ok(());
         }
-        let expected = |name: &Name, key: AgentId| *name == desk.node.name && key == own;
+        let own = folder::known(&desk.node.keys, &desk.node.files)?;
+        let expected = |name: &Name, key: AgentId| *name == desk.node.name && own == Some(key);
         let answer = self.answer(&text, expected, now)?;
         folder::replace(&desk.node.certificate(), answer.as_bytes())?;
         Ok(())
@@ -326,6 +332,47 @@ impl Office {
             Ok(bytes) => folder::replace(&to, &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(format!("read {}", from.display()))(error)),
+        }
+    }
+}
+
+/// Between two looks, while somebody has just begun to ask, and else.
+const LOOK: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
+/// Looks that are quick ones.
+const QUICK: u32 = 500;
+
+/// An office that looks at its folders until this is dropped.
+pub struct Open {
+    say: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Open {
+    /// Opens it: it has looked once when this returns.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn new(mut office: Office, clock: Clock) -> Result<Self, KeyError> {
+        office.look(clock());
+        let (say, said) = channel();
+        let keep = move || {
+            let mut looks = 0;
+            while matches!(said.recv_timeout(LOOK[usize::from(looks >= QUICK)]), Err(RecvTimeoutError::Timeout)) {
+                office.look(clock());
+                looks = QUICK.min(looks + 1);
+            }
+        };
+        let thread = thread::Builder::new().name("ca".to_owned()).spawn(keep).map_err(failed("start a thread"))?;
+        Ok(Self { say: Some(say), thread: Some(thread) })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.say.take();
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has nothing left to do.
+            let _ = thread.join();
         }
     }
 }

@@ -47,12 +47,14 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// Starts it at an address, and waits until it says where it is.
-    fn start(&self, at: &str) -> Result<(Child, ChildStdin, Value), String> {
+    /// Starts it at an address, and at one for gateways, and waits until it says
+    /// where it is.
+    fn start(&self, at: &str, nodes: &str) -> Result<(Child, ChildStdin, Value), String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         command.arg("up").arg(&self.file).arg("--data").arg(&self.data);
-        command.args(["--only", &self.region, "--listen", at, "--json", "--no-kernel-bans", "--until-stdin-closes"]);
+        command.args(["--only", &self.region, "--listen", at, "--node-listen", nodes]);
+        command.args(["--json", "--no-kernel-bans", "--until-stdin-closes"]);
         if let Some(quota) = self.quota {
             command.args(["--quota", &quota.to_string()]);
         }
@@ -101,6 +103,8 @@ pub(crate) struct Life {
 pub(crate) struct Region {
     pub(crate) id: String,
     pub(crate) at: SocketAddr,
+    /// Where gateways come, with certificates.
+    pub(crate) nodes: SocketAddr,
     life: Arc<Mutex<Life>>,
     say: Option<Sender<Word>>,
     keeper: Option<JoinHandle<()>>,
@@ -116,14 +120,16 @@ impl Region {
             let what = format!("region {} does not start: {why}", recipe.region);
             Failure::told(what, format!("mycel up --only {} says more", recipe.region))
         };
-        let (child, stdin, told) = recipe.start("127.0.0.1:0").map_err(failed)?;
+        let (child, stdin, told) = recipe.start("127.0.0.1:0", "127.0.0.1:0").map_err(failed)?;
         let url = told["at"][0].as_str().and_then(|url| url.strip_prefix("http://")?.parse().ok());
         let at: SocketAddr = url.ok_or_else(|| failed("it named no address".to_owned()))?;
+        let nodes = told["nodes"][0].as_str().and_then(|nodes| nodes.parse().ok());
+        let nodes: SocketAddr = nodes.ok_or_else(|| failed("it named no address for gateways".to_owned()))?;
         let (say, said) = channel();
         let life = Arc::new(Mutex::new(Life { process: Some(child.id()), ..Life::default() }));
         let (id, known) = (recipe.region.clone(), Arc::clone(&life));
-        let keeper = std::thread::spawn(move || keep(&recipe, (child, stdin), at, &known, &said));
-        Ok(Self { id, at, life, say: Some(say), keeper: Some(keeper) })
+        let keeper = std::thread::spawn(move || keep(&recipe, (child, stdin), (at, nodes), &known, &said));
+        Ok(Self { id, at, nodes, life, say: Some(say), keeper: Some(keeper) })
     }
 
     pub(crate) fn process(&self) -> Option<u32> {
@@ -196,7 +202,7 @@ fn watch(child: &mut Child, stdin: ChildStdin, life: &Mutex<Life>, said: &Receiv
 fn keep(
     recipe: &Recipe,
     (mut child, mut stdin): (Child, ChildStdin),
-    at: SocketAddr,
+    (at, nodes): (SocketAddr, SocketAddr),
     life: &Mutex<Life>,
     said: &Receiver<Word>,
 ) {
@@ -223,7 +229,7 @@ fn keep(
                 Ok(Word::Return) | Err(RecvTimeoutError::Timeout) => held = false,
             }
             begun = now();
-            match recipe.start(&at.to_string()) {
+            match recipe.start(&at.to_string(), &nodes.to_string()) {
                 Ok((again, input, _)) => {
                     (child, stdin) = (again, input);
                     let mut life = locked(life);
@@ -257,5 +263,5 @@ pub(crate) fn start(
 
 /// Where a gateway finds them.
 pub(crate) fn hosts(regions: &[Region]) -> Vec<Host> {
-    regions.iter().map(|region| Host { region: region.id.clone(), address: region.at }).collect()
+    regions.iter().map(|region| Host { region: region.id.clone(), address: region.nodes }).collect()
 }

@@ -7,8 +7,10 @@ use crate::failure::Failure;
 use crate::files;
 use crate::processes::{self, Region};
 use crate::screen::Screen;
-use crate::up::kernel_bans;
-use node::Homes;
+use crate::up::{ANSWERED, clock, kernel_bans};
+use custody::credentials::Credentials;
+use custody::office::Open;
+use node::{HomeError, Homes};
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
 use planet::plan::Plan;
@@ -40,9 +42,25 @@ struct Running<'a> {
     file: &'a Path,
     homes: Homes,
     hosts: Vec<Host>,
+    /// What each gateway shows.
+    credentials: Vec<Arc<Credentials>>,
     regions: Vec<Region>,
     gateways: Vec<Gateway>,
     bans: String,
+    _office: Open,
+}
+
+/// The CA's office for a planet of this machine.
+pub(crate) fn office(planet: &Planet, homes: &Homes, life: vocab::Millis) -> Result<Open, Failure> {
+    let regions: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
+    let failed = |why: HomeError| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from");
+    homes.office(&regions, life, clock()).map_err(failed)
+}
+
+/// What a gateway of this machine shows hosts.
+pub(crate) fn credentials(homes: &Homes, number: usize) -> Result<Arc<Credentials>, Failure> {
+    let obtained = Credentials::obtain(homes.gateway_node(number), clock(), ANSWERED);
+    obtained.map_err(|why| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from"))
 }
 
 /// Runs every region, and the gateways in front of them, until Ctrl-C.
@@ -61,9 +79,12 @@ pub(crate) fn run(
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(file, &accepted)?;
+    let office = office(&planet, &homes, args.certificate_life)?;
+    let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
-    let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
+    let (gateways, bans, _office) = (Vec::new(), String::new(), office);
+    let mut running = Running { args, file, homes, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -101,6 +122,7 @@ impl Running<'_> {
     fn settings(&self, number: usize, planet: &Arc<Planet>) -> Settings {
         let key = Arc::clone(&self.homes.gateways()[number]);
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
+        settings.nodes = Some(Arc::clone(&self.credentials[number]));
         settings.costs = costs(planet);
         // The first address is the first gateway's; the others take any port there.
         let at = self.args.listen.get(number).copied();

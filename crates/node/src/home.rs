@@ -6,6 +6,8 @@
 //! | `lock` | locked by the process whose directory it is |
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
+//! | `keys/node.pem`, `keys/node.request` | its certificate, and what it asked the CA for, see `custody::credentials` |
+//! | `keys/ca.pem`, `keys/ca.endorsed`, `keys/revoked` | whom it believes |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, and `gateway-*` whose word is taken |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
@@ -84,6 +86,9 @@ pub enum HomeError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no CA.
+    #[error("{0}")]
+    Ca(String),
     /// A file is not what it should be.
     #[error("{file}: {what}; restore it from a backup, or move it away")]
     Damaged {
