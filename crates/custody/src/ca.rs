@@ -156,7 +156,9 @@ impl Ca {
     /// it begins a little earlier, for whoever's clock is behind.
     #[must_use]
     pub fn life(&self, now: Moment, life: Millis) -> (Moment, Moment) {
-        (Moment(now.0.saturating_sub(BEHIND.0.min(life.0 / 4))), now.after(life))
+        // In whole seconds, which is all that a certificate can say.
+        let whole = |moment: Moment| Moment(moment.min(LAST).0 / 1_000 * 1_000);
+        (whole(Moment(now.0.saturating_sub(BEHIND.0.min(life.0 / 4)))), whole(now.after(life)))
     }
 
     /// Its own certificate.

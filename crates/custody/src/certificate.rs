@@ -8,6 +8,7 @@
 use crate::spiffe::Name;
 use crate::statement;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use std::fmt;
 use trust::{AgentId, Moment};
 use webpki::EndEntityCert;
@@ -92,6 +93,15 @@ impl Certificate {
         let serial = read.serial().try_into().map(Serial).map_err(|_| NoCertificate::Serial)?;
         let (from, until) = dates(der).ok_or(NoCertificate::Dates)?;
         Ok(Self { serial, key: key(&read)?, name, from, until })
+    }
+
+    /// The same of PEM.
+    ///
+    /// # Errors
+    /// When it is none of a node.
+    pub fn read_pem(text: &str) -> Result<Self, NoCertificate> {
+        let der = CertificateDer::from_pem_slice(text.as_bytes());
+        Self::read(&der.map_err(|why| NoCertificate::Malformed(why.to_string()))?)
     }
 
     /// When it is to be renewed: at two thirds of its life, and up to a twelfth

@@ -304,7 +304,10 @@ impl Credentials {
         let stamp = stamp(&file);
         if stamp != seen.certificate {
             seen.certificate = stamp;
-            self.take(&file, now);
+            if self.take(&file, now) {
+                // It was answered: what is due from now on is asked for at once.
+                seen.asked = None;
+            }
         }
         let is_due = self.certificate().is_none_or(|held| held.is_due(now));
         let waits = seen.asked.is_some_and(|asked| now.0.abs_diff(asked.0) < AGAIN);
@@ -318,26 +321,27 @@ impl Credentials {
         Ok(())
     }
 
-    /// Takes a certificate when it is this node's and good at this time.
-    fn take(&self, file: &Path, now: Moment) {
-        let Ok(text) = fs::read_to_string(file) else { return };
-        let Ok(der) = CertificateDer::from_pem_slice(text.as_bytes()) else { return };
+    /// Takes a certificate when it is this node's and good at this time; whether
+    /// it was.
+    fn take(&self, file: &Path, now: Moment) -> bool {
+        let Ok(text) = fs::read_to_string(file) else { return false };
+        let Ok(der) = CertificateDer::from_pem_slice(text.as_bytes()) else { return false };
         let expected = Expected { role: self.node.name.role(), region: self.node.name.region().map(str::to_owned) };
         let found = match self.authority().judge(&der, &[], &expected, now) {
             Ok(found) if found.key == self.key() && found.name == self.node.name => found,
             Ok(found) => {
                 tracing::warn!(node = %self.node.name, name = %found.name, "a certificate is another node's");
-                return;
+                return false;
             }
             Err(why) => {
                 tracing::info!(node = %self.node.name, %why, "a certificate in the folder of keys is not used");
-                return;
+                return false;
             }
         };
-        let Ok(shown) = certified(&self.secret, vec![der]) else { return };
+        let Ok(shown) = certified(&self.secret, vec![der]) else { return false };
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         *held = Some(Held { certificate: found, shown });
-        drop(held);
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 //! come from here.
 
 mod audit;
+mod certificates;
 mod drill;
 mod load;
 mod op;
@@ -16,6 +17,7 @@ pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
+pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 pub(crate) use trust::TrustCommand;
 pub(crate) use up::{LogLevel, UpArgs};
 

@@ -1,5 +1,10 @@
 //! `mycel trust`: the planet's keys, and what trust is made of.
 
+mod certificates;
+mod init;
+mod inventory;
+mod status;
+
 use crate::Verdict;
 use crate::cli::TrustCommand;
 use crate::failure::Failure;
@@ -10,6 +15,11 @@ use trust::pi;
 pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Failure> {
     match command {
         TrustCommand::Pi { at, digits } => pi(*at, *digits, screen),
+        TrustCommand::Init(args) => init::run(args, screen),
+        TrustCommand::Status(args) => status::run(args, screen),
+        TrustCommand::Revoke(args) => certificates::revoke(args, screen),
+        TrustCommand::Request(args) => certificates::request(args, screen),
+        TrustCommand::Issue(args) => certificates::issue(args, screen),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `mycel trust` is told.
 
+use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -14,4 +15,14 @@ pub(crate) enum TrustCommand {
         #[arg(long, value_name = "K", default_value_t = 64)]
         digits: u64,
     },
+    /// Make the keys of a planet that are missing, and say what each is for.
+    Init(InitArgs),
+    /// Show every key and certificate: how old, until when, and what is wrong.
+    Status(StatusArgs),
+    /// Take back a certificate, a key, or all that a region's host has.
+    Revoke(RevokeArgs),
+    /// Ask for a certificate, on a machine apart from the CA.
+    Request(RequestArgs),
+    /// Answer a request for a certificate, where the CA is.
+    Issue(IssueArgs),
 }
