@@ -124,7 +124,8 @@ impl Ca {
         }
         if !certificate.exists() {
             let text = std::fs::read_to_string(&endorsed).map_err(failed(format!("read {}", endorsed.display())))?;
-            let said = Endorsement::read_all(&text).ok().and_then(|all| all.into_iter().find(|said| said.ca == ca.key.id()));
+            let said =
+                Endorsement::read_all(&text).ok().and_then(|all| all.into_iter().find(|said| said.ca == ca.key.id()));
             let said = said.ok_or_else(|| KeyError::Damaged {
                 file: endorsed.display().to_string(),
                 what: "it does not endorse the key in ca.key".to_owned(),
@@ -202,6 +203,7 @@ impl Ca {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn no(why: rcgen::Error) -> CaError {
     CaError::Certificate(why.to_string())
 }

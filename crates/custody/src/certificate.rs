@@ -216,7 +216,8 @@ mod tests {
         assert_eq!(seconds("261121195757Z"), Some(1_795_291_077));
         assert_eq!(seconds("20500301000000Z"), Some(2_529_705_600));
         assert_eq!(seconds("99991231235959Z"), Some(253_402_300_799));
-        for bad in ["700101000000+", "7001010000Z", "691231235959Z", "701301000000Z", "700100000000Z", "70010a000000Z"] {
+        for bad in ["700101000000+", "7001010000Z", "691231235959Z", "701301000000Z", "700100000000Z", "70010a000000Z"]
+        {
             assert_eq!(seconds(bad), None, "{bad}");
         }
     }
@@ -226,7 +227,8 @@ mod tests {
         let name = Name::gateway(trust::PlanetId([1; 16]));
         let of = |byte: u8| {
             let (from, until) = (Moment(0), Moment(86_400_000));
-            Certificate { serial: Serial([1; 16]), key: AgentId([byte; 32]), name: name.clone(), from, until }.renew_at()
+            Certificate { serial: Serial([1; 16]), key: AgentId([byte; 32]), name: name.clone(), from, until }
+                .renew_at()
         };
         assert_eq!(of(0), Moment(57_600_000));
         assert!(of(255) > Moment(57_600_000 - 7_200_000) && of(255) < of(128) && of(128) < of(0));

@@ -106,6 +106,12 @@ fn stamp(file: &Path) -> Stamp {
     fs::metadata(file).ok().map(|found| (found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
 }
 
+/// Waits in a thread of its own, or before there is anything else to do.
+#[allow(clippy::disallowed_methods)]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
 struct Held {
     certificate: Certificate,
     shown: Arc<CertifiedKey>,
@@ -186,7 +192,7 @@ impl Credentials {
                 Err(_) => {}
             }
             looks += 1;
-            thread::sleep(FIRST_LOOK);
+            pause(FIRST_LOOK);
         };
         let (held, seen) = (RwLock::new(None), Mutex::new(seen));
         let (authority, told) = (RwLock::new(Arc::new(authority)), Mutex::default());
@@ -202,7 +208,7 @@ impl Credentials {
                 });
             }
             looks += 1;
-            thread::sleep(FIRST_LOOK);
+            pause(FIRST_LOOK);
             credentials.look();
         }
         let known = Arc::downgrade(&credentials);
@@ -210,7 +216,7 @@ impl Credentials {
             while let Some(credentials) = known.upgrade() {
                 credentials.look();
                 drop(credentials);
-                thread::sleep(LOOK);
+                pause(LOOK);
             }
         };
         let named = thread::Builder::new().name("credentials".to_owned()).spawn(keep);

@@ -203,6 +203,8 @@ struct Desk {
     node: Node,
     /// The request that was looked at last, so that it is looked at once.
     seen: String,
+    /// When it was last said that there is trouble.
+    said: Option<Moment>,
 }
 
 /// The CA's office.
@@ -222,7 +224,7 @@ impl Office {
 
     /// Expects a node in a folder: whichever key is there may bear its name.
     pub fn expect(&mut self, node: Node) {
-        self.desks.push(Desk { node, seen: String::new() });
+        self.desks.push(Desk { node, seen: String::new(), said: None });
     }
 
     /// Answers a request of a key that may bear a name, with a certificate as
@@ -287,7 +289,11 @@ impl Office {
     pub fn look(&mut self, now: Moment) {
         let mut desks = std::mem::take(&mut self.desks);
         for desk in &mut desks {
-            if let Err(why) = self.serve(desk, now) {
+            let before = desk.seen.clone();
+            let Err(why) = self.serve(desk, now) else { continue };
+            // Each request that is refused, and what lasts now and then.
+            if desk.seen != before || desk.said.is_none_or(|said| now.0.abs_diff(said.0) >= SAID) {
+                desk.said = Some(now);
                 tracing::warn!(node = %desk.node.name, %why, "a node gets no certificate");
             }
         }
@@ -336,6 +342,8 @@ impl Office {
     }
 }
 
+/// Between two lines in the log about the same trouble.
+const SAID: u64 = 60_000;
 /// Between two looks, while somebody has just begun to ask, and else.
 const LOOK: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 /// Looks that are quick ones.

@@ -179,8 +179,7 @@ impl TimeProvider for Credentials {
 pub fn server(credentials: &Arc<Credentials>, expected: Expected) -> Result<ServerConfig, Error> {
     let provider = Arc::new(crypto::ring::default_provider());
     let clock = Arc::clone(credentials);
-    let config =
-        ServerConfig::builder_with_details(provider, clock).with_protocol_versions(&[&version::TLS13])?;
+    let config = ServerConfig::builder_with_details(provider, clock).with_protocol_versions(&[&version::TLS13])?;
     let config = config.with_client_cert_verifier(Verifier::new(credentials, expected));
     let mut config = config.with_cert_resolver(Arc::clone(credentials) as _);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -196,8 +195,7 @@ pub fn server(credentials: &Arc<Credentials>, expected: Expected) -> Result<Serv
 pub fn client(credentials: &Arc<Credentials>, expected: Expected) -> Result<ClientConfig, Error> {
     let provider = Arc::new(crypto::ring::default_provider());
     let clock = Arc::clone(credentials);
-    let config =
-        ClientConfig::builder_with_details(provider, clock).with_protocol_versions(&[&version::TLS13])?;
+    let config = ClientConfig::builder_with_details(provider, clock).with_protocol_versions(&[&version::TLS13])?;
     let config = config.dangerous().with_custom_certificate_verifier(Verifier::new(credentials, expected));
     let mut config = config.with_client_cert_resolver(Arc::clone(credentials) as _);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

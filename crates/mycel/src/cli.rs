@@ -12,12 +12,12 @@ mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, WitnessArgs};
+pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
-pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 pub(crate) use trust::TrustCommand;
 pub(crate) use up::{LogLevel, UpArgs};
 

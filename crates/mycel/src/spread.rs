@@ -10,9 +10,9 @@ use crate::screen::Screen;
 use crate::up::{ANSWERED, clock, kernel_bans};
 use custody::credentials::Credentials;
 use custody::office::Open;
-use node::{HomeError, Homes};
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
+use node::{HomeError, Homes};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -53,7 +53,8 @@ struct Running<'a> {
 /// The CA's office for a planet of this machine.
 pub(crate) fn office(planet: &Planet, homes: &Homes, life: vocab::Millis) -> Result<Open, Failure> {
     let regions: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
-    let failed = |why: HomeError| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from");
+    let failed =
+        |why: HomeError| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from");
     homes.office(&regions, life, clock()).map_err(failed)
 }
 

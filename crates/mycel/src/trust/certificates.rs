@@ -72,8 +72,7 @@ pub(super) fn request(args: &RequestArgs, screen: &Screen) -> Result<Verdict, Fa
 pub(super) fn issue(args: &IssueArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let keys = args.home.data.join("keys");
     let said = args.key.as_deref().map(|key| word::read_hex(key, "a key").map(AgentId)).transpose()?;
-    let text =
-        std::fs::read_to_string(&args.request).map_err(|error| Failure::file("read", &args.request, &error))?;
+    let text = std::fs::read_to_string(&args.request).map_err(|error| Failure::file("read", &args.request, &error))?;
     let (ca, book) = (ca(&keys)?, Book::read(&keys).map_err(told)?);
     // A key that has borne the name before is expected again.
     let known = |name: &Name, key| book.of(key).is_some_and(|issued| issued.name == *name);
@@ -134,7 +133,8 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
     screen.say("the nodes of this machine refuse it within seconds, and close the connections that it has");
     screen.say(format_args!("bring {} to the keys of every machine apart", keys.join(REVOKED).display()));
     if args.region.is_some() {
-        screen.say("the region is away until its host has another key: move its keys/node.key away, and start it again");
+        screen
+            .say("the region is away until its host has another key: move its keys/node.key away, and start it again");
     }
     Ok(Verdict::Good)
 }

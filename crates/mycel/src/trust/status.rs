@@ -47,7 +47,10 @@ fn list(data: &Path) -> Result<Option<Revocations>, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::file("read", &file, &error)),
         Ok(text) => Revocations::read(&text).map(Some).map_err(|why| {
-            Failure::told(format!("{}: {why}", file.display()), "restore it from where it was brought, or from a backup")
+            Failure::told(
+                format!("{}: {why}", file.display()),
+                "restore it from where it was brought, or from a backup",
+            )
         }),
     }
 }

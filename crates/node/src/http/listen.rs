@@ -81,12 +81,7 @@ impl Drop for Seat {
 }
 
 /// Takes connections until the server stops, then waits for those it has.
-pub(super) async fn accept(
-    listener: TcpListener,
-    door: Door,
-    crowd: Arc<Crowd>,
-    shared: Arc<Shared>,
-) {
+pub(super) async fn accept(listener: TcpListener, door: Door, crowd: Arc<Crowd>, shared: Arc<Shared>) {
     let (mut connections, mut said) = (JoinSet::new(), None);
     loop {
         let accepted = tokio::select! {

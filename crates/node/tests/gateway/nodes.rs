@@ -2,6 +2,8 @@
 //! over real connections: who is let in, who is not and with which reason, what
 //! is revoked while it is used, and renewal under load.
 
+#![allow(clippy::disallowed_methods)] // Real connections take real time.
+
 use super::{parsed, put};
 use client::{Client, Place};
 use custody::ca::{Ca, LIFE};
@@ -128,8 +130,7 @@ impl World {
     fn settings(&self) -> Settings {
         let host = |region: &str| Host { region: region.to_owned(), address: self.nodes(region) };
         let hosts = REGIONS.map(host).to_vec();
-        let mut settings =
-            Settings::new(Arc::clone(&self.planet), self.homes.planet(), self.homes.gateway(), hosts);
+        let mut settings = Settings::new(Arc::clone(&self.planet), self.homes.planet(), self.homes.gateway(), hosts);
         settings.nodes = Some(Arc::clone(&self.gateway));
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
         settings.threads = 2;
@@ -382,7 +383,7 @@ async fn what_is_revoked_is_cut_off_within_seconds_also_what_was_let_in_before()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_are_renewed_under_load_without_one_failed_request() {
     let world = World::start(Millis::seconds(10)).await;
-    let gateway = Arc::new(world.gateway(|_| {}));
+    let gateway = world.gateway(|_| {});
     let serial = |credentials: &Arc<Credentials>| credentials.certificate().unwrap().serial;
     let all = || {
         let hosts = world.served.iter().map(|served| serial(&served.3));
@@ -415,5 +416,5 @@ async fn certificates_are_renewed_under_load_without_one_failed_request() {
     }
     println!("{ops} ops, certificates renewed {renewed:?} times in {:?}", begun.elapsed());
     assert!(renewed.iter().all(|times| *times >= 2), "{renewed:?}");
-    world.stop(vec![Arc::into_inner(gateway).unwrap()]).await;
+    world.stop(vec![gateway]).await;
 }
