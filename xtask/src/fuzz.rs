@@ -44,7 +44,8 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
 }
 
 /// Where a fuzzer begins: the planets and the lints' examples, segments, a
-/// request to each endpoint, answers of hosts, a true demand, or what an audit log is made of.
+/// request to each endpoint, answers of hosts, a true demand, what an audit log is made of, or what is signed
+/// about certificates.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
@@ -54,6 +55,7 @@ fn seeds(name: &str) -> Vec<std::path::PathBuf> {
         "erasure" => vec!["fuzz/seeds/erasure"],
         "audit" => vec!["fuzz/seeds/audit"],
         "recovery" => vec!["fuzz/seeds/recovery"],
+        "custody" => vec!["fuzz/seeds/custody"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

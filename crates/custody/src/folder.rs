@@ -137,6 +137,18 @@ pub fn public(keys: &Path, name: &str) -> Result<AgentId, KeyError> {
     if file.exists() { read_public(&file) } else { Ok(SigningKey::new(&secret(keys, name)?).id()) }
 }
 
+/// The public half of a key that is there, in either form; nothing is made.
+///
+/// # Errors
+/// When it cannot be read, or is no key.
+pub fn known(keys: &Path, name: &str) -> Result<Option<AgentId>, KeyError> {
+    let file = keys.join(format!("{name}.pub"));
+    if file.exists() {
+        return read_public(&file).map(Some);
+    }
+    Ok(existing(keys, name)?.map(|secret| SigningKey::new(&secret).id()))
+}
+
 /// A public key in a file.
 ///
 /// # Errors

@@ -3,17 +3,29 @@
 //!
 //! It must never lose a key, show one, or use one that others could have read.
 
+pub mod authority;
+pub mod ca;
+pub mod certificate;
+pub mod credentials;
+pub mod endorsement;
 pub mod entropy;
 pub mod folder;
 pub mod hybrid;
+pub mod office;
+pub mod peer;
 pub mod recovery;
+pub mod request;
+pub mod revocation;
 pub mod scratch;
 pub mod sealed;
 mod shamir;
 pub mod share;
+pub mod spiffe;
+mod statement;
 pub mod succession;
 #[cfg(feature = "pkcs11")]
 pub mod token;
 pub mod words;
 
 pub use folder::KeyError;
+pub use statement::BadStatement;

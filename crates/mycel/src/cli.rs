@@ -2,6 +2,7 @@
 //! come from here.
 
 mod audit;
+mod certificates;
 mod drill;
 mod load;
 mod op;
@@ -12,6 +13,7 @@ mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, WitnessArgs};
+pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};

@@ -11,12 +11,11 @@
 mod child;
 
 use crate::failure::Failure;
-use child::{Halt, Process, Recipe, Why};
+use child::{At, Halt, Process, Recipe, Why};
 use clap::ValueEnum;
 use node::Homes;
 use node::gateway::Host;
 use planet::Planet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,7 +80,7 @@ pub(crate) struct Life {
 /// The process of a region, and the thread that starts it again.
 pub(crate) struct Region {
     pub(crate) id: String,
-    pub(crate) at: SocketAddr,
+    pub(crate) at: At,
     life: Arc<Mutex<Life>>,
     say: Option<Sender<Word>>,
     keeper: Option<JoinHandle<bool>>,
@@ -99,7 +98,7 @@ impl Region {
             let more = || format!("mycel up --only {} says more", recipe.region);
             Failure::told(what, why.hint.unwrap_or_else(more))
         };
-        let (process, at) = recipe.start("127.0.0.1:0", &said).map_err(|halt| match halt {
+        let (process, at) = recipe.start(None, &said).map_err(|halt| match halt {
             Halt::Failed(why) => failed(why),
             Halt::Told(_) => failed(Why::from("it was told to stop".to_owned())),
         })?;
@@ -189,7 +188,7 @@ enum End {
 /// Whoever starts a region again for as long as nobody says stop.
 struct Keeper {
     recipe: Recipe,
-    at: SocketAddr,
+    at: At,
     life: Arc<Mutex<Life>>,
     said: Receiver<Word>,
 }
@@ -269,7 +268,7 @@ impl Keeper {
                 }
                 Ok(Word::Return) | Err(RecvTimeoutError::Timeout) => held = false,
             }
-            match self.recipe.start(&self.at.to_string(), &self.said) {
+            match self.recipe.start(Some(self.at), &self.said) {
                 Ok((process, _)) => {
                     let mut life = locked(&self.life);
                     (life.process, life.serves) = (Some(process.id()), Some(now()));
@@ -314,7 +313,7 @@ pub(crate) fn start(
 
 /// Where a gateway finds them.
 pub(crate) fn hosts(regions: &Regions) -> Vec<Host> {
-    regions.iter().map(|region| Host { region: region.id.clone(), address: region.at }).collect()
+    regions.iter().map(|region| Host { region: region.id.clone(), address: region.at.nodes }).collect()
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use crate::failure::Failure;
 use crate::files;
 use crate::processes::{self, Regions};
 use crate::screen::Screen;
-use crate::up::{GRACE, cannot_listen, kernel_bans};
-use node::Homes;
+use crate::up::{ANSWERED, GRACE, cannot_listen, clock, kernel_bans};
+use custody::credentials::Credentials;
+use custody::office::Open;
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
+use node::{HomeError, Homes};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -37,9 +39,26 @@ struct Running<'a> {
     file: &'a Path,
     homes: Homes,
     hosts: Vec<Host>,
+    /// What each gateway shows.
+    credentials: Vec<Arc<Credentials>>,
     regions: Regions,
     gateways: Vec<Gateway>,
     bans: String,
+    _office: Open,
+}
+
+/// The CA's office for a planet of this machine.
+pub(crate) fn office(planet: &Planet, homes: &Homes, life: vocab::Millis) -> Result<Open, Failure> {
+    let regions: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
+    let failed =
+        |why: HomeError| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from");
+    homes.office(&regions, life, clock()).map_err(failed)
+}
+
+/// What a gateway of this machine shows hosts.
+pub(crate) fn credentials(homes: &Homes, number: usize) -> Result<Arc<Credentials>, Failure> {
+    let obtained = Credentials::obtain(homes.gateway_node(number), clock(), ANSWERED);
+    obtained.map_err(|why| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from"))
 }
 
 /// Runs every region, and the gateways in front of them, until Ctrl-C.
@@ -59,9 +78,12 @@ pub(crate) fn run(
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
+    let office = office(&planet, &homes, args.certificate_life)?;
+    let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
-    let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
+    let (gateways, bans, _office) = (Vec::new(), String::new(), office);
+    let mut running = Running { args, file, homes, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -111,6 +133,7 @@ impl Running<'_> {
     fn settings(&self, number: usize, planet: &Arc<Planet>) -> Settings {
         let key = Arc::clone(&self.homes.gateways()[number]);
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
+        settings.nodes = Some(Arc::clone(&self.credentials[number]));
         settings.costs = costs(planet);
         if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
@@ -205,7 +228,7 @@ fn greet(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Scree
     if screen.is_json() {
         let regions: Vec<Value> = regions
             .iter()
-            .map(|region| json!({ "region": region.id, "at": region.at.to_string(), "process": region.process() }))
+            .map(|region| json!({ "region": region.id, "at": region.at.agents.to_string(), "process": region.process() }))
             .collect();
         return screen.json(&json!({
             "version": 1, "planet": planet.planet.name.to_string(), "id": running.homes.planet().to_string(),
@@ -218,7 +241,7 @@ fn greet(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Scree
     }
     for region in regions.iter() {
         let process = region.process().map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
-        screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at))?;
+        screen.data(format_args!("  {:<16} http://{}   {process}", region.id, region.at.agents))?;
     }
     screen.data(format_args!("  bans   {}", running.bans))?;
     if !absent.is_empty() {

@@ -1,9 +1,13 @@
 //! `mycel trust`: the planet's keys, and what trust is made of.
 
+mod certificates;
+mod init;
+mod inventory;
 mod page;
 mod recover;
 mod rehearse;
 mod split;
+mod status;
 
 use crate::Verdict;
 use crate::cli::TrustCommand;
@@ -21,6 +25,11 @@ pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Fa
         TrustCommand::Recover(args) => recover::run(args, screen),
         TrustCommand::Drill(args) => rehearse::run(args, screen),
         TrustCommand::Drills(args) => rehearse::drills(args, screen),
+        TrustCommand::Init(args) => init::run(args, screen),
+        TrustCommand::Status(args) => status::run(args, screen),
+        TrustCommand::Revoke(args) => certificates::revoke(args, screen),
+        TrustCommand::Request(args) => certificates::request(args, screen),
+        TrustCommand::Issue(args) => certificates::issue(args, screen),
     }
 }
 

@@ -8,15 +8,19 @@ use crate::log;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
 use block::bans::Net;
+use custody::credentials::{Clock, Credentials, Node};
+use custody::spiffe::Name;
 use kernel::{Change, Enforcer};
-use node::http::{Listen, Server, Tls};
+use node::http::{Listen, Nodes, Server, Tls};
 use node::{Engine, Options, Started};
 use planet::Planet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
+use trust::Moment;
 use vocab::{Millis, thousands};
 
 /// The planet that runs when no file is named.
@@ -28,6 +32,9 @@ const GARDEN_FILE: &str = "planets/garden.toml";
 /// they are not told.
 const DEFAULT_URL: &str = "http://127.0.0.1:7117";
 const DEFAULT_HOME: &str = ".mycel";
+
+/// How long the CA is waited for.
+pub(crate) const ANSWERED: Duration = Duration::from_secs(30);
 
 /// How long a stop waits for what has begun.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -142,7 +149,8 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let listen = Listen { addresses: args.listen.clone(), tls, ..Listen::default() };
+    let nodes = nodes(args, engine)?;
+    let listen = Listen { addresses: args.listen.clone(), tls, nodes, ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| cannot_listen(&error))?;
     let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
     let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
@@ -160,6 +168,7 @@ async fn serve(
             "at": urls, "data": args.data, "entries": started.entries, "agents": started.agents,
             "new": started.new, "followed": started.followed, "damage": started.damage,
             "bans": bans, "absent": absent,
+            "nodes": server.nodes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else {
         greet(args, planet, engine, started, (&urls, &bans, absent), screen)?;
@@ -174,6 +183,25 @@ async fn serve(
         screen.say("some requests took too long, and were cut off");
     }
     Ok(())
+}
+
+/// Where gateways come, once this region's host has a certificate to show.
+fn nodes(args: &UpArgs, engine: &Engine) -> Result<Option<Nodes>, Failure> {
+    let (Some(address), Some(region)) = (args.node_listen, &args.only) else { return Ok(None) };
+    let failed = |why: String| Failure::told(why, "docs/guides/keys.md says where certificates come from");
+    let name = Name::block(engine.planet(), region).map_err(|why| failed(why.to_string()))?;
+    let node = Node { keys: args.data.join("keys"), files: "node".to_owned(), name };
+    let credentials = Credentials::obtain(node, clock(), ANSWERED).map_err(|why| failed(why.to_string()))?;
+    Ok(Some(Nodes { addresses: vec![address], credentials }))
+}
+
+/// The system's clock, for what is signed.
+#[allow(clippy::disallowed_methods)] // This is where the time comes in.
+pub(crate) fn clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    })
 }
 
 /// Ends with standard input, which somebody holds open for as long as this is

@@ -6,6 +6,8 @@
 //! | `lock` | locked by the process whose directory it is |
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
+//! | `keys/node.pem`, `keys/node.request` | its certificate, and what it asked the CA for, see `custody::credentials` |
+//! | `keys/ca.pem`, `keys/ca.endorsed`, `keys/revoked` | whom it believes |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
 //! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
 //! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
@@ -87,6 +89,9 @@ pub enum HomeError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no CA.
+    #[error("{0}")]
+    Ca(String),
     /// A file is not what it should be.
     #[error("{file}: {what}; restore it from a backup, or move it away")]
     Damaged {

@@ -4,13 +4,18 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::home::{HomeError, failed, lock};
+use custody::ca::Ca;
+use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
+use custody::office::{Office, Open};
 use custody::sealed;
+use custody::spiffe::Name;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
 use trust::{AgentId, PlanetId};
+use vocab::Millis;
 
 /// The directory of a planet whose regions are served by several processes:
 /// nobody else's for as long as this lives.
@@ -47,11 +52,8 @@ impl Homes {
         private(&keys)?;
         let (root, operator) = (sealed::root(&keys)?, public(&keys, "operator")?);
         let recovery = sealed::recovery_key(&keys)?;
-        let of = |number: usize| match number {
-            1 => secret(&keys, "gateway"),
-            number => secret(&keys, &format!("gateway-{number}")),
-        };
-        let gateways = (1..=gateways.clamp(1, MOST_GATEWAYS)).map(|number| Ok(Arc::new(SigningKey::new(&of(number)?))));
+        let of = |number: usize| Ok(Arc::new(SigningKey::new(&secret(&keys, &called(number))?)));
+        let gateways = (1..=gateways.clamp(1, MOST_GATEWAYS)).map(of);
         let gateways = gateways.collect::<Result<Vec<_>, HomeError>>()?;
         Ok(Self { place: place.to_owned(), root, operator, recovery, gateways, _lock: lock })
     }
@@ -74,7 +76,41 @@ impl Homes {
         &self.gateways
     }
 
-    /// The directory of a region, with the public keys that its process needs.
+    /// Where the planet's own keys are.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.place.join("keys")
+    }
+
+    /// A gateway as a node, counted from 0.
+    #[must_use]
+    pub fn gateway_node(&self, number: usize) -> Node {
+        Node { keys: self.keys(), files: called(number + 1), name: Name::gateway(self.planet()) }
+    }
+
+    /// Opens the CA's office for the gateways and for the hosts of these
+    /// regions, and gives them certificates that last so long, until what is
+    /// returned is dropped.
+    ///
+    /// # Errors
+    /// When the disk refuses, a key is damaged, or the root key is elsewhere
+    /// and has endorsed no CA.
+    pub fn office(&self, regions: &[String], life: Millis, clock: Clock) -> Result<Open, HomeError> {
+        let ca = Ca::open(&self.keys(), self.planet(), clock()).map_err(|why| HomeError::Ca(why.to_string()))?;
+        let mut office = Office::new(&self.keys(), ca, life);
+        for number in 0..self.gateways.len() {
+            office.expect(self.gateway_node(number));
+        }
+        for region in regions {
+            let keys = self.region(region)?.join("keys");
+            let name = Name::block(self.planet(), region).map_err(|why| HomeError::Ca(why.to_string()))?;
+            office.expect(Node { keys, files: "node".to_owned(), name });
+        }
+        Ok(Open::new(office, clock)?)
+    }
+
+    /// The directory of a region, with the key of its own and the public keys
+    /// that its process needs.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -87,9 +123,12 @@ impl Homes {
         let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
         let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
         let recovery = self.recovery.map(|key| ("recovery".to_owned(), key));
-        for (name, key) in named.into_iter().chain(recovery).chain(gateways) {
+        let named: Vec<_> = named.into_iter().chain(recovery).chain(gateways).collect();
+        for (name, key) in named {
             write_public(&keys, &name, key)?;
         }
+        // Here, so that it is there before anybody expects it.
+        public(&keys, "node")?;
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {
             match std::fs::remove_file(keys.join(format!("gateway-{number}.pub"))) {
@@ -101,4 +140,9 @@ impl Homes {
         }
         Ok(place)
     }
+}
+
+/// What the files of a gateway are called, counted from 1.
+fn called(number: usize) -> String {
+    if number == 1 { "gateway".to_owned() } else { format!("gateway-{number}") }
 }

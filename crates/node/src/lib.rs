@@ -17,6 +17,7 @@ mod homes;
 pub mod http;
 mod keyring;
 mod lane;
+mod links;
 mod reopen;
 mod reply;
 mod rest;

@@ -1,5 +1,6 @@
 //! What `mycel trust` is told.
 
+use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
 use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
@@ -28,4 +29,14 @@ pub(crate) enum TrustCommand {
     Drill(RehearseArgs),
     /// Show the rehearsed recoveries, and whether the last is too long ago.
     Drills(DrillsArgs),
+    /// Make the keys of a planet that are missing, and say what each is for.
+    Init(InitArgs),
+    /// Show every key and certificate: how old, until when, and what is wrong.
+    Status(StatusArgs),
+    /// Take back a certificate, a key, or all that a region's host has.
+    Revoke(RevokeArgs),
+    /// Ask for a certificate, on a machine apart from the CA.
+    Request(RequestArgs),
+    /// Answer a request for a certificate, where the CA is.
+    Issue(IssueArgs),
 }

@@ -43,9 +43,16 @@ pub(crate) struct UpArgs {
     /// Write a line for each request that passes the gateway.
     #[arg(long, value_name = "FILE", requires = "regions", value_hint = ValueHint::FilePath)]
     pub(crate) access_log: Option<PathBuf>,
+    /// How long the certificates of nodes last; each is renewed at two thirds.
+    #[arg(long, value_name = "TIME", requires = "regions", default_value = "24h")]
+    pub(crate) certificate_life: vocab::Millis,
     /// Serve this region only; others serve the rest.
     #[arg(long, value_name = "REGION")]
     pub(crate) only: Option<String>,
+    /// Where gateways come to this region's host, with TLS 1.3 and certificates
+    /// of the planet's CA both ways; port 0 is any that is free.
+    #[arg(long, value_name = "ADDRESS", requires = "only")]
+    pub(crate) node_listen: Option<SocketAddr>,
     /// Stop when standard input ends.
     #[arg(long, hide = true)]
     pub(crate) until_stdin_closes: bool,

@@ -8,6 +8,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::processes::{self, How, Region, Regions};
 use crate::screen::Screen;
+use crate::spread;
+use custody::office::Open;
 use node::Homes;
 use node::gateway::{Gateway, Settings};
 use planet::Planet;
@@ -123,6 +125,7 @@ impl Drop for Folder {
 pub(super) struct Stage {
     gateway: Option<Gateway>,
     regions: Regions,
+    _office: Open,
     folder: Folder,
     pub(super) url: String,
 }
@@ -135,15 +138,18 @@ impl Stage {
         fs::write(&file, &script.text).map_err(|error| Failure::file("write", &file, &error))?;
         let failed = |why: String| Failure::told(why, "mend what it says, and start again");
         let homes = Homes::open(&folder.path.join("data")).map_err(|error| failed(error.to_string()))?;
+        let office = spread::office(&script.planet, &homes, custody::ca::LIFE)?;
+        let nodes = spread::credentials(&homes, 0)?;
         let regions = processes::start(&script.planet, &file, &homes, (None, true))?;
         let planet = Arc::new(script.planet.clone());
         let mut settings = Settings::new(planet, homes.planet(), homes.gateway(), processes::hosts(&regions));
+        settings.nodes = Some(nodes);
         settings.addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         settings.access_log = Some(folder.path.join("access.log"));
         let gateway = Gateway::start(settings).map_err(|error| failed(error.to_string()))?;
         let at = gateway.addresses().first().ok_or_else(|| failed("the gateway has no address".to_owned()))?;
         let url = format!("http://{at}");
-        Ok(Self { gateway: Some(gateway), regions, folder, url })
+        Ok(Self { gateway: Some(gateway), regions, _office: office, folder, url })
     }
 
     /// The process of a region.

@@ -53,6 +53,15 @@ pub(super) struct Recipe {
     pub(super) quiet: bool,
 }
 
+/// Where a region is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    /// By agents that come themselves.
+    pub(crate) agents: SocketAddr,
+    /// By gateways, with certificates.
+    pub(crate) nodes: SocketAddr,
+}
+
 /// A process that runs.
 pub(super) struct Process {
     child: Child,
@@ -60,8 +69,8 @@ pub(super) struct Process {
 }
 
 impl Recipe {
-    /// Starts it at an address, and waits until it says where it is.
-    pub(super) fn start(&self, at: &str, said: &Receiver<Word>) -> Result<(Process, SocketAddr), Halt> {
+    /// Starts it where it was, or anywhere, and waits until it says where it is.
+    pub(super) fn start(&self, at: Option<At>, said: &Receiver<Word>) -> Result<(Process, At), Halt> {
         let failed = |why: std::io::Error| Halt::Failed(Why::from(why.to_string()));
         let mut child = self.command(at).map_err(failed)?.spawn().map_err(failed)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -81,10 +90,14 @@ impl Recipe {
         }
     }
 
-    fn command(&self, at: &str) -> std::io::Result<Command> {
+    fn command(&self, at: Option<At>) -> std::io::Result<Command> {
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let at = at.unwrap_or(At { agents: anywhere, nodes: anywhere });
+        let (agents, nodes) = (at.agents.to_string(), at.nodes.to_string());
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("up").arg(&self.file).arg("--data").arg(&self.data);
-        command.args(["--only", &self.region, "--listen", at, "--json", "--no-kernel-bans", "--until-stdin-closes"]);
+        command.args(["--only", &self.region, "--listen", &agents, "--node-listen", &nodes]);
+        command.args(["--json", "--no-kernel-bans", "--until-stdin-closes"]);
         if let Some(quota) = self.quota {
             command.args(["--quota", &quota.to_string()]);
         }
@@ -132,8 +145,10 @@ fn first_words(stdout: ChildStdout, said: &Receiver<Word>) -> Result<Value, Halt
     }
 }
 
-fn address(words: &Value) -> Option<SocketAddr> {
-    words["at"][0].as_str()?.strip_prefix("http://")?.parse().ok()
+fn address(words: &Value) -> Option<At> {
+    let agents = words["at"][0].as_str()?.strip_prefix("http://")?.parse().ok()?;
+    let nodes = words["nodes"][0].as_str()?.parse().ok()?;
+    Some(At { agents, nodes })
 }
 
 /// Its end, when it comes soon enough.
@@ -209,7 +224,7 @@ impl Process {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> (Option<SocketAddr>, Why) {
+    fn words(text: &str) -> (Option<At>, Why) {
         let child = Command::new("true").stdin(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         let stdin = child.stdin.take().unwrap();
@@ -219,11 +234,13 @@ mod tests {
 
     #[test]
     fn only_an_address_is_a_start_and_a_failure_has_its_own_reason() {
-        assert_eq!(words(r#"{"at": ["http://127.0.0.1:7"]}"#).0, Some("127.0.0.1:7".parse().unwrap()));
+        let (agents, nodes) = ("127.0.0.1:7".parse().unwrap(), "127.0.0.1:8".parse().unwrap());
+        let whole = r#"{"at": ["http://127.0.0.1:7"], "nodes": ["127.0.0.1:8"]}"#;
+        assert_eq!(words(whole).0, Some(At { agents, nodes }));
         let (at, why) = words(r#"{"version": 1, "error": {"what": "the disk is full", "try": "make room"}}"#);
         assert_eq!(at, None);
         assert_eq!(why, Why { what: "the disk is full".to_owned(), hint: Some("make room".to_owned()) });
-        for text in ["", "{}", r#"{"at": []}"#, r#"{"at": ["here"]}"#] {
+        for text in ["", "{}", r#"{"at": []}"#, r#"{"at": ["here"]}"#, r#"{"at": ["http://127.0.0.1:7"]}"#] {
             let (at, why) = words(text);
             assert_eq!((at, why.what.as_str()), (None, "it ended before it said where it is: exit status: 0"));
         }

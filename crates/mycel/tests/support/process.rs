@@ -58,6 +58,11 @@ impl Up {
         Self::begun(file, data, &["--regions", "--no-kernel-bans", "--gateways", many, "--access-log", log])
     }
 
+    /// A process for each region, told something more.
+    pub(crate) fn regions_with(file: &Path, data: &Path, more: &[&str]) -> Self {
+        Self::begun(file, data, &[&["--regions", "--no-kernel-bans"], more].concat())
+    }
+
     fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
         let begun = Instant::now();
         let mut child = begin(file, data, more);

@@ -11,6 +11,7 @@ use super::forward::spelled;
 use super::line::{Broken, Line};
 use super::reply::Head;
 use super::settings::Settings;
+use crate::links::{Links, Way};
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::{Builder, Parts};
@@ -76,6 +77,8 @@ type Asks<'a> = (&'a Parts, &'a HeaderValue);
 
 struct Host {
     address: SocketAddr,
+    /// How its certificate is asked for; it is not where nodes have none.
+    way: Option<Way>,
     name: HeaderValue,
     /// Of each thread: a neighbour's would have to wake it for each request.
     idle: Vec<Mutex<VecDeque<Line>>>,
@@ -106,18 +109,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Hosts {
     /// Regions are numbered in the order of their ids.
-    pub(crate) fn new(settings: &Settings, threads: usize) -> Self {
+    pub(crate) fn new(settings: &Settings, threads: usize) -> io::Result<Self> {
+        let nodes = settings.nodes.as_ref().map(|credentials| (credentials, Links::new(credentials)));
         let mut ids: Vec<&str> = settings.planet.region.iter().map(|region| region.id.value.as_str()).collect();
         ids.sort_unstable();
         let host = |id: &str| {
-            let host = settings.hosts.iter().find(|host| host.region == id)?;
-            let name = HeaderValue::from_str(&host.address.to_string()).ok()?;
+            let Some(host) = settings.hosts.iter().find(|host| host.region == id) else { return Ok(None) };
+            let Ok(name) = HeaderValue::from_str(&host.address.to_string()) else { return Ok(None) };
+            let way = nodes.as_ref().map(|(credentials, links)| Way::new(credentials, links, id)).transpose()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
             let (breaker, troubled) = (Mutex::default(), AtomicBool::new(false));
             let (turns, node) = (Mutex::default(), OnceLock::new());
-            Some(Arc::new(Host { address: host.address, name, idle, breaker, troubled, turns, node }))
+            Ok(Some(Arc::new(Host { address: host.address, way, name, idle, breaker, troubled, turns, node })))
         };
-        Self(ids.into_iter().map(host).collect())
+        ids.into_iter().map(host).collect::<io::Result<_>>().map(Self)
     }
 
     fn host(&self, region: RegionNumber) -> Result<&Arc<Host>, Lost> {
@@ -209,7 +214,7 @@ impl Hosts {
     pub(crate) async fn check(&self, region: RegionNumber) -> Result<StatusCode, Lost> {
         let host = self.host(region)?;
         let asked = async {
-            let mut line = Line::open(host.address).await?;
+            let mut line = Line::open(host.address, host.way.as_ref()).await?;
             if host.node.get().is_none() {
                 let told = whole(host.tell(&mut line, Request::get("/v1/planet"), Bytes::new()).await?)?;
                 // It was perhaps heard meanwhile.
@@ -290,11 +295,12 @@ impl Host {
     /// A new connection on which the host takes this gateway's word.
     async fn connect(&self, settings: &Settings) -> io::Result<Line> {
         let proving = async {
-            let mut line = Line::open(self.address).await?;
+            let mut line = Line::open(self.address, self.way.as_ref()).await?;
             let challenge = whole(self.tell(&mut line, Request::get("/v1/gateway"), Bytes::new()).await?)?;
             let challenge: tell::Challenge = serde_json::from_slice(&challenge)?;
-            let channel = challenge.channel.ok_or_else(|| io::Error::other("the host named no channel"))?;
-            let proof = vouch(&settings.key, settings.id, &Nonce(challenge.nonce.0), &Channel(channel.0));
+            let told = || challenge.channel.map(|channel| Channel(channel.0));
+            let channel = line.channel()?.or_else(told).ok_or_else(|| io::Error::other("the host named no channel"))?;
+            let proof = vouch(&settings.key, settings.id, &Nonce(challenge.nonce.0), &channel);
             let vouch = ask::Vouch { gateway: Hex(settings.key.id().0), signature: Hex(proof.0) };
             let vouch = serde_json::to_vec(&vouch)?.into();
             whole(self.tell(&mut line, Request::post("/v1/gateway"), vouch).await?)?;

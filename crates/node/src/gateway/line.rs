@@ -6,12 +6,17 @@
 
 use super::body::Asked;
 use super::reply::{self, Head};
+use crate::http::tls;
+use crate::links::{Held, Socket, Way};
 use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use trust::attach::Channel;
 
 /// What is read at once: an answer of most ops, whole.
 const READ_BYTES: usize = 16 << 10;
@@ -30,10 +35,48 @@ pub(crate) enum Broken {
     Body(io::Error),
 }
 
+/// What carries it.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    /// The host has shown a certificate, and so has this gateway.
+    Secure(Box<TlsStream<Socket>>, #[allow(dead_code, reason = "held for as long as it is open")] Held),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream, _) => stream.get_ref().0.stream(),
+        }
+    }
+
+    /// Writes some of it.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => loop {
+                match stream.try_write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(stream.poll_write_ready(cx))?,
+                    went => return Poll::Ready(went),
+                }
+            },
+            Self::Secure(stream, _) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    /// What was written is with the system: TLS may have kept some.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Secure(stream, _) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+}
+
 /// A connection to a host.
 #[derive(Debug)]
 pub(crate) struct Line {
-    stream: TcpStream,
+    stream: Stream,
     /// What came and was not taken yet.
     pub(crate) came: BytesMut,
 }
@@ -52,7 +95,7 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// Ready when all of it went, or the rest cannot.
-    fn poll(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    fn poll(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         if !std::mem::replace(&mut self.begun, true)
             && let Poll::Ready(Err(error)) = self.body.poll_into(cx, &mut self.bytes)
         {
@@ -60,12 +103,15 @@ impl Sending<'_> {
         }
         while self.failed.is_none() {
             if self.went < self.bytes.len() {
-                match stream.try_write(&self.bytes[self.went..]) {
+                match ready!(stream.poll_write(cx, &self.bytes[self.went..])) {
                     Ok(went) => self.went += went,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(stream.poll_write_ready(cx))?,
                     Err(error) => self.failed = Some(error),
                 }
                 continue;
+            }
+            if let Err(error) = ready!(stream.poll_flush(cx)) {
+                self.failed = Some(error);
+                break;
             }
             self.bytes.clear();
             self.went = 0;
@@ -78,17 +124,35 @@ impl Sending<'_> {
 }
 
 impl Line {
-    pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
+    /// A connection: plain, or one on which both ends show a certificate.
+    pub(crate) async fn open(address: SocketAddr, way: Option<&Way>) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        let stream = match way {
+            None => Stream::Plain(stream),
+            Some(way) => {
+                let (stream, held) = way.connect(stream, address).await?;
+                Stream::Secure(Box::new(stream), held)
+            }
+        };
         Ok(Self { stream, came: BytesMut::new() })
+    }
+
+    /// What names the connection, where both ends derive it.
+    pub(crate) fn channel(&self) -> io::Result<Option<Channel>> {
+        match &self.stream {
+            Stream::Plain(_) => Ok(None),
+            Stream::Secure(stream, _) => tls::channel(stream.get_ref().1).map(Some),
+        }
     }
 
     /// Whether the host has neither ended it nor said what nobody asked for, as
     /// far as is known.
     pub(crate) fn is_good(&self) -> bool {
-        let nothing = self.stream.try_read(&mut [0]);
-        self.came.is_empty() && nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        let nothing = self.stream.tcp().try_read(&mut [0]);
+        // What TLS has read already and nobody asked for.
+        let kept = matches!(&self.stream, Stream::Secure(stream, _) if !stream.get_ref().1.wants_read());
+        self.came.is_empty() && !kept && nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Reads what comes next; how much, 0 at the end.
@@ -96,7 +160,10 @@ impl Line {
         self.came.reserve(READ_BYTES);
         // Unlike `try_read_buf`, it knows that a buffer which was not filled was
         // the last: nothing is read in vain before the next answer.
-        std::pin::pin!(self.stream.read_buf(&mut self.came)).poll(cx)
+        match &mut self.stream {
+            Stream::Plain(stream) => std::pin::pin!(stream.read_buf(&mut self.came)).poll(cx),
+            Stream::Secure(stream, _) => std::pin::pin!(stream.read_buf(&mut self.came)).poll(cx),
+        }
     }
 
     /// Sends a request, and waits for the head of its answer. `bytes` is its
@@ -115,7 +182,7 @@ impl Line {
         bodiless: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Head, Broken>> {
-        if let Poll::Ready(Err(broken)) = sending.poll(&self.stream, cx) {
+        if let Poll::Ready(Err(broken)) = sending.poll(&mut self.stream, cx) {
             return Poll::Ready(Err(broken));
         }
         loop {

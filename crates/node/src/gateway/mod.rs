@@ -164,7 +164,7 @@ impl Gateway {
         let now = Millis(clock.now().0);
         let shared = Arc::new(Shared {
             regions: Regions::new(&settings, now).map_err(io::Error::other)?,
-            hosts: Hosts::new(&settings, threads),
+            hosts: Hosts::new(&settings, threads)?,
             rates,
             turnstile,
             access: AccessLog::start(settings.access_log.as_deref())?,

@@ -1,6 +1,7 @@
 //! What a gateway is told: the planet, who it is, and where the hosts are.
 
 use crate::http::Bounds;
+use custody::credentials::Credentials;
 use planet::Planet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub struct Settings {
     pub key: Arc<SigningKey>,
     /// One for each region.
     pub hosts: Vec<Host>,
+    /// What it shows hosts, and whom it believes there, with TLS 1.3 both ways;
+    /// without it both ends are plain.
+    pub nodes: Option<Arc<Credentials>>,
     /// What ops cost in each region; all the same where nobody has looked.
     pub costs: Option<policy::cost::Costs>,
     /// Where it stands; at the first region when nobody says.
@@ -68,6 +72,7 @@ impl Settings {
             id,
             key,
             hosts,
+            nodes: None,
             costs: None,
             site: None,
             addresses: Vec::new(),

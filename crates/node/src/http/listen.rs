@@ -6,6 +6,7 @@ use super::limits::{HEAD_BYTES, HEADERS};
 use super::pace::{Pace, Paced};
 use super::peer::{Peer, Shared};
 use super::{frames, serve, tls};
+use crate::links;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,7 +20,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use trust::AgentId;
 use trust::attach::Channel;
+
+/// How those who come to an address are let in.
+#[derive(Clone)]
+pub(super) enum Door {
+    Plain,
+    Tls(TlsAcceptor),
+    /// Gateways, each with its certificate.
+    Nodes(links::Door),
+}
 
 /// After an accept that failed because the process has no more file
 /// descriptors: some connection has to end first.
@@ -70,12 +81,7 @@ impl Drop for Seat {
 }
 
 /// Takes connections until the server stops, then waits for those it has.
-pub(super) async fn accept(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    crowd: Arc<Crowd>,
-    shared: Arc<Shared>,
-) {
+pub(super) async fn accept(listener: TcpListener, door: Door, crowd: Arc<Crowd>, shared: Arc<Shared>) {
     let (mut connections, mut said) = (JoinSet::new(), None);
     loop {
         let accepted = tokio::select! {
@@ -91,36 +97,60 @@ pub(super) async fn accept(
         };
         let source = address.ip().to_canonical();
         if let Some(seat) = Seat::take(&crowd, &shared, source) {
-            connections.spawn(connection(stream, source, acceptor.clone(), seat, Arc::clone(&shared)));
+            connections.spawn(connection(stream, source, door.clone(), seat, Arc::clone(&shared)));
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
+/// What is known of a connection before its first request.
+struct Known {
+    channel: Channel,
+    /// Whether both ends derive the channel.
+    secure: bool,
+    /// The key of the node that has shown a certificate.
+    node: Option<AgentId>,
+}
+
 /// One connection.
-async fn connection(stream: TcpStream, source: IpAddr, acceptor: Option<TlsAcceptor>, seat: Seat, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, source: IpAddr, door: Door, seat: Seat, shared: Arc<Shared>) {
     // Answers are written whole: there is nothing to gather them with.
     let _ = stream.set_nodelay(true);
-    let ended = match acceptor {
-        None => match fresh_channel() {
-            Ok(channel) => speak(stream, source, channel, false, seat, shared).await,
+    let ended = match door {
+        Door::Plain => match fresh_channel() {
+            Ok(channel) => speak(stream, source, Known { channel, secure: false, node: None }, seat, shared).await,
             Err(error) => Err(error),
         },
         // A source that is turned away has no key exchanged for it.
-        Some(_) if turned_away(&shared, source) => return,
-        Some(acceptor) => match tokio::time::timeout(shared.bounds.handshake, acceptor.accept(stream)).await {
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(stream)) => match tls::channel(stream.get_ref().1) {
-                Ok(channel) => speak(stream, source, channel, true, seat, shared).await,
+        _ if turned_away(&shared, source) => return,
+        Door::Tls(acceptor) => match in_time(&shared, acceptor.accept(stream)).await {
+            Ok(stream) => match tls::channel(stream.get_ref().1) {
+                Ok(channel) => speak(stream, source, Known { channel, secure: true, node: None }, seat, shared).await,
                 Err(error) => Err(error),
             },
+            Err(error) => Err(error),
+        },
+        Door::Nodes(door) => match in_time(&shared, door.accept(stream)).await {
+            Ok((stream, held)) => match tls::channel(stream.get_ref().1) {
+                Ok(channel) => {
+                    let node = Some(held.certificate.key);
+                    speak(stream, source, Known { channel, secure: true, node }, seat, shared).await
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
         },
     };
     if let Err(error) = ended {
         tracing::debug!(%source, %error, "a connection broke");
     }
+}
+
+/// A handshake that is not waited for for ever.
+async fn in_time<T>(shared: &Shared, handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let ended = tokio::time::timeout(shared.bounds.handshake, handshake).await;
+    ended.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Whether a source is turned away before anything is done for it.
@@ -138,18 +168,11 @@ pub(crate) fn fresh_channel() -> io::Result<Channel> {
     custody::entropy::bytes().map(Channel)
 }
 
-async fn speak<I>(
-    io: I,
-    source: IpAddr,
-    channel: Channel,
-    secure: bool,
-    seat: Seat,
-    shared: Arc<Shared>,
-) -> io::Result<()>
+async fn speak<I>(io: I, source: IpAddr, known: Known, seat: Seat, shared: Arc<Shared>) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = match shared.engine.connect(source, channel) {
+    let connection = match shared.engine.connect(source, known.channel) {
         Ok(connection) => connection,
         Err(refusal) => {
             shared.metrics.turned_away.fetch_add(1, Relaxed);
@@ -159,7 +182,8 @@ where
     };
     let begun = Instant::now();
     let pace = Arc::new(Pace::new(shared.bounds));
-    let peer = Arc::new(Peer::new(Arc::clone(&shared), connection, secure, Arc::clone(&pace), seat));
+    let who = (known.secure, known.node);
+    let peer = Arc::new(Peer::new(Arc::clone(&shared), connection, who, Arc::clone(&pace), seat));
     let service = {
         let peer = Arc::clone(&peer);
         service_fn(move |request| serve::serve(Arc::clone(&peer), request))

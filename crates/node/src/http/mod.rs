@@ -29,6 +29,9 @@ mod understood;
 mod want;
 
 use crate::engine::Engine;
+use crate::links;
+use custody::credentials::Credentials;
+use listen::Door;
 use peer::Shared;
 use std::io;
 use std::net::SocketAddr;
@@ -50,15 +53,27 @@ pub(crate) use pace::{Pace, Paced};
 pub use understood::{Meaningless, understood};
 
 /// Where a server listens, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Listen {
     /// The addresses; port 0 is any that is free.
     pub addresses: Vec<SocketAddr>,
     /// The certificate and its key, for TLS 1.3; without them there is none,
     /// and whoever stands between the two ends can be either.
     pub tls: Option<Tls>,
+    /// Where gateways come, each with a certificate; they come to the other
+    /// addresses where there is none.
+    pub nodes: Option<Nodes>,
     /// How long what is too slow, or too many, is put up with.
     pub bounds: Bounds,
+}
+
+/// Where other nodes come, with TLS 1.3 both ways.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    /// The addresses; port 0 is any that is free.
+    pub addresses: Vec<SocketAddr>,
+    /// What is shown there, and who is believed.
+    pub credentials: Arc<Credentials>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -74,6 +89,7 @@ pub struct Tls {
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    nodes: Vec<SocketAddr>,
     stopping: watch::Sender<bool>,
     listeners: JoinSet<()>,
 }
@@ -82,31 +98,46 @@ impl Server {
     /// Serves an engine.
     ///
     /// # Errors
-    /// When an address cannot be listened at, or the certificate and its key
+    /// When an address cannot be listened at, or a certificate and its key
     /// cannot be read or do not go together.
     pub async fn start(engine: Engine, listen: Listen) -> io::Result<Self> {
         let acceptor = listen.tls.map(|tls| tls::acceptor(&tls.certificate, &tls.key)).transpose()?;
+        let public = acceptor.map_or(Door::Plain, Door::Tls);
         let mut bound = Vec::with_capacity(listen.addresses.len());
         for address in listen.addresses {
-            bound.push(listen::bind(address).await?);
+            bound.push((listen::bind(address).await?, public.clone()));
+        }
+        let (many, of_nodes) = (bound.len(), listen.nodes.is_some());
+        if let Some(nodes) = listen.nodes {
+            let door = Door::Nodes(links::Door::new(&nodes.credentials)?);
+            for address in nodes.addresses {
+                bound.push((listen::bind(address).await?, door.clone()));
+            }
         }
         let (stopping, stops) = watch::channel(false);
-        let shared = Arc::new(Shared::new(engine, listen.bounds, stops));
+        let shared = Arc::new(Shared::new(engine, listen.bounds, of_nodes, stops));
         let crowd = Arc::new(crowd::Crowd::default());
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::with_capacity(bound.len());
-        for listener in bound {
+        for (listener, door) in bound {
             addresses.push(listener.local_addr()?);
-            listeners.spawn(listen::accept(listener, acceptor.clone(), Arc::clone(&crowd), Arc::clone(&shared)));
+            listeners.spawn(listen::accept(listener, door, Arc::clone(&crowd), Arc::clone(&shared)));
         }
-        tracing::info!(?addresses, "serving");
-        Ok(Self { addresses, stopping, listeners })
+        let nodes = addresses.split_off(many);
+        tracing::info!(?addresses, ?nodes, "serving");
+        Ok(Self { addresses, nodes, stopping, listeners })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens to other nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[SocketAddr] {
+        &self.nodes
     }
 
     /// Takes nothing new in, finishes what it has begun, and ends; what takes

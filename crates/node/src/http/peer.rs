@@ -42,17 +42,20 @@ pub(crate) struct Shared {
     pub(crate) document: Bytes,
     pub(crate) metrics: Metrics,
     pub(crate) bounds: Bounds,
+    /// Whether gateways have an address of their own, where they show a
+    /// certificate: then none is believed elsewhere.
+    of_nodes: bool,
     /// Whether the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     waiting: Arc<Semaphore>,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, bounds: Bounds, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(engine: Engine, bounds: Bounds, of_nodes: bool, stopping: watch::Receiver<bool>) -> Self {
         let places = Places::of(&engine);
         let document = openapi::document().into();
         let waiting = Arc::new(Semaphore::new(bounds.waiting));
-        Self { engine, places, document, metrics: Metrics::default(), bounds, stopping, waiting }
+        Self { engine, places, document, metrics: Metrics::default(), bounds, of_nodes, stopping, waiting }
     }
 
     /// A place among those who wait for something to happen.
@@ -79,6 +82,8 @@ pub(crate) struct Peer {
     pub(crate) pace: Arc<Pace>,
     /// What names the connection, when both ends derive it.
     pub(crate) secure: bool,
+    /// The key of the node that has shown a certificate.
+    node: Option<AgentId>,
     channel: Channel,
     is_gateway: AtomicBool,
     connection: RwLock<Connection>,
@@ -88,11 +93,17 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(shared: Arc<Shared>, connection: Connection, secure: bool, pace: Arc<Pace>, seat: Seat) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        connection: Connection,
+        (secure, node): (bool, Option<AgentId>),
+        pace: Arc<Pace>,
+        seat: Seat,
+    ) -> Self {
         let (source, channel) = (connection.source, connection.channel);
         let (connection, upgrade) = (RwLock::new(connection), Mutex::new(None));
         let is_gateway = AtomicBool::new(false);
-        Self { shared, source, pace, secure, channel, is_gateway, connection, upgrade, seat }
+        Self { shared, source, pace, secure, node, channel, is_gateway, connection, upgrade, seat }
     }
 
     /// The connection, for as long as what is asked on it takes.
@@ -110,12 +121,19 @@ impl Peer {
     /// What a gateway has to sign; and the channel, where it does not know it
     /// from TLS.
     pub(crate) async fn await_gateway(&self) -> Result<(Nonce, Option<Channel>), No> {
+        if self.shared.of_nodes && self.node.is_none() {
+            let what = "gateways come to the address for nodes, and show a certificate there";
+            return Err(No::new(Code::Forbidden, what));
+        }
         let nonce = self.shared.engine.await_gateway(&mut *self.connection.write().await)?;
         Ok((nonce, (!self.secure).then_some(self.channel)))
     }
 
     /// Takes a gateway's answer.
     pub(crate) async fn vouch(&self, gateway: AgentId, signature: &Signature) -> Result<(), No> {
+        if self.shared.of_nodes && self.node != Some(gateway) {
+            return Err(No::new(Code::Forbidden, "the gateway's certificate is for another key"));
+        }
         let mut connection = self.connection.write().await;
         self.shared.engine.vouch(&mut connection, gateway, signature)?;
         self.is_gateway.store(true, Relaxed);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, crypto, version};
+use tokio_rustls::rustls::{ConnectionCommon, ServerConfig, crypto, version};
 use trust::attach::Channel;
 
 /// The acceptor of a certificate and its key.
@@ -31,7 +31,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> io::Result<TlsAcceptor
 }
 
 /// What both ends derive the connection's name to be (RFC 9266).
-pub(crate) fn channel(connection: &ServerConnection) -> io::Result<Channel> {
+pub(crate) fn channel<D>(connection: &ConnectionCommon<D>) -> io::Result<Channel> {
     let name = connection.export_keying_material([0; 32], wire::EXPORTER, Some(b""));
     name.map(Channel).map_err(io::Error::other)
 }

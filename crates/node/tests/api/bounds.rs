@@ -129,7 +129,7 @@ async fn a_handshake_that_never_comes_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let tls = Some(certificate(folder.path()));
     let bounds = Bounds { handshake: SHORT, ..bounds() };
-    let planet = listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls, bounds }).await;
+    let planet = listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls, nodes: None, bounds }).await;
     let mut raw = Raw::open(planet.at).await;
     let begun = Instant::now();
     assert!(raw.closes_within(LONG).await);
@@ -141,7 +141,8 @@ async fn no_handshake_is_made_with_a_banned_source() {
     let folder = tempfile::tempdir().unwrap();
     let tls = Some(certificate(folder.path()));
     let authority = tls.as_ref().map(|tls| tls.certificate.clone());
-    let planet = listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls, bounds: bounds() }).await;
+    let planet =
+        listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls, nodes: None, bounds: bounds() }).await;
     let here = block::bans::Net::of_source([127, 0, 0, 1].into());
     planet.engine.ban(here, planet.engine.now().after(vocab::Millis::minutes(1))).unwrap();
     // It is not waited for what it would say.

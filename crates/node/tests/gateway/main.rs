@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod hosts;
 mod lost;
+mod nodes;
 mod passing;
 mod raw;
 mod shared;

@@ -1,0 +1,76 @@
+//! What `mycel trust` is told about keys and certificates.
+
+use clap::{Args, ValueHint};
+use custody::spiffe::Role;
+use std::path::PathBuf;
+use vocab::Millis;
+
+/// Where a planet's keys are.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The planet's directory.
+    #[arg(long, value_name = "DIR", default_value = ".mycel", value_hint = ValueHint::DirPath)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The planet file: it says which regions there are.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The planet file, whose [keys] say how old keys may be; the one that it
+    /// last ran with, or the defaults, when left out.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The serial of a certificate, 32 letters, or a key, 64 letters.
+    #[arg(value_name = "SERIAL|KEY", required_unless_present = "region", conflicts_with = "region")]
+    pub(crate) what: Option<custody::revocation::What>,
+    /// Every key that a node of this region has had a certificate for.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Why, for whoever reads the list.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// What the node does: gateway, block, hub or edge.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Role,
+    /// The region that it is of.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IssueArgs {
+    /// The request.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) request: PathBuf,
+    /// The node's key, as whoever runs the node has told it: needed the first
+    /// time, and when it bears another name since.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// How long the certificate lasts; seven days at most.
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub(crate) life: Millis,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}

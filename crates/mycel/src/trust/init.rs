@@ -1,0 +1,60 @@
+//! `mycel trust init`: makes the keys of a planet that are missing, and says
+//! what each is for. What is there stays as it is.
+
+use super::inventory::{self, Ages};
+use crate::Verdict;
+use crate::cli::{InitArgs, TableArgs};
+use crate::failure::Failure;
+use crate::files;
+use crate::screen::Screen;
+use crate::word;
+use custody::ca::Ca;
+use custody::folder::{private, public, secret, write_public};
+use node::Homes;
+use serde_json::{Value, json};
+use trust::{Moment, RegionTag};
+
+pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
+    let planet = files::planet(&args.file, &tables, screen)?;
+    let (data, now) = (&args.home.data, Moment(word::now()));
+    let failed = |why: String| Failure::told(why, "mend what it says, and run it again: what was made stays");
+    let homes = Homes::open(data).map_err(|why| failed(why.to_string()))?;
+    // Whether there was a CA before says whether there was anything.
+    let new = !homes.keys().join("ca.key").exists();
+    let root = public(&homes.keys(), "root").and_then(|root| write_public(&homes.keys(), "root", root));
+    root.map_err(|why| failed(why.to_string()))?;
+    Ca::open(&homes.keys(), homes.planet(), now).map_err(|why| failed(why.to_string()))?;
+    for region in &planet.region {
+        let id = region.id.to_string();
+        let keys = homes.region(&id).map_err(|why| failed(why.to_string()))?.join("keys");
+        let made = private(&keys).and_then(|()| secret(&keys, &format!("region-{}", RegionTag::of(&id))));
+        made.map_err(|why| failed(why.to_string()))?;
+    }
+    let items = inventory::read(data, Ages::of(planet.keys.as_ref()), now)?;
+    if screen.is_json() {
+        let keys: Vec<Value> = items
+            .iter()
+            .map(|item| json!({ "what": item.what, "for": item.purpose, "file": item.file, "names": item.names }))
+            .collect();
+        screen.json(&json!({
+            "version": 1, "planet": planet.planet.name.to_string(), "id": homes.planet().to_string(),
+            "data": data, "new": new, "keys": keys,
+        }))?;
+        return Ok(Verdict::Good);
+    }
+    let state = if new { "its keys were made" } else { "its keys were there, and stay" };
+    screen.data(format_args!("{}  planet {}: {state}", planet.planet.name.as_str(), homes.planet()))?;
+    screen.data(format_args!("in {}, readable by you and nobody else:\n", data.display()))?;
+    for item in &items {
+        screen.data(format_args!("  {:<44} {}: {}", item.file, item.what, item.purpose))?;
+    }
+    screen.data(format_args!(
+        "\nnext:\n  1. copy keys/root.key to a place that is offline, and remove it here: root.pub is beside it in every\n     \
+         region, and nothing from day to day needs the secret\n  2. mycel up --regions {} --data {}\n  3. mycel trust status --data {}",
+        args.file.display(),
+        data.display(),
+        data.display()
+    ))?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,223 @@
+//! `mycel trust` from init to revocation: by hand, on a planet that runs, and
+//! with processes that are killed while certificates are renewed.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/run.rs"]
+mod run;
+
+use client::{Body, Client, Place};
+use process::{Folder, Up, key};
+use run::{code, err, json, out};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const PLANET: &str = r#"
+[planet]
+name = "pair"
+blocks = 16
+[block]
+op_rate = "1000000/s"
+[[region]]
+id = "ashburn"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+[[region]]
+id = "dublin"
+site = [53.35, -6.26]
+jurisdictions = ["IE"]
+[data]
+primary = "ashburn"
+[enrol]
+how = "open"
+quota = "1000000/s"
+[gateway]
+agent_rate = "1000000/s"
+address_rate = "1000000/s"
+[route]
+health_check = "1s"
+"#;
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn state(data: &Path, file: &str) -> String {
+    let status = json(&["trust", "status", "--data", text(data), "--json"]);
+    let keys = status["keys"].as_array().unwrap();
+    let found = keys.iter().find(|item| item["file"] == file).unwrap_or_else(|| panic!("{file} in {status:#}"));
+    found["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn init_makes_what_is_missing_says_what_it_is_for_and_changes_nothing_the_second_time() {
+    let folder = Folder::new("trust-init");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let told = out(&["trust", "init", text(&file), "--data", text(&data)]);
+    for what in ["root.key", "operator.key", "ca.key", "ca.pem", "gateway.key", "regions/dublin/keys/node.key", "next:"]
+    {
+        assert!(told.contains(what), "{what} in {told}");
+    }
+    let secrets = |data: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+        let folders = [data.join("keys"), data.join("regions/ashburn/keys"), data.join("regions/dublin/keys")];
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+        let mut all: Vec<_> = files.map(|file| (file.clone(), fs::read(&file).unwrap())).collect();
+        all.sort();
+        all
+    };
+    let made = secrets(&data);
+    assert!(made.iter().all(|(file, _)| fs::metadata(file).unwrap().permissions().mode() & 0o077 == 0));
+    let again = json(&["trust", "init", text(&file), "--data", text(&data), "--json"]);
+    assert_eq!(again["new"], false);
+    assert_eq!(secrets(&data), made);
+    // The root's secret goes where it is offline; nothing from day to day misses it.
+    fs::remove_file(data.join("keys/root.key")).unwrap();
+    assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
+    let up = Up::regions(&file, &data);
+    assert_eq!(up.told["id"], again["id"]);
+    up.stop();
+}
+
+#[test]
+fn status_is_1_when_a_key_is_open_late_or_taken_back() {
+    let folder = Folder::new("trust-status");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    assert_eq!(code(&["trust", "status", "--data", text(&data)]), 1);
+    assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
+    let status = ["trust", "status", "--data", text(&data)];
+    assert_eq!(code(&status), 0, "{}", out(&status));
+    let node = data.join("regions/dublin/keys/node.key");
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!((code(&status), state(&data, "regions/dublin/keys/node.key").as_str()), (1, "OPEN to others"));
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(code(&status), 0);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(91 * 86_400);
+    let operator = fs::File::options().write(true).open(data.join("keys/operator.key")).unwrap();
+    operator.set_modified(long_ago).unwrap();
+    assert_eq!((code(&status), state(&data, "keys/operator.key").as_str()), (1, "LATE"));
+    // The planet may let it be older.
+    let patient = folder.0.join("patient.toml");
+    fs::write(&patient, format!("{PLANET}\n[keys]\nrotation = \"365d\"\n")).unwrap();
+    assert_eq!(code(&["trust", "status", text(&patient), "--data", text(&data)]), 0);
+    operator.set_modified(std::time::SystemTime::now()).unwrap();
+    let revoke = ["trust", "revoke", "--region", "dublin", "--reason", "a stolen disk", "--data", text(&data)];
+    assert_eq!(code(&revoke), 0, "{}", err(&revoke));
+    assert_eq!((code(&status), state(&data, "regions/dublin/keys/node.key").as_str()), (1, "REVOKED: a stolen disk"));
+    assert!(out(&status).contains("a stolen disk"));
+    fs::write(data.join("keys/ca.pem"), "nonsense").unwrap();
+    assert!(state(&data, "keys/ca.pem").starts_with("DAMAGED"));
+}
+
+#[test]
+fn a_machine_apart_asks_by_a_file_and_gets_a_certificate_once() {
+    let folder = Folder::new("trust-apart");
+    let (file, data, apart) = (folder.planet(PLANET), folder.0.join("data"), folder.0.join("apart"));
+    assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
+    let ask = ["trust", "request", "--role", "block", "--region", "dublin", "--data", text(&apart), "--json"];
+    assert!(err(&ask).contains("root.pub"), "{}", err(&ask));
+    fs::create_dir_all(apart.join("keys")).unwrap();
+    fs::copy(data.join("keys/root.pub"), apart.join("keys/root.pub")).unwrap();
+    let asked = json(&ask);
+    let (request, certificate) = (asked["request"].as_str().unwrap(), asked["certificate"].as_str().unwrap());
+    let key = asked["key"].as_str().unwrap();
+    let issue = ["trust", "issue", request, "--data", text(&data)];
+    assert!(err(&issue).contains("is not expected"), "{}", err(&issue));
+    let pem = out(&[&issue[..], &["--key", key]].concat());
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+    fs::write(certificate, pem).unwrap();
+    assert!(err(&[&issue[..], &["--key", key]].concat()).contains("answered already"));
+    // From then on it is known.
+    json(&ask);
+    let next = json(&[&issue[..], &["--json"]].concat());
+    assert!(next["name"].as_str().unwrap().ends_with("/region/dublin/role/block"), "{next}");
+    // One certificate is taken back by its serial, and the key with all of its others.
+    let serial = next["serial"].as_str().unwrap();
+    for what in [serial, key] {
+        assert_eq!(code(&["trust", "revoke", what, "--reason", "it was stolen", "--data", text(&data)]), 0);
+    }
+    json(&ask);
+    assert!(err(&issue).contains("it was stolen"), "{}", err(&issue));
+    assert_eq!(code(&["trust", "revoke", "12", "--reason", "x", "--data", text(&data)]), 2);
+    assert_eq!(code(&["trust", "revoke", key, "--reason", "x", "--data", text(&apart)]), 1);
+}
+
+fn put(value: &str) -> Body {
+    Body::Put { key: b"name".to_vec(), value: value.into(), class: None }
+}
+
+async fn seated(up: &Up, seed: u8, region: &str) -> Client {
+    let client = up.client(key(seed)).await;
+    client.attach(Place::Region(region.to_owned()), None).await.unwrap();
+    client
+}
+
+fn process_of(up: &Up, region: &str) -> String {
+    let regions = up.told["regions"].as_array().unwrap();
+    regions.iter().find(|known| known["region"] == region).unwrap()["process"].to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_is_revoked_is_away_within_seconds_and_comes_back_with_another_key() {
+    let folder = Folder::new("trust-revoke");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let (stays, goes) = (seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await);
+    goes.op(put("before")).await.unwrap();
+    let revoke = ["trust", "revoke", "--region", "dublin", "--reason", "a stolen disk", "--data", text(&data)];
+    assert_eq!(code(&revoke), 0);
+    let begun = Instant::now();
+    while goes.op(Body::Get(b"name".to_vec())).await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it is still served");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("away after {:?}", begun.elapsed());
+    stays.op(put("value")).await.unwrap();
+    // Its key is put away, and its process starts again with one that the CA has not taken back.
+    fs::rename(data.join("regions/dublin/keys/node.key"), folder.0.join("stolen.key")).unwrap();
+    up.stop();
+    let up = Up::regions(&file, &data);
+    let back = seated(&up, 2, "dublin").await;
+    assert_eq!(back.op(Body::Get(b"name".to_vec())).await.unwrap().value.as_deref(), Some(&b"before"[..]));
+    up.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_while_certificates_are_renewed_they_are_the_old_ones_or_new_ones() {
+    let folder = Folder::new("trust-kill");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let short = ["--certificate-life", "6s"];
+    // The whole planet, at moments that differ: every start has whole files and goes on.
+    for round in 0_u64..6 {
+        let up = Up::regions_with(&file, &data, &short);
+        let agent = seated(&up, 1, "dublin").await;
+        agent.op(put(&round.to_string())).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2_300 + 170 * round)).await;
+        agent.op(put(&round.to_string())).await.unwrap();
+        up.kill();
+        let status = json(&["trust", "status", "--data", text(&data), "--json"]);
+        let damaged = status["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["state"].as_str().unwrap().starts_with("DAMAGED"));
+        assert!(!damaged, "{status:#}");
+        // Its children end with it, and let go of what they have locked.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // One region's process, again and again; the other is served all the while.
+    let up = Up::regions_with(&file, &data, &short);
+    let (stays, goes) = (seated(&up, 2, "ashburn").await, seated(&up, 1, "dublin").await);
+    let killed = Command::new("kill").args(["-KILL", &process_of(&up, "dublin")]).status().unwrap();
+    assert!(killed.success());
+    let begun = Instant::now();
+    while goes.op(Body::Get(b"name".to_vec())).await.is_err() {
+        stays.op(put("value")).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    up.stop();
+}
