@@ -120,6 +120,14 @@ impl Table {
         }
     }
 
+    /// Lets every origin leave what it uses with the next ranking, however short a
+    /// time it has used it: what was chosen before anything was measured.
+    pub fn end_dwell(&mut self) {
+        for used in &mut self.in_use {
+            used.since = 0;
+        }
+    }
+
     /// How many origins it is for.
     #[must_use]
     pub fn origins(&self) -> usize {

@@ -108,14 +108,18 @@ impl Picture {
     /// forgotten, as if the gateway had just begun.
     pub(super) fn assume(&mut self, assumed: Assumed, now: Millis) {
         self.assumed = assumed;
+        self.table = Table::new(self.policy.atlas.count(), self.origins.len(), self.policy.candidates());
         self.look_around();
-        self.choose_anew(now);
+        self.begin_tick(now);
     }
 
-    /// Forgets what origins use: it was chosen before anything was measured.
-    pub(super) fn choose_anew(&mut self, now: Millis) {
-        self.table = Table::new(self.policy.atlas.count(), self.origins.len(), self.policy.candidates());
-        self.begin_tick(now);
+    /// Looks again at what origins use, which was chosen before anything was
+    /// measured: they leave it for what is clearly better. What may be sent in this
+    /// tick stays what it is.
+    pub(super) fn choose_anew(&mut self) {
+        self.table.end_dwell();
+        self.time_round_trips();
+        self.rank();
     }
 
     fn assumed_of(&self, region: RegionNumber) -> Option<&OfRegion> {
@@ -451,9 +455,22 @@ when_lost = "refuse"
             let stays = Wish { class: Some("stays".into()), ..new_slot() };
             assert_eq!(picture.admit(&stays, at(2)).unwrap(), TWO);
         }
-        // Only what was chosen before anything was measured is chosen anew.
-        picture.choose_anew(at(100));
-        assert_eq!(picture.admit(&new_slot(), at(100)).unwrap(), ONE);
+    }
+
+    /// By the map one is nearer; by the clock the other is.
+    #[test]
+    fn what_was_chosen_before_anything_was_measured_is_chosen_again() {
+        let far = PLANET.replace("[50.5, 8.5]", "[53.0, 20.0]");
+        for (rtt_us, winner) in [(4_000, ONE), (90_000, TWO)] {
+            let mut picture = Picture::new(&settings(&far), at(0)).unwrap();
+            assert_eq!(picture.admit(&new_slot(), at(0)).unwrap(), ONE);
+            picture.timed(ONE, Micros(rtt_us), at(0));
+            picture.timed(TWO, Micros(3_000), at(0));
+            picture.begin_tick(at(1));
+            assert_eq!(picture.admit(&new_slot(), at(1)).unwrap(), ONE, "it stays for a while");
+            picture.choose_anew();
+            assert_eq!(picture.admit(&new_slot(), at(1)).unwrap(), winner, "{rtt_us} µs");
+        }
     }
 
     #[test]
@@ -495,6 +512,8 @@ when_lost = "refuse"
         let own = Wish::of_own(ONE);
         picture.granted(ONE, (at(0).0 / TICK.0, Some(10)), at(0));
         assert_eq!(picture.pin(&own, ONE, at(0)), Ok(()));
+        picture.choose_anew();
+        assert_eq!(picture.pin(&own, ONE, at(0)), Ok(()), "what it may send is not what is chosen");
         picture.begin_tick(at(1));
         assert_eq!(picture.pin(&own, ONE, at(1)), Err(Filter::Full), "it may be slow");
         picture.missed(ONE);

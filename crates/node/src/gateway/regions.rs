@@ -121,8 +121,8 @@ impl Regions {
     }
 
     /// Chooses by what was measured by now.
-    pub(crate) fn choose_anew(&self, now: Millis) {
-        self.picture().choose_anew(now);
+    pub(crate) fn choose_anew(&self) {
+        self.picture().choose_anew();
     }
 
     pub(crate) fn drain(&self, region: &str, drained: bool) -> Result<(), String> {

@@ -19,7 +19,7 @@ use wire::ask;
 /// region had its first turn: before that this gateway has no part of any.
 pub(crate) async fn look_after(shared: Arc<Shared>, had_turns: Sender<()>) {
     join_all(shared.regions.numbers().map(|region| turn(Arc::clone(&shared), region))).await;
-    shared.regions.choose_anew(Millis(shared.clock.now().0));
+    shared.regions.choose_anew();
     // Whoever waited for it may have given up.
     let _ = had_turns.send(());
     let mut tick = tokio::time::interval(Duration::from_millis(TICK.0));
