@@ -10,7 +10,7 @@ use crate::folder::{existing, failed, letters, replace, secret};
 use crate::{KeyError, scratch, sealed};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use trust::{Moment, Secret};
 use vocab::Millis;
@@ -79,6 +79,32 @@ pub fn forget(keys: &Path, name: &str) -> Result<(), KeyError> {
     }
     remove(&keys.join(format!("{named}.sealed")))?;
     sync(keys)
+}
+
+fn asks(keys: &Path, name: &str) -> PathBuf {
+    keys.join(format!("{name}.rotate"))
+}
+
+/// Asks whoever uses a key to rotate it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn ask(keys: &Path, name: &str) -> Result<(), KeyError> {
+    replace(&asks(keys, name), b"")
+}
+
+/// Whether somebody has asked for it, and it was not done yet.
+#[must_use]
+pub fn is_asked(keys: &Path, name: &str) -> bool {
+    asks(keys, name).exists()
+}
+
+/// Says that it was done.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn answer(keys: &Path, name: &str) -> Result<(), KeyError> {
+    remove(&asks(keys, name))
 }
 
 /// How long a key has been in its place.

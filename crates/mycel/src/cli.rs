@@ -13,7 +13,7 @@ mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, WitnessArgs};
-pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
+pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
@@ -117,7 +117,7 @@ pub(crate) enum Command {
     /// Do on this machine what the plan says it can.
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Look into what trust is made of.
+    /// Make, show, rotate, take back, split and recover the planet's keys.
     #[command(subcommand)]
     Trust(TrustCommand),
     /// Print the JSON Schema of planet files, for editors.

@@ -147,9 +147,9 @@ impl Running<'_> {
             0 => log,
             number => log.with_extension(format!("{}.log", number + 1)),
         });
-        if let (Some(certificate), Some(key)) = (&self.args.tls_cert, &self.args.tls_key) {
-            settings.certificates = vec![Tls { certificate: certificate.clone(), key: key.clone() }];
-        }
+        let pairs = self.args.tls_cert.iter().zip(&self.args.tls_key);
+        settings.certificates =
+            pairs.map(|(certificate, key)| Tls { certificate: certificate.clone(), key: key.clone() }).collect();
         settings
     }
 
@@ -196,7 +196,7 @@ impl Running<'_> {
             }
         }
         self.gateways.iter().for_each(Gateway::open_log_anew);
-        for gateway in self.gateways.iter().filter(|_| self.args.tls_cert.is_some()) {
+        for gateway in self.gateways.iter().filter(|_| !self.args.tls_cert.is_empty()) {
             match gateway.read_certificates_again() {
                 Ok(()) => screen.say("the certificates were read again"),
                 Err(error) => screen.say(format_args!("the certificates stay as they were: {error}")),
@@ -222,7 +222,7 @@ async fn serve(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: 
 }
 
 fn greet(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Screen) -> Result<(), Failure> {
-    let scheme = if running.args.tls_cert.is_some() { "https" } else { "http" };
+    let scheme = if !running.args.tls_cert.is_empty() { "https" } else { "http" };
     let urls: Vec<String> = running.addresses().map(|address| format!("{scheme}://{address}")).collect();
     let regions = &running.regions;
     if screen.is_json() {

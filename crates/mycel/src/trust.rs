@@ -6,6 +6,7 @@ mod inventory;
 mod page;
 mod recover;
 mod rehearse;
+mod rotate;
 mod split;
 mod status;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Fa
         TrustCommand::Drills(args) => rehearse::drills(args, screen),
         TrustCommand::Init(args) => init::run(args, screen),
         TrustCommand::Status(args) => status::run(args, screen),
+        TrustCommand::Rotate(args) => rotate::run(args, screen),
         TrustCommand::Revoke(args) => certificates::revoke(args, screen),
         TrustCommand::Request(args) => certificates::request(args, screen),
         TrustCommand::Issue(args) => certificates::issue(args, screen),

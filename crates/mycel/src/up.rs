@@ -42,6 +42,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
     take_all_files(screen);
+    certificates(args)?;
     let (planet, text) = planet(args, screen)?;
     let absent = absent(&planet);
     if args.regions {
@@ -67,6 +68,20 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
         screen.say(format_args!("the last traces were not sent: {why}"));
     }
     served.map(|()| Verdict::Good)
+}
+
+/// Each certificate has its key, and only gateways choose among several.
+fn certificates(args: &UpArgs) -> Result<(), Failure> {
+    let (many, keys) = (args.tls_cert.len(), args.tls_key.len());
+    if many != keys {
+        let what = format!("--tls-cert was given {many} times, and --tls-key {keys} times");
+        return Err(Failure::told(what, "give each certificate its key, in the same order"));
+    }
+    if many > 1 && !args.regions {
+        let hint = "with --regions a gateway takes several, each for its names";
+        return Err(Failure::told("a planet in one process has one certificate", hint));
+    }
+    Ok(())
 }
 
 /// Takes as many file descriptors as it may have: every connection is one, and
@@ -128,6 +143,7 @@ fn absent(planet: &Planet) -> Vec<&'static str> {
         (planet.watch.is_some(), "the watch"),
         (!planet.bridge.is_empty(), "bridges"),
         (planet.rollout.is_some(), "rollouts"),
+        (planet.keys.as_ref().is_some_and(|keys| keys.hardware.value), "keys in hardware"),
     ];
     asked.into_iter().filter(|(asked, _)| *asked).map(|(_, what)| what).collect()
 }
@@ -140,10 +156,8 @@ async fn serve(
     absent: &[&str],
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(Tls { certificate: certificate.clone(), key: key.clone() }),
-        _ => None,
-    };
+    let pair = args.tls_cert.first().zip(args.tls_key.first());
+    let tls = pair.map(|(certificate, key)| Tls { certificate: certificate.clone(), key: key.clone() });
     // Before anybody is told that it is up: from then on an end is a clean one.
     let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

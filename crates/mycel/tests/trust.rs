@@ -221,3 +221,40 @@ async fn whatever_is_killed_while_certificates_are_renewed_they_are_the_old_ones
     }
     up.stop();
 }
+
+/// Every region's key, while agents work: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_of_regions_are_rotated_on_request_while_the_planet_runs() {
+    let folder = Folder::new("trust-rotate");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let nothing = ["trust", "rotate", "--data", text(&data)];
+    assert!(code(&nothing) == 1 && err(&nothing).contains("no key of any region"), "{}", err(&nothing));
+    let up = Up::regions(&file, &data);
+    let agents = [seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await];
+    for agent in &agents {
+        agent.op(put("before")).await.unwrap();
+    }
+    for region in [None, Some("dublin")] {
+        let mut asked = vec!["trust", "rotate", "--data", text(&data), "--json"];
+        asked.extend(region.iter().flat_map(|region| ["--region", region]));
+        let asked: Vec<String> = asked.into_iter().map(str::to_owned).collect();
+        let told = tokio::task::spawn_blocking(move || json(&asked.iter().map(String::as_str).collect::<Vec<_>>()));
+        while !told.is_finished() {
+            for agent in &agents {
+                agent.op(put("during")).await.unwrap();
+            }
+        }
+        let told = told.await.unwrap();
+        let keys = if region.is_none() { 2 } else { 1 };
+        assert_eq!((told["rotated"].as_u64(), told["waiting"].as_u64()), (Some(keys), Some(0)), "{told}");
+    }
+    for agent in &agents {
+        let got = agent.op(Body::Get(b"name".to_vec())).await.unwrap();
+        assert_eq!(got.value.as_deref(), Some(&b"during"[..]));
+        agent.renew().await.unwrap();
+    }
+    let status = json(&["trust", "status", "--data", text(&data), "--json"]);
+    let before = status["keys"].as_array().unwrap().iter().filter(|item| item["what"] == "region's key before");
+    assert_eq!(before.filter(|item| item["good"] == true).count(), 2, "{status:#}");
+    up.stop();
+}

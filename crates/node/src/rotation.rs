@@ -62,11 +62,6 @@ pub(crate) struct Rotation {
     pub(crate) wait: u32,
 }
 
-/// What asks for a rotation of a region's key: an empty file beside it.
-pub(crate) fn asked_for(tag: RegionTag) -> String {
-    format!("{}.rotate", regional_name(tag))
-}
-
 impl Rotation {
     /// Rotates until the planet stops.
     pub(crate) fn run(mut self) {
@@ -94,16 +89,11 @@ impl Rotation {
         let age = succession::age(&self.folder, &name, now)?.unwrap_or_default();
         region.ages.age.store(age.0, Relaxed);
         region.ages.late.store(u64::from(age.0 > self.every.0.saturating_add(GRACE.0)), Relaxed);
-        let asked = self.folder.join(asked_for(region.tag));
+        let asked = succession::is_asked(&self.folder, &name);
         let begun = succession::begun(&self.folder, &name)?.is_some();
-        if self.wait == 0 && (begun || asked.exists() || age >= self.every) {
+        if self.wait == 0 && (begun || asked || age >= self.every) {
             self.rotate(region, now)?;
-            match std::fs::remove_file(&asked) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(crate::home::failed("remove what asked for a rotation")(error));
-                }
-                _ => {}
-            }
+            succession::answer(&self.folder, &name)?;
         }
         self.end_overlap(region, now)
     }

@@ -33,6 +33,18 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// Of this region only.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// How long to wait until it is done.
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) patience: Millis,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
     /// The serial of a certificate, 32 letters, or a key, 64 letters.
     #[arg(value_name = "SERIAL|KEY", required_unless_present = "region", conflicts_with = "region")]

@@ -1,21 +1,23 @@
 //! What `mycel trust` is told.
 
-use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, StatusArgs};
+use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
 use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
-    /// Compute hexadecimal digits of π, from which salts are taken. They are
-    /// public, and add no strength to anything.
-    Pi {
-        /// Where to begin, counted from 0 after the point.
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        at: u64,
-        /// How many digits.
-        #[arg(long, value_name = "K", default_value_t = 64)]
-        digits: u64,
-    },
+    /// Make the keys of a planet that are missing, and say what each is for.
+    Init(InitArgs),
+    /// Show every key and certificate: how old, until when, and what is wrong.
+    Status(StatusArgs),
+    /// Have the regions' keys replaced now: a planet that runs goes on meanwhile.
+    Rotate(RotateArgs),
+    /// Take back a certificate, a key, or all that a region's host has.
+    Revoke(RevokeArgs),
+    /// Ask for a certificate, on a machine apart from the CA.
+    Request(RequestArgs),
+    /// Answer a request for a certificate, where the CA is.
+    Issue(IssueArgs),
     /// Split the planet's root secret into shares: some of them give it back,
     /// and fewer say nothing.
     Split(SplitArgs),
@@ -29,14 +31,14 @@ pub(crate) enum TrustCommand {
     Drill(RehearseArgs),
     /// Show the rehearsed recoveries, and whether the last is too long ago.
     Drills(DrillsArgs),
-    /// Make the keys of a planet that are missing, and say what each is for.
-    Init(InitArgs),
-    /// Show every key and certificate: how old, until when, and what is wrong.
-    Status(StatusArgs),
-    /// Take back a certificate, a key, or all that a region's host has.
-    Revoke(RevokeArgs),
-    /// Ask for a certificate, on a machine apart from the CA.
-    Request(RequestArgs),
-    /// Answer a request for a certificate, where the CA is.
-    Issue(IssueArgs),
+    /// Compute hexadecimal digits of π, from which salts are taken. They are
+    /// public, and add no strength to anything.
+    Pi {
+        /// Where to begin, counted from 0 after the point.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        at: u64,
+        /// How many digits.
+        #[arg(long, value_name = "K", default_value_t = 64)]
+        digits: u64,
+    },
 }

@@ -15,12 +15,13 @@ pub(crate) struct UpArgs {
     /// Where to listen; port 0 is any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7117")]
     pub(crate) listen: Vec<SocketAddr>,
-    /// The certificate for TLS 1.3, as PEM.
+    /// The certificate for TLS 1.3, as PEM. Gateways take several, each for its
+    /// names; the first is for whoever names no server.
     #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// Its key, as PEM.
+    pub(crate) tls_cert: Vec<PathBuf>,
+    /// Its key, as PEM; as many as there are certificates, in their order.
     #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
-    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Vec<PathBuf>,
     /// How much to log to standard error.
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
     pub(crate) log: LogLevel,

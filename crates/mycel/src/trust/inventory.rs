@@ -88,6 +88,10 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
         "ca" => ("CA's key", "signs the certificates of nodes, and the list of what is revoked", signing),
         "node" => ("node's key", "what a host shows gateways, and signs checkpoints with", signing),
         _ if name.starts_with("gateway") => ("gateway's key", "what a gateway shows hosts, and vouches with", signing),
+        _ if name.ends_with(".before") => {
+            ("region's key before", "opens what it made, until the overlap has passed", None)
+        }
+        _ if name.ends_with(".next") => ("region's next key", "takes the place of the present one any moment", None),
         _ if name.starts_with("region-") => ("region's key", "makes leases and wraps the keys of owners' data", data),
         _ => ("key", "not one of the planet's own", None),
     }
@@ -177,7 +181,7 @@ impl Look<'_> {
         item.until = used.map(|used| Moment(self.now.0.saturating_sub(item.age.0)).after(used));
         item.names = public.as_ref().ok().and_then(|key| *key).map(|key| key.to_string());
         // A region's key signs nothing, and so has no public half to show.
-        if what == "region's key" {
+        if what.starts_with("region's") {
             item.names = None;
         }
         let revoked = public.as_ref().ok().and_then(|key| self.revoked(None, (*key)?));

@@ -7,10 +7,14 @@ use crate::cli::{StatusArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
 use crate::screen::Screen;
+use crate::screen::paint;
 use crate::screen::table::Table;
 use crate::word;
+use anstyle::{AnsiColor, Style};
 use custody::authority::REVOKED;
+use custody::recovery::{is_late, last_drill};
 use custody::revocation::Revocations;
+use planet::Keys;
 use serde_json::{Value, json};
 use std::path::Path;
 use trust::Moment;
@@ -19,12 +23,20 @@ use vocab::Millis;
 /// What `mycel up --regions` last ran with.
 const ACCEPTED: &str = "regions.toml";
 
-fn ages(args: &StatusArgs, screen: &Screen) -> Result<Ages, Failure> {
+/// What the planet file says of its keys, where there is one.
+fn asked(args: &StatusArgs, screen: &Screen) -> Result<Option<Keys>, Failure> {
     let accepted = args.home.data.join(ACCEPTED);
     let file = args.file.clone().or_else(|| accepted.exists().then_some(accepted));
-    let Some(file) = file else { return Ok(Ages::of(None)) };
+    let Some(file) = file else { return Ok(None) };
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
-    Ok(Ages::of(files::planet(&file, &tables, screen)?.keys.as_ref()))
+    Ok(files::planet(&file, &tables, screen)?.keys)
+}
+
+/// The last rehearsed recovery, and whether that is longer ago than the planet
+/// allows.
+fn rehearsed(data: &Path, every: Option<Millis>, now: Moment) -> (Option<Millis>, bool) {
+    let last = last_drill(&data.join("keys"));
+    (last.as_ref().map(|drill| now.since(Moment(drill.at))), is_late(last.as_ref(), every, now.0))
 }
 
 /// In whole units that say enough.
@@ -57,7 +69,10 @@ fn list(data: &Path) -> Result<Option<Revocations>, Failure> {
 
 pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let (data, now) = (&args.home.data, Moment(word::now()));
-    let items = inventory::read(data, ages(args, screen)?, now)?;
+    let asked = asked(args, screen)?;
+    let items = inventory::read(data, Ages::of(asked.as_ref()), now)?;
+    let every = asked.as_ref().and_then(|keys| keys.recovery_drill.as_ref()).map(|every| every.value);
+    let (rehearsed, late) = rehearsed(data, every, now);
     let revoked = list(data)?;
     let revoked = revoked.as_ref().map_or(&[][..], Revocations::entries);
     let bad = items.iter().filter(|item| item.state != State::Good).count();
@@ -78,7 +93,8 @@ pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure
             .collect();
         let planet = inventory::planet(data).map(|planet| planet.to_string());
         screen.json(&json!({
-            "version": 1, "planet": planet, "keys": shown, "revoked": revoked, "good": bad == 0,
+            "version": 1, "planet": planet, "keys": shown, "revoked": revoked,
+            "rehearsed_ms_ago": rehearsed.map(|ago| ago.0), "rehearsal_late": late, "good": bad == 0 && !late,
         }))?;
     } else {
         let mut table = Table::new(&["<what", "<file", "mode", "age", "due or ends", "<state"], screen.colors_data());
@@ -96,10 +112,15 @@ pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure
                 entry.reason
             ))?;
         }
+        let ago = rehearsed.map_or_else(|| "never".to_owned(), |ago| format!("{} ago", about(ago)));
+        let line = format!("  recovery rehearsed {ago}");
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        screen.data(if late { paint(screen.colors_data(), red, format!("{line}: LATE")) } else { line })?;
         match bad {
+            0 if late => screen.say("recovery is to be rehearsed: `mycel trust drill`, docs/guides/recovery.md"),
             0 => screen.say("all are as they should be"),
             bad => screen.say(format_args!("{bad} of {} need something: docs/guides/keys.md says what", items.len())),
         }
     }
-    Ok(if bad == 0 { Verdict::Good } else { Verdict::Bad })
+    Ok(if bad == 0 && !late { Verdict::Good } else { Verdict::Bad })
 }
