@@ -63,6 +63,9 @@ impl From<Error> for Failure {
             (Error::Unreachable { .. }, _) => "`mycel up` runs a planet; --url says where it is",
             (Error::NoAuthority | Error::Authority { .. }, _) => "--authority names that file",
             (_, Some(Code::Unknown)) => "`mycel attach` gets a new lease",
+            (_, Some(Code::Forbidden)) if error.to_string().contains("[enrol]") => {
+                "`how = \"open\"` in its section [enrol] lets anybody in, so many of each address; docs/guides/trust.md has the other ways"
+            }
             (_, Some(Code::Forbidden)) => "--as operator, where the planet's data directory is, may do more",
             (_, Some(Code::WrongBlock)) => "name your own block, or read it --as operator",
             (_, Some(Code::TooMany)) => "wait, or let --patience wait for you",

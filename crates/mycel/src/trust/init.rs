@@ -49,12 +49,14 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
     for item in &items {
         screen.data(format_args!("  {:<44} {}: {}", item.file, item.what, item.purpose))?;
     }
-    screen.data(format_args!(
-        "\nnext:\n  1. copy keys/root.key to a place that is offline, and remove it here: root.pub is beside it in every\n     \
-         region, and nothing from day to day needs the secret\n  2. mycel up --regions {} --data {}\n  3. mycel trust status --data {}",
-        args.file.display(),
-        data.display(),
-        data.display()
-    ))?;
+    let (file, data) = (args.file.display(), data.display());
+    screen.data("\nnext:")?;
+    screen.data(format_args!("  1. mycel trust split {file} --data {data} --out shares"))?;
+    screen.data(
+        "     the root key in shares, for people apart from each other; when `mycel trust drill` with them went",
+    )?;
+    screen.data("     well, remove keys/root.key: nothing from day to day needs it")?;
+    screen.data(format_args!("  2. mycel up --regions {file} --data {data}"))?;
+    screen.data(format_args!("  3. mycel trust status --data {data}"))?;
     Ok(Verdict::Good)
 }
