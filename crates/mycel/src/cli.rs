@@ -10,7 +10,7 @@ mod store;
 mod trust;
 mod up;
 
-pub(crate) use audit::{AuditCommand, WitnessArgs};
+pub(crate) use audit::{AuditCommand, FromArgs, LogArgs, MirrorArgs, WitnessArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};

@@ -8,9 +8,9 @@ use crate::files;
 use crate::processes::{self, Region};
 use crate::screen::Screen;
 use crate::up::kernel_bans;
-use node::Homes;
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
+use node::{Acts, Homes};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -39,6 +39,7 @@ struct Running<'a> {
     args: &'a UpArgs,
     file: &'a Path,
     homes: Homes,
+    acts: Arc<Acts>,
     hosts: Vec<Host>,
     regions: Vec<Region>,
     gateways: Vec<Gateway>,
@@ -49,7 +50,7 @@ struct Running<'a> {
 pub(crate) fn run(
     args: &UpArgs,
     planet: Planet,
-    (file, absent): (&Path, &[&str]),
+    (file, digest, absent): (&Path, [u8; 32], &[&str]),
     screen: &Screen,
 ) -> Result<Verdict, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
@@ -59,11 +60,12 @@ pub(crate) fn run(
         return Err(Failure::told(what, "name one address for each gateway, or one for the first"));
     }
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
+    let acts = homes.acts(planet.planet.name.as_str(), digest).map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(file, &accepted)?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
-    let mut running = Running { args, file, homes, hosts, regions, gateways: Vec::new(), bans: String::new() };
+    let mut running = Running { args, file, homes, acts, hosts, regions, gateways: Vec::new(), bans: String::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -89,6 +91,7 @@ pub(crate) fn run(
             screen.say("some requests took too long, and were cut off");
         }
     }
+    running.acts.end();
     Ok(Verdict::Good)
 }
 
@@ -107,6 +110,7 @@ impl Running<'_> {
         let key = Arc::clone(&self.homes.gateways()[number]);
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
         settings.costs = costs(planet);
+        settings.acts = Some(Arc::clone(&self.acts));
         // The first address is the first gateway's; the others take any port there.
         let at = self.args.listen.get(number).copied();
         let any = || self.args.listen.first().map(|first| SocketAddr::new(first.ip(), 0));
@@ -131,14 +135,16 @@ impl Running<'_> {
     /// Reads the planet file and the certificates again: what cannot be taken
     /// changes nothing.
     fn read_again(&self, screen: &Screen) {
-        match files::planet(self.file, &Tables::builtin(), screen) {
-            Ok(planet) => {
+        match files::planet_and_digest(self.file, &Tables::builtin(), screen) {
+            Ok((planet, digest)) => {
                 let planet = Arc::new(planet);
                 let may = |(number, gateway): (usize, &Gateway)| gateway.may_change(&self.settings(number, &planet));
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
                 // All of them or none.
                 let all = || self.gateways.iter().enumerate();
-                match all().try_for_each(may).and_then(|()| all().try_for_each(change)) {
+                let enter = || self.acts.takes_file(digest).map_err(|refusal| refusal.what);
+                let may_all = all().try_for_each(may).map_err(|why| why.to_string()).and_then(|()| enter());
+                match may_all.and_then(|()| all().try_for_each(change).map_err(|why| why.to_string())) {
                     Ok(()) => {
                         screen.say(
                             "the gateways route by the planet file as it is now; regions by the one they began with",

@@ -35,18 +35,19 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let watched = log::start(args.log, args.log_json, screen)?;
     take_all_files(screen);
-    let planet = planet(args, screen)?;
+    let (planet, digest) = planet(args, screen)?;
     let absent = absent(&planet);
     if args.regions {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
         let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());
         let file = args.file.clone().or_else(here);
         let file = file.ok_or_else(|| Failure::told("--regions needs a planet file", hint))?;
-        return crate::spread::run(args, planet, (&file, &absent), screen);
+        return crate::spread::run(args, planet, (&file, digest, &absent), screen);
     }
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
         only: args.only.clone(),
+        file: Some(digest),
         ..Default::default()
     };
     let (engine, started) = Engine::start(&planet, &args.data, &options).map_err(|error| {
@@ -75,15 +76,14 @@ fn take_all_files(screen: &Screen) {
     }
 }
 
-fn planet(args: &UpArgs, screen: &Screen) -> Result<Planet, Failure> {
+/// The planet, and SHA-256 of its file.
+fn planet(args: &UpArgs, screen: &Screen) -> Result<(Planet, [u8; 32]), Failure> {
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
-    if let Some(file) = &args.file {
-        return files::planet(file, &tables, screen);
+    let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE));
+    if let Some(file) = args.file.as_deref().or_else(here) {
+        return files::planet_and_digest(file, &tables, screen);
     }
-    if Path::new(GARDEN_FILE).exists() {
-        return files::planet(Path::new(GARDEN_FILE), &tables, screen);
-    }
-    let built_in = planet::parse(GARDEN.as_bytes()).0;
+    let built_in = planet::parse(GARDEN.as_bytes()).0.map(|planet| (planet, files::digest(GARDEN.as_bytes())));
     built_in.ok_or_else(|| Failure::told("the built-in planet cannot be read", "name a file: mycel up planet.toml"))
 }
 

@@ -7,6 +7,8 @@
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, and `gateway-*` whose word is taken |
+//! | `keys/audit.vkey` | the audit log's public key, under its name |
+//! | `audit/` | the audit log, see `acts` |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
 //! | `index/` | what follows from it |
@@ -179,7 +181,9 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
     let mut names = vec!["planet.json".to_owned()];
     for key in fs::read_dir(place.join("keys"))? {
         let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
-        if name.ends_with(".key") || name.ends_with(".pub") {
+        // A planet that is made of a backup begins an audit log of its own: to go on with this one would fork it.
+        let is_the_logs = name == format!("{}.key", audit::home::KEY);
+        if !is_the_logs && (name.ends_with(".key") || name.ends_with(".pub")) {
             names.push(format!("keys/{name}"));
         }
     }

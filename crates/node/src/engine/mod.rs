@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod backup;
 mod erasures;
 mod gate;
@@ -28,6 +29,7 @@ pub use sealing::MOST_KEY;
 pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
 
+use crate::acts::Acts;
 use crate::below::Index;
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -102,6 +104,7 @@ struct Inner {
     access: Access,
     book: Mutex<Book>,
     turnstile: Turnstile,
+    acts: Arc<Acts>,
     keyring: Arc<Keyring>,
     directory: Arc<Mutex<Directory>>,
     index: Arc<Index>,
@@ -167,6 +170,7 @@ impl Engine {
         if locked(&self.0.lanes).is_empty() {
             return Err("it is stopping".to_owned());
         }
+        self.0.acts.ready()?;
         self.0.progress.why_stuck().map_or(Ok(()), Err)
     }
 
@@ -182,6 +186,7 @@ impl Engine {
         for thread in std::mem::take(&mut *locked(&self.0.behind)) {
             let _ = thread.join();
         }
+        self.0.acts.end();
     }
 
     /// Figures about the planet: a name, labels, and a number each.
@@ -201,6 +206,7 @@ impl Engine {
             figures.push(("mycel_log_entries_total", label, entries));
         }
         drop(directory);
+        figures.extend(self.0.acts.figures().map(|(name, number)| (name, String::new(), number)));
         figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));
         figures
     }
