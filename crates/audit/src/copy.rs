@@ -118,12 +118,7 @@ pub fn copy<D: Disk>(
 }
 
 /// The leaves of a stretch, from its entries, which are kept, or from hashes.
-fn leaves<S: Source, D: Disk>(
-    there: &Tiles<'_, S>,
-    index: u64,
-    entries: bool,
-    to: &D,
-) -> Result<Vec<Node>, NotCopied> {
+fn leaves<S: Source, D: Disk>(there: &Tiles<'_, S>, index: u64, entries: bool, to: &D) -> Result<Vec<Node>, NotCopied> {
     if !entries {
         return Ok(there.tile(0, index)?);
     }

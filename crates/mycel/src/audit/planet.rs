@@ -78,7 +78,7 @@ impl Planet {
         let runtime = runtime.map_err(|error| Failure::told(format!("cannot start: {error}"), "try again"))?;
         let options = Options { authority: from.authority.clone(), ..Options::default() };
         let client = runtime.block_on(async {
-            let Some(name) = &from.name else {
+            let Some(name) = &from.agent else {
                 // Whoever is nobody here has a key for as long as it asks.
                 let mut key = custody::entropy::bytes().map_err(custody::folder::failed("draw entropy"))?;
                 let key = SigningKey::new(&Secret::take(&mut key));
@@ -87,7 +87,7 @@ impl Planet {
             let (name, home, authority) = (name.clone(), from.home.clone(), from.authority.clone());
             Ok(attached(&Who { url: url.to_owned(), name, home, authority }).await?.client)
         })?;
-        Ok(Self { runtime, client, url: url.to_owned(), named: from.name.is_some() })
+        Ok(Self { runtime, client, url: url.to_owned(), named: from.agent.is_some() })
     }
 }
 

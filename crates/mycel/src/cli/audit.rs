@@ -64,7 +64,7 @@ pub(crate) struct FromArgs {
     /// Which of your agents asks; entries are shown to those who administer,
     /// such as `operator`, and all else to anybody.
     #[arg(long = "as", value_name = "NAME", requires = "url")]
-    pub(crate) name: Option<String>,
+    pub(crate) agent: Option<String>,
     /// Where keys and leases are kept.
     #[arg(long, value_name = "DIR", env = "MYCEL_HOME", default_value = ".mycel", value_hint = ValueHint::DirPath)]
     pub(crate) home: PathBuf,
