@@ -195,14 +195,14 @@ async fn a_flood_of_bans_is_a_few_entries() {
     let named = told.iter().filter(|act| matches!(act, Act::Banned { .. })).count();
     let more = |act: &Act| if let Act::BansLeftOut { many } = act { *many } else { 0 };
     let more: u64 = told.iter().map(more).sum();
-    assert!(named >= 16 && named < 64, "{named}");
+    assert!((16..64).contains(&named), "{named}");
     assert!(u64::try_from(named).unwrap() + more >= u64::from(sources), "{named} and {more}");
 }
 
 fn refuses(data: &Path) -> String {
     let (planet, _) = planet::parse(PLANET.as_bytes());
     let refused = Engine::start(&planet.unwrap(), data, &Options::default());
-    refused.err().expect("it does not start").to_string()
+    refused.err().unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

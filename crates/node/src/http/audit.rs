@@ -24,7 +24,7 @@ pub(crate) fn key(acts: &Acts) -> Answer {
 }
 
 pub(crate) async fn checkpoint(acts: &Arc<Acts>) -> Result<Answer, No> {
-    let found = read(acts, |acts| acts.checkpoint()).await?;
+    let found = read(acts, Acts::checkpoint).await?;
     let found = found.ok_or_else(|| No::new(Code::NotFound, "the audit log has no checkpoint"))?;
     Ok(bytes(StatusCode::OK, TEXT, found.into()))
 }
