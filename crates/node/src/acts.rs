@@ -96,6 +96,31 @@ struct Gathered {
     ended: bool,
 }
 
+/// What the monitor has done and is not entered yet. Its thread holds this, and
+/// not the log: a log that nobody has any more is free for another.
+#[derive(Default)]
+struct Gathering {
+    gathered: Mutex<Gathered>,
+    something: Condvar,
+}
+
+impl Gathering {
+    /// Waits until there is something, and then a while longer; whether it is
+    /// over.
+    fn wait(&self) -> bool {
+        let nothing = |gathered: &mut Gathered| gathered.named.is_empty() && gathered.more == 0 && !gathered.ended;
+        let waited = self.something.wait_while(locked(&self.gathered), nothing);
+        let waited = waited.unwrap_or_else(PoisonError::into_inner);
+        let waited = self.something.wait_timeout_while(waited, GATHER, |gathered| !gathered.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    fn end(&self) {
+        locked(&self.gathered).ended = true;
+        self.something.notify_all();
+    }
+}
+
 /// The audit log of this process.
 pub struct Acts {
     log: Audit<Folders>,
@@ -103,8 +128,7 @@ pub struct Acts {
     vkey: String,
     place: Place,
     clock: Arc<Clock>,
-    gathered: Mutex<Gathered>,
-    something: Condvar,
+    gathering: Arc<Gathering>,
     gatherer: Mutex<Option<JoinHandle<()>>>,
     entered: AtomicU64,
     /// Whether what is done is still entered: not before the first act, and not
@@ -138,8 +162,7 @@ impl Acts {
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
             clock,
-            gathered: Mutex::default(),
-            something: Condvar::new(),
+            gathering: Arc::default(),
             gatherer: Mutex::default(),
             is_open: Mutex::new(false),
         }))
@@ -157,9 +180,19 @@ impl Acts {
         let entries: Vec<_> = std::iter::once(started).chain(changed).collect();
         self.append(&entries)?;
         *locked(&self.is_open) = true;
-        let acts = Arc::clone(self);
-        let gatherer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || acts.gather());
-        *locked(&self.gatherer) = gatherer.ok();
+        let (acts, gathering) = (Arc::downgrade(self), Arc::clone(&self.gathering));
+        let gather = move || {
+            loop {
+                let is_over = gathering.wait();
+                let Some(acts) = acts.upgrade() else { return };
+                acts.enter_gathered();
+                if is_over {
+                    return;
+                }
+            }
+        };
+        let gatherer = std::thread::Builder::new().name("audit".to_owned()).spawn(gather);
+        *locked(&self.gatherer) = Some(gatherer.map_err(|error| AppendError::Refused(error.to_string()))?);
         Ok(())
     }
 
@@ -213,7 +246,7 @@ impl Acts {
 
     /// The monitor has turned somebody away: that is entered a moment later.
     pub(crate) fn banned(&self, who: Banned, until: u64, why: &str) {
-        let mut gathered = locked(&self.gathered);
+        let mut gathered = locked(&self.gathering.gathered);
         if gathered.named.len() < MOST_NAMED {
             let act = match who {
                 Banned::Net(net) => Act::Banned { net: Name::cut(&net.to_string()), until },
@@ -224,31 +257,12 @@ impl Acts {
             gathered.more += 1;
         }
         drop(gathered);
-        self.something.notify_all();
+        self.gathering.something.notify_all();
     }
 
-    /// Enters what the monitor has done, for as long as the process runs.
-    fn gather(&self) {
-        loop {
-            let mut gathered = locked(&self.gathered);
-            while gathered.named.is_empty() && gathered.more == 0 && !gathered.ended {
-                gathered = self.something.wait(gathered).unwrap_or_else(PoisonError::into_inner);
-            }
-            let (gathered, _) = self
-                .something
-                .wait_timeout_while(gathered, GATHER, |gathered| !gathered.ended)
-                .unwrap_or_else(PoisonError::into_inner);
-            let ended = gathered.ended;
-            drop(gathered);
-            self.enter_gathered();
-            if ended {
-                return;
-            }
-        }
-    }
-
+    /// Enters what the monitor has done.
     fn enter_gathered(&self) {
-        let mut gathered = locked(&self.gathered);
+        let mut gathered = locked(&self.gathering.gathered);
         let (mut entries, more) = (std::mem::take(&mut gathered.named), std::mem::take(&mut gathered.more));
         drop(gathered);
         let named = u64::try_from(entries.len()).unwrap_or(u64::MAX);
@@ -258,7 +272,7 @@ impl Acts {
         }
         if let Err(why) = self.append(&entries) {
             // They are counted, and told when the log can be written again.
-            locked(&self.gathered).more += more + named;
+            locked(&self.gathering.gathered).more += more + named;
             tracing::warn!(%why, "bans of the monitor cannot be entered in the audit log");
         }
     }
@@ -268,8 +282,7 @@ impl Acts {
         if !std::mem::take(&mut *locked(&self.is_open)) {
             return;
         }
-        locked(&self.gathered).ended = true;
-        self.something.notify_all();
+        self.gathering.end();
         if let Some(gatherer) = locked(&self.gatherer).take() {
             let _ = gatherer.join();
         }
@@ -341,6 +354,12 @@ pub(crate) fn restored(data: &Path, name: &str, entries: u64) -> Result<(), home
     let acts = Acts::open(data, (name, None), planet, Arc::default())?;
     let restored = acts.entry(&By::node(), Place::Planet, Act::Restored { entries }, "");
     Ok(acts.append(&[restored]).map(drop)?)
+}
+
+impl Drop for Acts {
+    fn drop(&mut self) {
+        self.gathering.end();
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
