@@ -46,6 +46,8 @@ fn entry(number: u64) -> Entry {
         act: Act::Lifted { net: Name::new("192.0.2.0/24").unwrap() },
         who: Who::Key(AgentId([3; 32])),
         right: Right::Operate,
+        rule: Name::new("role operator").unwrap(),
+        address: Name::new("192.0.2.7").unwrap(),
         place: Place::Block(Name::new("eu-west-1").unwrap(), number),
         reason: Reason::new("it was a mistake").unwrap(),
     }

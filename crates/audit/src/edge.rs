@@ -56,6 +56,11 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// One that has grown so far, by the hashes of its tiles that are not full.
+    pub(crate) fn of(size: u64, rows: Vec<Vec<Node>>) -> Self {
+        Self { size, rows }
+    }
+
     /// How many leaves there are.
     #[must_use]
     pub const fn size(&self) -> u64 {

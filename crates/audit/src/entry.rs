@@ -2,11 +2,12 @@
 //!
 //! It must never hold a secret. There is a public key for who did it, digests
 //! for what was saved or changed, and short texts; there is no field that
-//! takes a private key, a share, a lease, a payload or an address of a person,
-//! and whoever fills in a reason writes it for everybody to read.
+//! takes a private key, a share, a lease or a payload, and whoever fills in a
+//! reason writes it for every auditor to read. An address is where somebody
+//! administered from, or what was turned away.
 //!
 //! One value has one byte string: version, number of the act, time, who, right,
-//! place, the act's own fields in their order, reason. Numbers are big-endian
+//! rule, address, place, the act's own fields in their order, reason. Numbers are big-endian
 //! and texts stand behind their length. The numbers of acts are for ever.
 
 mod act;
@@ -90,6 +91,11 @@ pub struct Entry {
     pub who: Who,
     /// By which right.
     pub right: Right,
+    /// The role or the rule of the planet's file that gave it; empty where none
+    /// had to.
+    pub rule: Name,
+    /// The address that it was asked from; empty where nobody asked.
+    pub address: Name,
     /// Where.
     pub place: Place,
     /// Why; empty where nobody said.
@@ -110,6 +116,8 @@ impl Entry {
             }
         }
         out.push(self.right.row().0);
+        self.rule.put(&mut out);
+        self.address.put(&mut out);
         match &self.place {
             Place::Planet => out.push(0),
             Place::Region(region) => {
@@ -149,6 +157,7 @@ impl Entry {
             .iter()
             .find(|row| row.0 == right)
             .ok_or(Malformed("the entry names a right that is not known here"))?;
+        let (rule, address) = (Name::take(&mut reader)?, Name::take(&mut reader)?);
         let place = match reader.byte()? {
             0 => Place::Planet,
             1 => Place::Region(Name::take(&mut reader)?),
@@ -158,7 +167,7 @@ impl Entry {
         let act = Act::take(number, &mut reader)?;
         let reason = Reason::take(&mut reader)?;
         reader.end()?;
-        Ok(Self { time, act, who, right: right.1, place, reason })
+        Ok(Self { time, act, who, right: right.1, rule, address, place, reason })
     }
 
     /// The entry for programs to read.
@@ -173,6 +182,8 @@ impl Entry {
         };
         shown.insert("who".to_owned(), json!(who));
         shown.insert("right".to_owned(), json!(self.right.row().1));
+        shown.insert("rule".to_owned(), json!(self.rule.as_str()));
+        shown.insert("address".to_owned(), json!(self.address.as_str()));
         let (region, block) = match &self.place {
             Place::Planet => (None, None),
             Place::Region(region) => (Some(region.as_str()), None),

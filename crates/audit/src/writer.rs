@@ -86,6 +86,12 @@ impl<D: Disk> Audit<D> {
         self.shared().published
     }
 
+    /// Why it takes nothing any more, when that is so.
+    #[must_use]
+    pub fn failed(&self) -> Option<AppendError> {
+        self.shared().failed.clone()
+    }
+
     /// How many appends wait for the batch after the one that is being written.
     #[must_use]
     pub fn waiting(&self) -> usize {

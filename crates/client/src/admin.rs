@@ -4,10 +4,14 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::http::{Line, Sent};
 use crate::path::{block_path, encoded};
+use crate::retry::Tries;
 use hyper::Method;
 use std::time::Duration;
 use trust::AgentId;
-use wire::{Hex, ask, tell};
+use wire::{Code, Hex, ask, tell};
+
+/// The largest file of an audit log: 256 entries with their lengths.
+const MOST_AUDIT: usize = 256 * (2 + 65_535);
 
 impl Client {
     /// Blocks in which somebody holds a slot, after one.
@@ -61,6 +65,35 @@ impl Client {
         line.prove(&self.0.key, &lease).await?;
         let get = Sent::get("/v1/backup", Some(&lease));
         line.pieces(&Sent { method: Method::POST, body: Some(&body), ..get }, take).await
+    }
+
+    /// A file of the planet's audit log by its name, such as `checkpoint`,
+    /// `log.vkey` or `tile/0/000`; nothing when it is not there. Entries are for
+    /// who administers; everything else is for everybody.
+    pub async fn audit(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let is_private = name.starts_with("tile/entries/");
+        let mut tries = Tries::default();
+        loop {
+            match self.audit_once(name, is_private).await {
+                Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
+                Err(error) if error.may_pass_later() && tries.again().await => {}
+                answer => return answer.map(Some),
+            }
+        }
+    }
+
+    async fn audit_once(&self, name: &str, is_private: bool) -> Result<Vec<u8>, Error> {
+        let lease = if is_private { Some(self.lease().ok_or(Error::NotAttached)?) } else { None };
+        let path = format!("/v1/audit/{name}");
+        let (mut line, _) = self.line(lease.as_ref()).await?;
+        let mut bytes = Vec::new();
+        let mut take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            bytes.len() <= MOST_AUDIT
+        };
+        line.pieces(&Sent::get(&path, lease.as_deref()), &mut take).await?;
+        self.0.keep(line);
+        Ok(bytes)
     }
 
     /// Turns a network away for a time.

@@ -309,7 +309,7 @@ impl Client {
     }
 
     /// A connection on which the lease is proved; whether it was before.
-    async fn line(&self, lease: Option<&Arc<str>>) -> Result<(Line, bool), Error> {
+    pub(crate) async fn line(&self, lease: Option<&Arc<str>>) -> Result<(Line, bool), Error> {
         if let Some(mut line) = self.0.free() {
             let Some(lease) = lease else { return Ok((line, false)) };
             if line.has_proved(lease) {
@@ -368,7 +368,7 @@ impl Inner {
         None
     }
 
-    fn keep(&self, line: Line) {
+    pub(crate) fn keep(&self, line: Line) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() < LINES && line.is_open() {
             lines.push(line);

@@ -1,6 +1,9 @@
-//! `mycel audit`: what was done to a planet, read from the files of its log.
-//! None of it asks a planet; a copy of the files will do.
+//! `mycel audit`: what was done to a planet, read from the files of its log, or
+//! of a copy of them; or from a planet that runs.
 
+mod planet;
+
+use self::planet::Log;
 use crate::Verdict;
 use crate::cli::{AuditCommand, WitnessArgs};
 use crate::failure::Failure;
@@ -12,7 +15,7 @@ use audit::path::WIDTH;
 use audit::proof::{Proof, Unprovable};
 use audit::verify::{Fault, Report, verify};
 use audit::witness::{Refused, cosign};
-use audit::{Checkpoint, Entry, KeyKind, Mirror, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
+use audit::{Checkpoint, Entry, KeyKind, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -25,19 +28,25 @@ use vocab::thousands;
 
 pub(crate) fn run(command: &AuditCommand, screen: &Screen) -> Result<Verdict, Failure> {
     match command {
-        AuditCommand::Verify { what, key, against } => {
+        AuditCommand::Verify { what, from, key, against } => {
             let log = log_key(key)?;
-            if what.is_file() { check_proof(what, &log, screen) } else { check(what, &log, against, screen) }
+            match what {
+                Some(file) if file.is_file() => check_proof(file, &log, screen),
+                what => check(&Log::named(what.as_deref(), from)?, &log, against, screen),
+            }
         }
         AuditCommand::Tail { log, most } => {
-            let newest = newest(&log.dir)?.checkpoint.head.size;
-            each(&log.dir, newest.saturating_sub(*most)..newest, &mut |index, bytes| show(index, bytes, screen))
+            let log = Log::of(log)?;
+            let newest = newest(&log)?.checkpoint.head.size;
+            each(&log, newest.saturating_sub(*most)..newest, &mut |index, bytes| show(index, bytes, screen))
         }
         AuditCommand::Export { log } => {
-            let newest = newest(&log.dir)?.checkpoint.head.size;
-            each(&log.dir, 0..newest, &mut |index, bytes| screen.data(as_json(index, bytes)))
+            let log = Log::of(log)?;
+            let newest = newest(&log)?.checkpoint.head.size;
+            each(&log, 0..newest, &mut |index, bytes| screen.data(as_json(index, bytes)))
         }
-        AuditCommand::Prove { log, index } => prove(&log.dir, *index, screen),
+        AuditCommand::Prove { log, index } => prove(&Log::of(log)?, *index, screen),
+        AuditCommand::Mirror(args) => planet::mirror(args, screen),
         AuditCommand::Witness(args) => witness(args, screen),
     }
 }
@@ -60,27 +69,33 @@ fn log_key(key: &str) -> Result<Verifier, Failure> {
 const WHERE: &str = "name the directory that has the file `checkpoint` and the folder `tile`";
 
 /// What the newest checkpoint says; nobody has checked who signed it.
-fn newest(dir: &Path) -> Result<Signed, Failure> {
-    let text =
-        read_checkpoint(&Mirror::new(dir)).map_err(|error| Failure::file("read", &dir.join("checkpoint"), &error))?;
-    let text = text.ok_or_else(|| Failure::told(format!("{} has no checkpoint", dir.display()), WHERE))?;
+fn newest(log: &Log) -> Result<Signed, Failure> {
+    let text = read_checkpoint(log).map_err(|error| unread(log, &error))?;
+    let text = text.ok_or_else(|| Failure::told(format!("{} has no checkpoint", log.name()), WHERE))?;
     let read = Note::parse(&text).and_then(|note| Ok(Signed { checkpoint: Checkpoint::parse(&note.text)?, note }));
-    read.map_err(|why| Failure::told(format!("the checkpoint in {} is none: {why}", dir.display()), WHERE))
+    read.map_err(|why| Failure::told(format!("the checkpoint in {} is none: {why}", log.name()), WHERE))
+}
+
+fn unread(log: &Log, error: &io::Error) -> Failure {
+    match log {
+        Log::Here(_, name) => Failure::file("read", &Path::new(name).join("checkpoint"), error),
+        Log::There(_) => Failure::told(error.to_string(), "`mycel up` runs a planet; --url says where it is"),
+    }
 }
 
 /// What is done with an entry: its number and its bytes.
 type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Failure> + 't;
 
 /// Hands over entries in their order.
-fn each(dir: &Path, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<Verdict, Failure> {
+fn each(log: &Log, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<Verdict, Failure> {
     let damaged = |error: &dyn std::fmt::Display| {
         Failure::told(
             error.to_string(),
             "`mycel audit verify` says what else is wrong; a copy may have what is missing",
         )
     };
-    let (mirror, wide) = (Mirror::new(dir), u64::try_from(WIDTH).unwrap_or(u64::MAX));
-    let tiles = Tiles::new(&mirror, newest(dir)?.checkpoint.head.size);
+    let wide = u64::try_from(WIDTH).unwrap_or(u64::MAX);
+    let tiles = Tiles::new(log, newest(log)?.checkpoint.head.size);
     for number in which.start / wide..which.end.div_ceil(wide) {
         let (path, bytes) = tiles.bundle(number).map_err(|error| damaged(&error))?;
         let entries = bundle::read(&bytes).map_err(|why| damaged(&format!("{path}: {why}")))?;
@@ -135,15 +150,15 @@ fn as_line(index: u64, bytes: &[u8]) -> String {
     format!("{index:>9}  {time}  {place:16} {who:12} {:10} {}{with}{reason}", text("right"), text("act"))
 }
 
-fn check(dir: &Path, log: &Verifier, against: &[std::path::PathBuf], screen: &Screen) -> Result<Verdict, Failure> {
+fn check(source: &Log, log: &Verifier, against: &[std::path::PathBuf], screen: &Screen) -> Result<Verdict, Failure> {
     let others = against.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     let bar = bar(0, ENTRIES)?;
-    let report = verify(&Mirror::new(dir), log, &others, &mut |done, all| {
+    let report = verify(source, log, &others, &mut |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| Failure::file("read", &dir.join("checkpoint"), &error))?;
+    let report = report.map_err(|error| unread(source, &error))?;
     if screen.is_json() {
         screen.json(&found(&report))?;
     } else {
@@ -221,8 +236,8 @@ fn check_proof(file: &Path, log: &Verifier, screen: &Screen) -> Result<Verdict, 
     Ok(Verdict::Good)
 }
 
-fn prove(dir: &Path, index: u64, screen: &Screen) -> Result<Verdict, Failure> {
-    let proof = Proof::make(&Mirror::new(dir), &newest(dir)?, index).map_err(|why| {
+fn prove(log: &Log, index: u64, screen: &Screen) -> Result<Verdict, Failure> {
+    let proof = Proof::make(log, &newest(log)?, index).map_err(|why| {
         let hint = match why {
             Unprovable::Beyond { .. } => "`mycel audit tail` shows the newest entries with their numbers",
             _ => "`mycel audit verify` says which file is wrong",
@@ -264,7 +279,7 @@ fn witness(args: &WitnessArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let name = name.ok_or_else(|| Failure::told("--state names no file", "such as --state garden.cosigned"))?;
     let witness = own_key(args, screen)?;
     let disk = RealDisk::open(folder).map_err(|error| Failure::file("create", folder, &error))?;
-    let cosigned = cosign(&disk, name, &witness, &log, &Mirror::new(&args.log.dir), word::now() / 1_000);
+    let cosigned = cosign(&disk, name, &witness, &log, &Log::of(&args.log)?, word::now() / 1_000);
     let signed = cosigned.map_err(|why| {
         let hint = match &why {
             Refused::Fork(_) | Refused::Rollback { .. } => {

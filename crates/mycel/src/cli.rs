@@ -12,7 +12,7 @@ mod store;
 mod trust;
 mod up;
 
-pub(crate) use audit::{AuditCommand, WitnessArgs};
+pub(crate) use audit::{AuditCommand, FromArgs, LogArgs, MirrorArgs, WitnessArgs};
 pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};

@@ -7,6 +7,7 @@ use crate::screen::finding::{Source, draw, summary};
 use planet::plan::calibration::Calibration;
 use planet::price::book::Book;
 use planet::{Planet, Report, Tables, lint};
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -47,6 +48,11 @@ pub(crate) fn name(path: &Path) -> String {
 /// only counted, because the file can be understood.
 pub(crate) fn planet(path: &Path, tables: &Tables, screen: &Screen) -> Result<Planet, Failure> {
     planet_and_text(path, tables, screen).map(|(planet, _)| planet)
+}
+
+/// SHA-256, by which an audit log tells one file from another.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// The same, with the text that it was read from.

@@ -12,7 +12,7 @@ use custody::credentials::Credentials;
 use custody::office::Open;
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
-use node::{HomeError, Homes};
+use node::{Acts, HomeError, Homes};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -38,6 +38,7 @@ struct Running<'a> {
     args: &'a UpArgs,
     file: &'a Path,
     homes: Homes,
+    acts: Arc<Acts>,
     hosts: Vec<Host>,
     /// What each gateway shows.
     credentials: Vec<Arc<Credentials>>,
@@ -76,6 +77,9 @@ pub(crate) fn run(
         return Err(Failure::told(what, "name one address for each gateway, or one for the first"));
     }
     let homes = Homes::with_gateways(&args.data, many).map_err(|error| failed(error.to_string()))?;
+    let acts = homes
+        .acts(planet.planet.name.as_str(), files::digest(text.as_bytes()))
+        .map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
     let office = office(&planet, &homes, args.certificate_life)?;
@@ -83,7 +87,7 @@ pub(crate) fn run(
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
     let (gateways, bans, _office) = (Vec::new(), String::new(), office);
-    let mut running = Running { args, file, homes, hosts, credentials, regions, gateways, bans, _office };
+    let mut running = Running { args, file, homes, acts, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -116,6 +120,7 @@ pub(crate) fn run(
     for region in running.regions.stop() {
         screen.say(format_args!("region {region} took too long to stop, and was cut off"));
     }
+    running.acts.end();
     Ok(Verdict::Good)
 }
 
@@ -135,6 +140,7 @@ impl Running<'_> {
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
         settings.nodes = Some(Arc::clone(&self.credentials[number]));
         settings.costs = costs(planet);
+        settings.acts = Some(Arc::clone(&self.acts));
         if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
         } else {
@@ -178,7 +184,9 @@ impl Running<'_> {
                 let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
                 // All of them or none.
                 let all = || self.gateways.iter().enumerate();
-                match all().try_for_each(may).and_then(|()| all().try_for_each(change)) {
+                let enter = || self.acts.takes_file(files::digest(text.as_bytes())).map_err(|refusal| refusal.what);
+                let may_all = all().try_for_each(may).map_err(|why| why.to_string()).and_then(|()| enter());
+                match may_all.and_then(|()| all().try_for_each(change).map_err(|why| why.to_string())) {
                     Ok(()) => {
                         screen.say(
                             "the gateways route by the planet file as it is now; regions by the one they began with",

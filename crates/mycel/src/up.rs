@@ -55,6 +55,7 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
         only: args.only.clone(),
+        file: Some(files::digest(text.as_bytes())),
         ..Default::default()
     };
     let (engine, started) = Engine::start(&planet, &args.data, &options).map_err(|error| {

@@ -42,7 +42,9 @@ fn entry(number: u64) -> Entry {
         3 => Right::Own,
         _ => Right::Operate,
     };
-    Entry { time: 1_800_000_000_000 + number * 60_000, act, who, right, place, reason: Reason::new(reason).unwrap() }
+    let (rule, address) = if node { ("", "") } else { ("role operator", "192.0.2.7") };
+    let (time, reason) = (1_800_000_000_000 + number * 60_000, Reason::new(reason).unwrap());
+    Entry { time, act, who, right, rule: name(rule), address: name(address), place, reason }
 }
 
 fn write(folder: &Path, from: u64, to: u64) {

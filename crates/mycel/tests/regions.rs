@@ -204,4 +204,15 @@ async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
     }
     assert_eq!(accepted(), stricter.as_bytes());
     up.stop();
+    // The gateways' log has the file that was taken, and not the one that was not.
+    let verifier = audit::home::verifier(&data).unwrap().unwrap();
+    let mirror = audit::Mirror::new(&audit::home::folder(&data));
+    let report = audit::verify::verify(&mirror, &verifier, &[], &mut |_, _| {}).unwrap();
+    assert!(report.is_good(), "{:?}", report.faults);
+    let tiles = audit::Tiles::new(&mirror, report.good);
+    let act = |index| audit::Entry::from_bytes(&tiles.entry(index).unwrap()).unwrap().act.name();
+    let acts: Vec<_> = (0..report.good).map(act).collect();
+    assert_eq!(acts, ["started", "policy changed", "policy changed", "stopped"]);
+    let of_region = audit::home::verifier(&data.join("regions/eu-west-1")).unwrap().unwrap();
+    assert!(of_region.name().contains(".eu-west-1/"), "{of_region}");
 }

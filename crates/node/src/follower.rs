@@ -44,8 +44,8 @@ pub(crate) type Regions = BTreeMap<u32, RegionTag>;
 /// Called for a block whose chain is damaged.
 pub(crate) type OnDamage = dyn Fn(BlockRef, &str) + Send;
 
-/// Called for an agent whose erasure stands at a place in the log.
-pub(crate) type OnErasure = dyn Fn(AgentId, Position) -> Result<(), Trouble> + Send;
+/// Called for an erasure that stands in the log.
+pub(crate) type OnErasure = dyn Fn(&StanceRow) -> Result<(), Trouble> + Send;
 
 /// Whom the follower tells.
 pub(crate) struct Told {
@@ -240,7 +240,7 @@ impl Follower {
         let stances = changes.iter().filter(|change| change.space == Space::Stances);
         let rows = stances.filter_map(|change| StanceRow::read(&change.key, change.value.as_deref()?));
         for row in rows.filter(|row| row.matter == Matter::Erasure) {
-            (self.told.erasure)(row.agent, position(row.place))?;
+            (self.told.erasure)(&row)?;
         }
         Ok(())
     }

@@ -11,6 +11,8 @@
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
 //! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
 //! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
+//! | `keys/audit.vkey` | the audit log's public key, under its name |
+//! | `audit/` | the audit log, see `acts` |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
 //! | `index/` | what follows from it |
@@ -207,8 +209,10 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
     let mut names = vec!["planet.json".to_owned()];
     for key in fs::read_dir(place.join("keys"))? {
         let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
+        // A planet that is made of a backup begins an audit log of its own: to go on with this one would fork it.
+        let is_the_logs = name.split_once('.').is_some_and(|(name, _)| name == audit::home::KEY);
         let ends = [".key", ".pub", ".sealed"].iter().any(|end| name.ends_with(end));
-        if ends || name == "split" || name == "drills" {
+        if !is_the_logs && (ends || name == "split" || name == "drills") {
             names.push(format!("keys/{name}"));
         }
     }
@@ -241,7 +245,7 @@ pub(crate) fn lock(place: &Path) -> Result<File, HomeError> {
     let mut open = OpenOptions::new();
     open.read(true).write(true).create(true).truncate(false).mode(0o600);
     let file = open.open(&named).map_err(failed(format!("open {}", named.display())))?;
-    match file.try_lock() {
+    match store::lock_alone(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(HomeError::InUse { place: place.display().to_string() }),
         Err(TryLockError::Error(error)) => Err(failed(format!("lock {}", named.display()))(error)),

@@ -3,6 +3,7 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
+use crate::acts::Acts;
 use crate::home::{HomeError, failed, lock};
 use custody::ca::Ca;
 use custody::credentials::{Clock, Node};
@@ -62,6 +63,17 @@ impl Homes {
     #[must_use]
     pub fn planet(&self) -> PlanetId {
         PlanetId::of_root(self.root)
+    }
+
+    /// The audit log of the gateways' process, which says that it begins, by
+    /// which file of the planet.
+    ///
+    /// # Errors
+    /// When it is not what was signed, or the disk refuses.
+    pub fn acts(&self, name: &str, file: [u8; 32]) -> Result<Arc<Acts>, audit::home::HomeError> {
+        let acts = Acts::open(&self.place, (name, None), self.planet(), Arc::default())?;
+        acts.begin(Some(file))?;
+        Ok(acts)
     }
 
     /// The first gateway's key.

@@ -158,6 +158,13 @@ impl Keyring {
         kept.regions.keys().filter(|region| kept.places.contains_key(&(**region, owner))).copied().collect()
     }
 
+    /// Whether an owner has a key that is older than a place in the log.
+    pub(crate) fn has_older(&self, owner: OwnerId, place: Position) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = |region: &RegionTag| kept.places.get(&(*region, owner)).is_some_and(|held| held.made <= place);
+        kept.regions.keys().any(held)
+    }
+
     /// Destroys an owner's keys in every region, those that were made before
     /// something stood at a place in the log: erasure. How many there were.
     /// Whoever comes back gets a new key, which opens nothing from before.

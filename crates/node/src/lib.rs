@@ -4,6 +4,7 @@
 //! It must never decide what a core decides, never answer an op before its
 //! entry is durable, and never keep anything without a bound.
 
+mod acts;
 mod ask;
 mod below;
 mod clock;
@@ -28,6 +29,7 @@ mod trace;
 mod turnstile;
 mod wake;
 
+pub use acts::{Acts, By};
 pub use engine::{
     About, Attached, BlockAt, BlockStanding, Body, ChainPart, Code, Connection, Engine, Erased, Erasures, InboxMessage,
     LEASE, MOST_KEY, MOST_PATIENCE, MOST_SESSIONS, Mailbox, OpAsk, OpDone, OpSeen, Options, Pending, Refusal,

@@ -65,6 +65,9 @@ pub enum RestError {
     /// The backup refuses.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The audit log that it begins cannot be written.
+    #[error(transparent)]
+    Audit(audit::home::HomeError),
     /// The system refuses entropy.
     #[error("the system gives no entropy: {0}")]
     Entropy(std::io::Error),

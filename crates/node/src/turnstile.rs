@@ -1,13 +1,14 @@
 //! Whom the monitor turns away: sources and agents that ask for too much, and
 //! sources that fail to prove who they are. Hosts have one, and gateways.
 
+use crate::acts::{Acts, Banned};
 use crate::engine::{Code, Refusal};
 use block::bans::{Ban, Bans, Lockout, Net, Reason};
 use block::monitor::{Event, Monitor, Rules, Standing};
 use planet::Planet;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trust::{AgentId, Moment};
 use vocab::Millis;
 
@@ -51,7 +52,7 @@ impl Kept {
         agent: Option<AgentId>,
         (bytes, destination): (u64, u64),
         now: Moment,
-        begun: &mut Option<(Net, Millis)>,
+        begun: &mut Vec<(Banned, u64, String)>,
     ) -> Result<(), Refusal> {
         if let Some((net, ban)) = self.bans.turned_away(source, now.0) {
             return Err(turned_away(net, ban, now));
@@ -59,9 +60,9 @@ impl Kept {
         let source = source.to_canonical();
         if self.sources.see(Event { source, bytes, destination }, now.0) == Standing::Banned {
             let net = Net::of_source(source);
-            let reason = Reason::Traffic(self.sources.score(source, now.0));
-            let until = self.bans.ban(net, reason, now.0);
-            *begun = Some((net, Moment(until).since(now)));
+            let score = self.sources.score(source, now.0);
+            let until = self.bans.ban(net, Reason::Traffic(score), now.0);
+            begun.push((Banned::Net(net), until, format!("its traffic scored {score}")));
         }
         let Some(agent) = agent else { return Ok(()) };
         if let Some(until) = self.banned_agents.get(&agent).copied().filter(|until| *until > now.0) {
@@ -75,7 +76,9 @@ impl Kept {
                     self.banned_agents.pop_first();
                 }
             }
-            self.banned_agents.insert(agent, now.after(block::bans::FIRST).0);
+            let until = now.after(block::bans::FIRST).0;
+            self.banned_agents.insert(agent, until);
+            begun.push((Banned::Agent(agent), until, "its traffic scored too high".to_owned()));
         }
         Ok(())
     }
@@ -88,11 +91,13 @@ pub(crate) type OnBan = dyn Fn(Net, Option<Millis>) + Send + Sync;
 pub(crate) struct Turnstile {
     kept: Mutex<Kept>,
     on_ban: Mutex<Vec<Box<OnBan>>>,
+    /// Where what the monitor does of itself is entered.
+    acts: Option<Arc<Acts>>,
 }
 
 impl Turnstile {
     /// By the rules of a planet's file.
-    pub(crate) fn new(planet: &Planet) -> Self {
+    pub(crate) fn new(planet: &Planet, acts: Option<Arc<Acts>>) -> Self {
         let (rules, limits) = (rules(planet), &planet.block.monitor);
         let kept = Kept {
             bans: Bans::default(),
@@ -102,7 +107,7 @@ impl Turnstile {
             banned_agents: BTreeMap::new(),
             gateways: VecDeque::new(),
         };
-        Self { kept: Mutex::new(kept), on_ban: Mutex::default() }
+        Self { kept: Mutex::new(kept), on_ban: Mutex::default(), acts }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -138,7 +143,7 @@ impl Turnstile {
         requests: impl Iterator<Item = (u64, u64)>,
         now: Moment,
     ) -> (usize, Result<(), Refusal>) {
-        let (mut let_through, mut begun, mut all) = (0, None, Ok(()));
+        let (mut let_through, mut begun, mut all) = (0, Vec::new(), Ok(()));
         let mut kept = self.kept();
         for request in requests {
             all = kept.saw(source, agent, request, now, &mut begun);
@@ -148,10 +153,20 @@ impl Turnstile {
             let_through += 1;
         }
         drop(kept);
-        if let Some((net, lasts)) = begun {
-            self.tell(net, Some(lasts));
+        for (who, until, why) in begun {
+            self.begun(who, until, &why, now);
         }
         (let_through, all)
+    }
+
+    /// The monitor turns somebody away from now on.
+    fn begun(&self, who: Banned, until: u64, why: &str, now: Moment) {
+        if let Banned::Net(net) = who {
+            self.tell(net, Some(Moment(until).since(now)));
+        }
+        if let Some(acts) = &self.acts {
+            acts.banned(who, until, why);
+        }
     }
 
     /// Somebody failed to prove who it is.
@@ -161,7 +176,7 @@ impl Turnstile {
         let net = Net::of_source(source);
         kept.bans.ban_until(net, Reason::Authentication, now.0, until);
         drop(kept);
-        self.tell(net, Some(Moment(until).since(now)));
+        self.begun(Banned::Net(net), until, "it failed to authenticate too often", now);
     }
 
     /// Somebody has proved who it is.
@@ -189,11 +204,21 @@ impl Turnstile {
         self.kept().bans.list(now.0).collect()
     }
 
+    /// Whether a ban can last until a moment.
+    pub(crate) fn may_last(until: Moment, now: Moment) -> Result<(), Refusal> {
+        let over = || Refusal::new(Code::Bad, "the ban would have ended already").field("until");
+        if until <= now { Err(over()) } else { Ok(()) }
+    }
+
+    /// Whether a network is turned away, as a list of bans would show it.
+    pub(crate) fn is_banned(&self, net: Net, now: Moment) -> Result<(), Refusal> {
+        let there = self.kept().bans.list(now.0).any(|(known, _)| known == net.network());
+        if there { Ok(()) } else { Err(not_banned(net)) }
+    }
+
     /// Turns a network away until a moment.
     pub(crate) fn ban(&self, net: Net, until: Moment, now: Moment) -> Result<(), Refusal> {
-        if until <= now {
-            return Err(Refusal::new(Code::Bad, "the ban would have ended already").field("until"));
-        }
+        Self::may_last(until, now)?;
         self.kept().bans.ban_until(net, Reason::Operator, now.0, until.0);
         self.tell(net, Some(until.since(now)));
         Ok(())
@@ -202,11 +227,15 @@ impl Turnstile {
     /// Lets a network in again.
     pub(crate) fn lift(&self, net: Net) -> Result<(), Refusal> {
         if !self.kept().bans.lift(net) {
-            return Err(Refusal::new(Code::NotFound, format!("{net} is not turned away")));
+            return Err(not_banned(net));
         }
         self.tell(net, None);
         Ok(())
     }
+}
+
+fn not_banned(net: Net) -> Refusal {
+    Refusal::new(Code::NotFound, format!("{net} is not turned away"))
 }
 
 fn turned_away(net: Net, ban: Ban, now: Moment) -> Refusal {

@@ -107,12 +107,12 @@ async fn every_block_where_the_owner_has_been_says_so() {
     let second = at(&engine, 1, "two").await;
     second.put(&engine, "name", "value").await.unwrap();
     // One is sealed, and cannot say so: all of it is to be asked for again.
-    engine.seal(&second.attached.block, "a test").await.unwrap();
+    engine.seal(&node::By::node(), &second.attached.block, "a test").await.unwrap();
     let demanded = demand(&engine, &operator(folder.path()), first.id());
     let refused = erase(&engine, &demanded).await.unwrap_err();
     assert_eq!(refused.code, Code::Unavailable);
     assert!(refused.what.starts_with("block two/0 cannot say so: the block is sealed"), "{refused}");
-    engine.open_block(&second.attached.block).await.unwrap();
+    engine.open_block(&node::By::node(), &second.attached.block).await.unwrap();
     let told = erase(&engine, &demanded).await.unwrap();
     let mut blocks: Vec<_> = told.erased.iter().map(|erased| erased.block.region.as_str()).collect();
     blocks.sort_unstable();

@@ -110,3 +110,42 @@ fn a_full_disk_is_an_answer_and_passes_without_a_restart() {
         assert!(checked.is_whole(), "{checked:?}");
     });
 }
+
+#[test]
+fn what_cannot_be_entered_is_not_done() {
+    in_a_world("what_cannot_be_entered_is_not_done", "160m", async |disk| {
+        let data = disk.join("data");
+        let (engine, _) = start_with(PLANET, &data, &small());
+        let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
+        let (by, block) = (node::By::node(), &agent.attached.block);
+        let net = block::bans::Net::of_source("192.0.2.1".parse().unwrap());
+        let until = || engine.now().after(vocab::Millis::minutes(1));
+        for round in 0..3 {
+            hog(disk);
+            // There may be room for a few in the blocks that files have already.
+            let mut done = 0;
+            let no = loop {
+                match engine.seal(&by, block, &"w".repeat(500)).await {
+                    Ok(()) => done += 1,
+                    Err(no) => break no,
+                }
+                assert!(done < 1_000, "the disk never filled");
+                engine.open_block(&by, block).await.ok();
+            };
+            eprintln!("round {round}, after {done}: {no}");
+            assert_eq!(no.code, Code::Unavailable, "{no}");
+            let banned = engine.ban(&by, net, until());
+            assert_eq!(banned.is_ok(), !engine.bans().is_empty(), "{banned:?}");
+            fs::remove_file(disk.join("hog")).unwrap();
+            engine.seal(&by, block, "there is space").await.unwrap();
+            engine.open_block(&by, block).await.unwrap();
+            engine.ban(&by, net, until()).unwrap();
+            engine.lift(&by, net).unwrap();
+            engine.ready().unwrap();
+        }
+        engine.stop();
+        drop(engine);
+        let sealed = support::entered(&data).iter().filter(|entry| entry.reason.as_str() == "there is space").count();
+        assert_eq!(sealed, 3);
+    });
+}

@@ -253,7 +253,7 @@ async fn a_backup_under_load_has_all_that_was_told_before_and_runs_again() {
         let engine = taking.clone();
         tokio::task::spawn_blocking(move || {
             let mut file = Vec::new();
-            engine.backup(&mut file, &KEY, owners).map(|backup| (file, backup)).unwrap()
+            engine.backup(&node::By::node(), &mut file, &KEY, owners).map(|backup| (file, backup)).unwrap()
         })
     };
     let (file, backup) = taken(true).await.unwrap();
@@ -306,7 +306,7 @@ async fn what_is_destroyed_after_a_backup_stays_erased_by_the_register_of_today(
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     let put = agent.put(&engine, "before", "the backup").await.unwrap();
     let mut file = Vec::new();
-    engine.backup(&mut file, &KEY, false).unwrap();
+    engine.backup(&node::By::node(), &mut file, &KEY, false).unwrap();
     let demand = trust::erasure::Demand::make(&agent.key, engine.planet(), agent.id(), engine.now());
     assert_eq!(engine.erase(&demand, false, [192, 0, 2, 1].into()).await.unwrap().keys, 1);
     engine.stop();

@@ -8,7 +8,7 @@
 
 mod real;
 
-pub use real::{RealDisk, RealFile};
+pub use real::{RealDisk, RealFile, lock_alone};
 
 use std::io;
 

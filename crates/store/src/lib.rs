@@ -18,7 +18,7 @@ pub use backup::{
     Backup, BackupError, Beside, Besides, Part, Restored, Secrets, TakeFile, backup, backup_with, check, restore,
     restore_with,
 };
-pub use disk::{Barrier, Disk, RealDisk, RealFile};
+pub use disk::{Barrier, Disk, RealDisk, RealFile, lock_alone};
 pub use log::{
     AppendError, Damage, Entry, EntryRef, Hold, Left, Log, Loss, OpenError, Options, Position, PruneError, Pruned,
     ReadError, Reader, Recovery, ShardState, Tail, Ticket, Verified, Writer, decode, segment_entries, segment_number,

@@ -86,8 +86,8 @@ acts! {
     8 BackedUp = "backed up" {
         /// Whether the owners' keys are in it.
         owners: bool,
-        /// How many bytes of the log.
-        bytes: u64,
+        /// How many entries chains had when it was begun.
+        entries: u64,
     }
     /// A key has a successor.
     9 KeyRotated = "key rotated" {
@@ -142,6 +142,28 @@ acts! {
         /// Its public key.
         key: Key,
     }
+    /// What an entry says was to be done was not done.
+    16 NotDone = "not done" {
+        /// The number of that entry.
+        entry: u64,
+    }
+    /// The monitor turned away more than the log was told one by one.
+    17 BansLeftOut = "bans left out" {
+        /// How many more.
+        many: u64,
+    }
+    /// An agent is turned away.
+    18 AgentBanned = "agent banned" {
+        /// The agent.
+        agent: Key,
+        /// Until when, in milliseconds since 1970 began.
+        until: u64,
+    }
+    /// The planet was made from a backup, and its log of before is no more.
+    19 Restored = "restored" {
+        /// How many entries of chains are in it.
+        entries: u64,
+    }
 }
 
 #[cfg(test)]
@@ -150,9 +172,12 @@ mod tests {
     use crate::entry::{Entry, MAX_ENTRY, Place, Reason, Right, Who};
     use trust::AgentId;
 
+    fn name() -> Name {
+        Name::new(&"n".repeat(64)).unwrap()
+    }
+
     /// One of each, with its fields at their longest.
     fn each() -> Vec<Act> {
-        let name = || Name::new(&"n".repeat(64)).unwrap();
         let key = || Key([9; 32]);
         vec![
             Act::Started { program: name() },
@@ -162,7 +187,7 @@ mod tests {
             Act::Banned { net: name(), until: u64::MAX },
             Act::Lifted { net: name() },
             Act::Erased { owner: key() },
-            Act::BackedUp { owners: true, bytes: 7 },
+            Act::BackedUp { owners: true, entries: 7 },
             Act::KeyRotated { line: name(), from: key(), to: key() },
             Act::KeyRevoked { key: key() },
             Act::Recovered { epoch: 1, shares: 3 },
@@ -170,6 +195,10 @@ mod tests {
             Act::Verdict { agent: key(), verdict: Verdict::Ban, until: 1 },
             Act::PolicyChanged { section: name(), from: Digest([1; 32]), to: Digest([2; 32]) },
             Act::GatewayKnown { key: key() },
+            Act::NotDone { entry: u64::MAX },
+            Act::BansLeftOut { many: 1 },
+            Act::AgentBanned { agent: key(), until: 1 },
+            Act::Restored { entries: 1 },
         ]
     }
 
@@ -182,6 +211,8 @@ mod tests {
                 act,
                 who: Who::Key(AgentId([3; 32])),
                 right: Right::Administer,
+                rule: name(),
+                address: name(),
                 place: Place::Block(Name::new(&"r".repeat(64)).unwrap(), u64::MAX),
                 reason: Reason::new(&"w".repeat(512)).unwrap(),
             };
@@ -203,6 +234,6 @@ mod tests {
             }
             assert_eq!(entry.json()["act"], entry.act.name());
         }
-        assert!(Entry::from_bytes(&[1, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        assert!(Entry::from_bytes(&[1, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
     }
 }

@@ -105,6 +105,14 @@ impl<const MOST: usize> Text<MOST> {
         Ok(Self(text.to_owned()))
     }
 
+    /// As much of a text as there is room for, in one line.
+    #[must_use]
+    pub fn cut(text: &str) -> Self {
+        let mut line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        line.truncate(line.floor_char_boundary(MOST));
+        Self(line)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -40,6 +40,8 @@ pub(crate) fn entry(number: u64) -> Entry {
         act,
         who: if number % 5 == 3 { Who::Node } else { Who::Key(AgentId([3; 32])) },
         right: Right::Operate,
+        rule: name("role operator"),
+        address: name("192.0.2.7"),
         place: Place::Block(name("eu"), number),
         reason: Reason::new(&format!("reason {number}")).unwrap(),
     }

@@ -8,8 +8,10 @@ pub(crate) enum AuditCommand {
     /// Check every entry and tile against the signed checkpoint, or a proof.
     Verify {
         /// The log's directory, or a copy of it; or the file of a proof.
-        #[arg(value_name = "DIR", value_hint = ValueHint::AnyPath)]
-        what: PathBuf,
+        #[arg(value_name = "DIR", required_unless_present = "url", value_hint = ValueHint::AnyPath)]
+        what: Option<PathBuf>,
+        #[command(flatten)]
+        from: FromArgs,
         /// The log's public key, NAME+ID+KEY, or a file with it.
         #[arg(long, value_name = "KEY")]
         key: String,
@@ -38,6 +40,8 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         log: LogArgs,
     },
+    /// Copy the log of a planet that runs, or what is new of it; checked as it comes.
+    Mirror(MirrorArgs),
     /// Cosign the newest checkpoint, if it continues the last one cosigned.
     Witness(WitnessArgs),
 }
@@ -45,8 +49,42 @@ pub(crate) enum AuditCommand {
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// The log's directory, or a copy of it.
+    #[arg(value_name = "DIR", required_unless_present = "url", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+}
+
+/// A planet that runs, instead of a directory.
+#[derive(Debug, Args)]
+pub(crate) struct FromArgs {
+    /// The address of a planet that runs, instead of DIR.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Which of your agents asks; entries are shown to those who administer,
+    /// such as `operator`, and all else to anybody.
+    #[arg(long = "as", value_name = "NAME", requires = "url")]
+    pub(crate) agent: Option<String>,
+    /// Where keys and leases are kept.
+    #[arg(long, value_name = "DIR", env = "MYCEL_HOME", default_value = ".mycel", value_hint = ValueHint::DirPath)]
+    pub(crate) home: PathBuf,
+    /// For https: the PEM file of whoever signed the planet's certificate.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) authority: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MirrorArgs {
+    /// The folder of the copy; made when it is not there.
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+    /// The log's public key, NAME+ID+KEY, or a file with it; the one that the
+    /// copy was begun with when left out, and at first the one that the planet
+    /// names.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,9 +5,11 @@
 //! something is, a rule must not be passed by for want of knowing.
 
 use super::{BlockAt, Body, Code, Engine, OpAsk, Refusal, locked};
+use crate::acts::By;
 use block::kinds::{self, ClassTag, Closed, Kind};
 use planet::{PublicKey, Right};
 use policy::access::{Asked, Caller, Decision, Rights};
+use std::net::IpAddr;
 use trust::attach::Session;
 use trust::erasure::Demand;
 use trust::lease::{self, Lease};
@@ -100,12 +102,15 @@ impl Engine {
     /// rule may ask where its slot is: when that is not here, it has to be let
     /// through from everywhere, or it would choose by leaving.
     ///
+    /// By which right it may.
+    ///
     /// # Errors
     /// When it may not.
-    pub(super) fn may_demand(&self, demand: &Demand) -> Result<(), Refusal> {
+    pub(super) fn may_demand(&self, demand: &Demand, source: IpAddr) -> Result<By, Refusal> {
         let Demand { agent, by, .. } = *demand;
+        let mut right = By::own(by, Some(source));
         if agent == by {
-            return Ok(());
+            return Ok(right);
         }
         let place = locked(&self.0.directory).place(by);
         let seat = place.and_then(|place| self.0.regions.get(usize::try_from(place.block.region).ok()?));
@@ -123,8 +128,9 @@ impl Engine {
                 let words = decision.words(Right::Administer);
                 return Err(Refusal::new(Code::Forbidden, format!("only its owner may, and who administers: {words}")));
             }
+            right = By::allowed(by, Right::Administer, &decision, Some(source));
         }
-        Ok(())
+        Ok(right)
     }
 
     /// The same as a refusal.

@@ -1,8 +1,10 @@
 //! A backup of a planet that goes on.
 
 use super::{Code, Engine, FULL, Refusal};
+use crate::acts::By;
 use crate::below::spaces;
 use crate::home::files;
+use ::audit::entry::{Act, Place};
 use custody::entropy;
 use std::io::Write;
 use std::sync::TryLockError;
@@ -15,9 +17,9 @@ impl Engine {
     /// waits for it meanwhile.
     ///
     /// # Errors
-    /// When another one is being taken, something cannot be read, or `to`
-    /// refuses.
-    pub fn backup(&self, to: &mut dyn Write, key: &[u8; 32], owners: bool) -> Result<Backup, Refusal> {
+    /// When another one is being taken, it cannot be entered, something cannot
+    /// be read, or `to` refuses.
+    pub fn backup(&self, by: &By, to: &mut dyn Write, key: &[u8; 32], owners: bool) -> Result<Backup, Refusal> {
         let _one = match self.0.backing_up.try_lock() {
             Ok(one) => one,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -31,8 +33,14 @@ impl Engine {
         let part = Part { records: &*self.0.index.records, spaces: &spaces };
         let secrets = Secrets { key, entropy: &entropy };
         let mut beside = || files(place, owners);
-        backup_with(&self.0.log, Some(part), &mut beside, to, secrets, None, &mut |_, _| {})
-            .map_err(|error| refused(&error))
+        let shards = self.0.regions.iter().flat_map(|region| &region.shards);
+        let entries = shards.map(|shard| self.0.log.shard(*shard).next).sum();
+        let act = Act::BackedUp { owners, entries };
+        // Before the first byte leaves: also what was broken off is in somebody's hands.
+        self.0.acts.then((by, Place::Planet), (act, ""), || {
+            backup_with(&self.0.log, Some(part), &mut beside, to, secrets, None, &mut |_, _| {})
+                .map_err(|error| refused(&error))
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::api::{Erased, Erasures};
 use super::read::trouble;
 use super::{Code, Engine, Refusal, locked};
 use crate::lane::Ask;
+use ::audit::entry::{Act, Key, Place};
 use block::chain::{Entry, OpId, link};
 use block::index::{Space, StanceRow, block_of};
 use block::kinds::{Matter, Trouble, demanded};
@@ -39,6 +40,8 @@ struct Plan {
     wanted: Vec<BlockRef>,
     /// Keys that will be destroyed.
     keys: u64,
+    /// Whether chains tell of this demand already.
+    is_again: bool,
     /// Erasures of the owner that chains tell of already.
     standing: Vec<StanceRow>,
 }
@@ -59,7 +62,7 @@ impl Engine {
     /// is to be sent again.
     pub async fn erase(&self, demand: &Demand, only_ask: bool, source: IpAddr) -> Result<Erasures, Refusal> {
         self.check(demand, source)?;
-        self.may_demand(demand)?;
+        let by = self.may_demand(demand, source)?;
         if only_ask {
             return Ok(Erasures { erased: Vec::new(), keys: 0 });
         }
@@ -70,7 +73,7 @@ impl Engine {
         }
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.0.erasing).acquire_owned()).await;
         let busy = || Refusal::new(Code::Unavailable, "other erasures are being carried out: try again");
-        let _turn = turn.ok().and_then(Result::ok).ok_or_else(|| busy().after(super::FULL))?;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(|| busy().after(super::FULL))?;
         let (engine, asked) = (self.clone(), *demand);
         let plan = tokio::task::spawn_blocking(move || engine.plan(&asked)).await;
         let stopped = |_| Refusal::new(Code::Internal, "an erasure's task ended early");
@@ -78,7 +81,16 @@ impl Engine {
         if plan.wanted.is_empty() {
             return self.stand(&plan.standing).await;
         }
-        self.carry_out(demand, &plan).await
+        // The same demand again goes on with what was entered when it first came.
+        if plan.is_again {
+            return self.carry_out(demand, &plan).await;
+        }
+        let (engine, asked) = (self.clone(), *demand);
+        let done = async move {
+            let _held = turn;
+            engine.carry_out(&asked, &plan).await
+        };
+        self.act(&by, Place::Planet, (Act::Erased { owner: Key(owner.0) }, String::new()), done).await
     }
 
     fn check(&self, demand: &Demand, source: IpAddr) -> Result<(), Refusal> {
@@ -122,7 +134,7 @@ impl Engine {
         }
         let sealed_in = self.0.keyring.regions_of(owner.into());
         if known.is_empty() && sealed_in.is_empty() {
-            return Ok(Plan { wanted: Vec::new(), keys: 0, standing });
+            return Ok(Plan { wanted: Vec::new(), keys: 0, is_again: false, standing });
         }
         let been = self.been_in(owner, &said)?;
         let mut wanted: Vec<_> = been.iter().map(|(block, since)| (*block, *since)).collect();
@@ -135,7 +147,8 @@ impl Engine {
             wanted.retain(|(block, since)| known.contains(block) || *since <= demand.asked);
         }
         let wanted = wanted.into_iter().map(|(block, _)| block).filter(|block| self.at(*block).is_ok()).collect();
-        Ok(Plan { wanted, keys: u64::try_from(sealed_in.len()).unwrap_or(u64::MAX), standing })
+        let keys = u64::try_from(sealed_in.len()).unwrap_or(u64::MAX);
+        Ok(Plan { wanted, keys, is_again: !known.is_empty(), standing })
     }
 
     /// The blocks that an agent has a slot in, has sent ops in, or has said

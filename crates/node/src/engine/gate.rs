@@ -1,6 +1,9 @@
 //! Who comes in: connections, and what they have proved.
 
 use super::{About, Code, Engine, Refusal, locked};
+use crate::acts::By;
+use crate::turnstile::Turnstile;
+use ::audit::entry::{Act, Name, Place};
 use block::bans::{Ban, Net};
 use custody::entropy;
 use planet::Right;
@@ -304,16 +307,21 @@ impl Engine {
     /// Turns a network away until a moment.
     ///
     /// # Errors
-    /// When the moment has passed.
-    pub fn ban(&self, net: Net, until: Moment) -> Result<(), Refusal> {
-        self.0.turnstile.ban(net, until, self.now())
+    /// When the moment has passed, or that cannot be entered.
+    pub fn ban(&self, by: &By, net: Net, until: Moment) -> Result<(), Refusal> {
+        Turnstile::may_last(until, self.now())?;
+        let act = Act::Banned { net: Name::cut(&net.to_string()), until: until.0 };
+        let done = || self.0.turnstile.ban(net, until, self.now());
+        self.0.acts.then((by, Place::Planet), (act, ""), done)
     }
 
     /// Lets a network in again.
     ///
     /// # Errors
-    /// When it was not turned away.
-    pub fn lift(&self, net: Net) -> Result<(), Refusal> {
-        self.0.turnstile.lift(net)
+    /// When it was not turned away, or that cannot be entered.
+    pub fn lift(&self, by: &By, net: Net) -> Result<(), Refusal> {
+        self.0.turnstile.is_banned(net, self.now())?;
+        let act = Act::Lifted { net: Name::cut(&net.to_string()) };
+        self.0.acts.then((by, Place::Planet), (act, ""), || self.0.turnstile.lift(net))
     }
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod backup;
 mod behind;
 mod erasures;
@@ -31,6 +32,7 @@ pub(crate) use sealing::context;
 pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
 
+use crate::acts::Acts;
 use crate::below::Index;
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -110,6 +112,7 @@ struct Inner {
     access: Access,
     book: Mutex<Book>,
     turnstile: Turnstile,
+    acts: Arc<Acts>,
     keyring: Arc<Keyring>,
     directory: Arc<Mutex<Directory>>,
     index: Arc<Index>,
@@ -175,6 +178,7 @@ impl Engine {
         if locked(&self.0.lanes).is_empty() {
             return Err("it is stopping".to_owned());
         }
+        self.0.acts.ready()?;
         self.0.progress.why_stuck().map_or(Ok(()), Err)
     }
 
@@ -190,6 +194,7 @@ impl Engine {
         for thread in std::mem::take(&mut *locked(&self.0.behind)) {
             let _ = thread.join();
         }
+        self.0.acts.end();
     }
 
     /// Figures about the planet: a name, labels, and a number each.
@@ -215,6 +220,7 @@ impl Engine {
             }
         }
         drop(directory);
+        figures.extend(self.0.acts.figures().map(|(name, number)| (name, String::new(), number)));
         figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));
         figures
     }

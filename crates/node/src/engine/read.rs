@@ -1,8 +1,11 @@
 //! What can be looked at: chains, inboxes, blocks, agents.
 
+use super::audit::place;
 use super::ops::CATCH_UP;
 use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, InboxMessage, Refusal, RegionStanding, Seated, locked};
+use crate::acts::By;
 use crate::lane::Ask;
+use ::audit::entry::Act;
 use block::chain::Head;
 use block::kinds::{Cursor, Trouble};
 use std::time::Duration;
@@ -253,24 +256,29 @@ impl Engine {
     /// Seals a block: it takes nothing more in until it is opened.
     ///
     /// # Errors
-    /// When there is no such block, or that cannot be written down.
-    pub async fn seal(&self, at: &BlockAt, reason: &str) -> Result<(), Refusal> {
-        self.set_sealed(at, Some(reason)).await
+    /// When there is no such block, or that cannot be entered or written down.
+    pub async fn seal(&self, by: &By, at: &BlockAt, reason: &str) -> Result<(), Refusal> {
+        self.set_sealed(by, at, Some(reason)).await
     }
 
     /// Lets a sealed block go on.
     ///
     /// # Errors
-    /// When there is no such block, or that cannot be written down.
-    pub async fn open_block(&self, at: &BlockAt) -> Result<(), Refusal> {
-        self.set_sealed(at, None).await
+    /// When there is no such block, or that cannot be entered or written down.
+    pub async fn open_block(&self, by: &By, at: &BlockAt) -> Result<(), Refusal> {
+        self.set_sealed(by, at, None).await
     }
 
-    async fn set_sealed(&self, at: &BlockAt, reason: Option<&str>) -> Result<(), Refusal> {
+    async fn set_sealed(&self, by: &By, at: &BlockAt, reason: Option<&str>) -> Result<(), Refusal> {
         let (region, _) = self.find(at)?;
         let block = BlockRef { region: region.tag, index: at.index };
-        self.0.index.seal(block, reason).map_err(|why| trouble(&why))?;
-        let (place, reason) = ((Self::shard(region, at.index), at.index), reason.map(str::to_owned));
-        self.answer(place.0, |reply| Ask::Seal { at: place, reason, reply }).await.map(|_| ())
+        let (shard, reason) = ((Self::shard(region, at.index), at.index), reason.map(str::to_owned));
+        let act = if reason.is_some() { Act::Sealed {} } else { Act::Opened {} };
+        let (engine, why) = (self.clone(), reason.clone().unwrap_or_default());
+        let done = async move {
+            engine.0.index.seal(block, reason.as_deref()).map_err(|why| trouble(&why))?;
+            engine.answer(shard.0, |reply| Ask::Seal { at: shard, reason, reply }).await.map(|_| ())
+        };
+        self.act(by, place(at), (act, why), done).await
     }
 }

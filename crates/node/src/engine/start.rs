@@ -3,11 +3,12 @@
 
 use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
+use crate::acts::Acts;
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
 use crate::expiry;
-use crate::follower::{self, Follower};
+use crate::follower::Follower;
 use crate::home::{Home, HomeError, OWNERS, SHARD_BLOCKS, ShardOf};
 use crate::keyring::{Keyring, Wrapping};
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
@@ -15,8 +16,8 @@ use crate::reopen::Reopened;
 use crate::reply::Token;
 use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
-use block::index::{Space, StanceRow, invited};
-use block::kinds::{Matter, Trouble};
+use block::index::{Space, invited};
+use block::kinds::Trouble;
 use block::shard::Shard;
 use block::wheel::Wheel;
 use custody::entropy;
@@ -49,6 +50,8 @@ pub struct Options {
     pub log: store::Options,
     /// The one region that is served, when others serve the rest.
     pub only: Option<String>,
+    /// SHA-256 of the planet's file, for its audit log.
+    pub file: Option<[u8; 32]>,
     /// For tests of clocks that were set: how far the machine's is ahead.
     #[doc(hidden)]
     pub clock_ahead: vocab::Millis,
@@ -84,6 +87,9 @@ pub enum StartError {
     /// Its index cannot be opened.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// Its audit log cannot be opened, or written.
+    #[error(transparent)]
+    Audit(#[from] audit::home::HomeError),
     /// Its index cannot follow.
     #[error(transparent)]
     Index(#[from] Trouble),
@@ -107,6 +113,7 @@ pub(super) type Lanes = Arc<Mutex<Vec<SyncSender<Ask>>>>;
 /// The parts of a planet that are there before its threads.
 pub(super) struct Parts {
     pub(super) home: Home,
+    pub(super) acts: Arc<Acts>,
     pub(super) layout: Layout,
     pub(super) regions: Vec<Region>,
     pub(super) log: Arc<Log<RealDisk>>,
@@ -130,10 +137,10 @@ impl Engine {
         let new = !data.join("planet.json").exists();
         let (parts, recovered) = open(planet, data, options)?;
         let shards = shards_of(&parts);
-        let mut follower = follower(&parts, &shards)?;
+        let mut follower = super::audit::follower(&parts, &shards)?;
         let before: u64 = shards.keys().map(|shard| parts.progress.of(*shard)).sum();
         follower.catch_up()?;
-        erase_again(&parts)?;
+        super::audit::erase_again(&parts)?;
         expiry::fill(&parts.index)?;
         let (seats, book) = restore(&parts, &policy)?;
         let entries = shards.keys().map(|shard| parts.log.shard(*shard).next).sum();
@@ -189,6 +196,8 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
         return Err(StartError::NotServed(format!("the planet file has no region \"{only}\"")));
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
+    let clock = Arc::new(Clock::ahead(options.clock_ahead));
+    let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {
@@ -229,50 +238,18 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
     let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
-    let clock = Arc::new(Clock::ahead(options.clock_ahead));
-    Ok((Parts { home, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes }, recovered))
+    // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
+    acts.begin(options.file).map_err(audit::home::HomeError::from)?;
+    Ok((
+        Parts { home, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
+        recovered,
+    ))
 }
 
 /// Every shard that is served, with its region.
 fn shards_of(parts: &Parts) -> BTreeMap<u32, (u32, RegionTag)> {
     let regions = (0..).zip(&parts.regions);
     regions.flat_map(|(at, region)| region.shards.iter().map(move |shard| (*shard, (at, region.tag)))).collect()
-}
-
-fn follower(parts: &Parts, shards: &BTreeMap<u32, (u32, RegionTag)>) -> Result<Follower, Trouble> {
-    let regions = shards.iter().map(|(shard, (_, tag))| (*shard, *tag)).collect();
-    let (lanes, numbers) = (Arc::clone(&parts.lanes), shards.clone());
-    let on_damage = Box::new(move |block: BlockRef, reason: &str| {
-        let stretch = |(_, (_, tag)): &(&u32, &(u32, RegionTag))| *tag == block.region;
-        let of_region: Vec<u32> = numbers.iter().filter(stretch).map(|(shard, _)| *shard).collect();
-        for shard in of_region {
-            let at = (shard, block.index);
-            let seal = Ask::Seal { at, reason: Some(reason.to_owned()), reply: None };
-            let lanes = locked(&lanes);
-            // A lane that is too busy learns of it when the block is loaded or read.
-            if let Some(which) = usize::try_from(shard).unwrap_or(0).checked_rem(lanes.len()) {
-                let _ = lanes[which].try_send(seal);
-            }
-        }
-    });
-    let keyring = Arc::clone(&parts.keyring);
-    let erasure = Box::new(move |agent, place| erase(&keyring, agent, place));
-    let told = follower::Told { damage: on_damage, erasure };
-    let (index, progress) = (Arc::clone(&parts.index), Arc::clone(&parts.progress));
-    Follower::new(Arc::clone(&parts.log), index, progress, Arc::clone(&parts.bells), regions, told)
-}
-
-fn erase(keyring: &Keyring, agent: AgentId, place: store::Position) -> Result<(), Trouble> {
-    let destroyed = keyring.destroy_older(agent.into(), place);
-    let told = |why| Trouble(format!("the erasure of {agent} cannot be carried out: {why}"));
-    destroyed.map(|_| ()).map_err(told)
-}
-
-/// Carries out again every erasure that the index knows of: the register of the
-/// owners' keys may be an older one, restored.
-fn erase_again(parts: &Parts) -> Result<(), Trouble> {
-    let place = |row: &StanceRow| follower::position(row.place);
-    parts.index.stances(Matter::Erasure, None, |row| erase(&parts.keyring, row.agent, place(&row)))
 }
 
 type Seats = Vec<(BlockId, Slot, u64)>;
@@ -371,7 +348,8 @@ fn run(
         policy,
         access: Access::new(planet),
         book: Mutex::new(book),
-        turnstile: Turnstile::new(planet),
+        turnstile: Turnstile::new(planet, Some(Arc::clone(&parts.acts))),
+        acts: parts.acts,
         keyring: parts.keyring,
         directory: parts.directory,
         index: parts.index,

@@ -9,7 +9,12 @@ use super::front::{Front, Seen, json, too_soon};
 use super::regions::Wish;
 use super::session::{self, Session};
 use super::settings::Settings;
-use crate::http::{No, decode, shown};
+use crate::acts::By;
+use crate::engine::Refusal;
+use crate::http::{No, audit, decode, shown};
+use crate::turnstile::Turnstile;
+use ::audit::entry::{Act, Name, Place};
+use ::audit::path::{Path, Row};
 use block::bans::Net;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
@@ -17,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use policy::set::RegionNumber;
+use std::sync::Arc;
 use vocab::Millis;
 use wire::{Code, ask, tell};
 
@@ -63,6 +69,7 @@ impl Front {
         let found = self.sessions.find(decode::lease(&head.headers)?);
         let session = session::good(found, self.shared.clock.now())?;
         let region = self.counted(&session)?;
+        let by = By::administers(session.lease.agent, self.source);
         (seen.region, seen.session) = (Some(region), Some(session));
         let body = self.small_body(&head, body, settings.bounds.body).await?;
         let (change, is_list) = (change(&head, &body)?, head.method == Method::GET);
@@ -79,16 +86,59 @@ impl Front {
                 json(&told)
             }
             (Change::Ban(net, lasts), StatusCode::OK) => {
-                self.shared.turnstile.ban(net, now.after(lasts), now)?;
+                let until = now.after(lasts);
+                let act = Act::Banned { net: Name::cut(&net.to_string()), until: until.0 };
+                self.entered(by, act, move |turnstile| turnstile.ban(net, until, now)).await?;
                 Ok(answer)
             }
             // What the host does not turn away, the gateway may.
             (Change::Lift(net), status @ (StatusCode::OK | StatusCode::NOT_FOUND)) => {
-                let lifted = self.shared.turnstile.lift(net).is_ok();
+                let lifted = self.shared.turnstile.is_banned(net, now).is_ok();
+                if lifted {
+                    let act = Act::Lifted { net: Name::cut(&net.to_string()) };
+                    self.entered(by, act, move |turnstile| turnstile.lift(net)).await?;
+                }
                 if lifted && status == StatusCode::NOT_FOUND { json(&tell::Done {}) } else { Ok(answer) }
             }
             _ => Ok(answer),
         }
+    }
+}
+
+impl Front {
+    /// Does what the host has allowed here as well, with its entry first.
+    async fn entered(
+        &self,
+        by: By,
+        act: Act,
+        done: impl FnOnce(&Turnstile) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<(), No> {
+        let (turnstile, acts) = (Arc::clone(&self.shared.turnstile), self.shared.settings().acts.clone());
+        let entered = tokio::task::spawn_blocking(move || match acts {
+            Some(acts) => acts.then((&by, Place::Planet), (act, "the host allowed it"), || done(&turnstile)),
+            None => done(&turnstile),
+        });
+        Ok(entered.await.map_err(|_| No::new(Code::Internal, "what was begun ended early"))??)
+    }
+
+    /// The audit log of the gateways' process: what everybody may have of it.
+    /// Whether somebody may read entries is a host's to say, for its own.
+    pub(super) async fn audit(&self, path: &str) -> Result<Response<Told>, No> {
+        let acts = self.shared.settings().acts.clone();
+        let acts = acts.ok_or_else(|| No::new(Code::NotFound, "this gateway has no audit log"))?;
+        let answer = match path.strip_prefix("/v1/audit/").unwrap_or_default() {
+            "checkpoint" => audit::checkpoint(&acts).await?,
+            "log.vkey" => audit::key(&acts),
+            name => {
+                let tile = Path::parse(name).map_err(|why| No::new(Code::Bad, why.to_string()).field("tile"))?;
+                if tile.row == Row::Entries {
+                    let what = "a gateway's entries are read where its data directory is: `mycel audit tail DIR`";
+                    return Err(No::new(Code::Forbidden, what));
+                }
+                audit::tile(&acts, tile).await?
+            }
+        };
+        Ok(answer.map(super::front::own))
     }
 }
 

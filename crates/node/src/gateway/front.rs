@@ -292,6 +292,7 @@ impl Front {
             }
             (_, "/v1/tick") => return Err(No::new(Code::NotFound, "what a region has to give out its host gives out")),
             (&Method::GET, "/v1/regions") => return self.all_regions(&head),
+            (&Method::GET, path) if path.starts_with("/v1/audit/") => return Box::pin(self.audit(path)).await,
             (_, "/v1/bans") => return Box::pin(self.bans(head, body, seen, &settings)).await,
             (&Method::GET, "/v1/planet") => return Box::pin(self.planet(&settings)).await,
             (&Method::GET, "/v1/challenge") => return Box::pin(self.challenge(head, seen, &settings)).await,
@@ -354,7 +355,7 @@ pub(super) fn too_soon(who: &str, wait: Millis) -> No {
     No { retry_after: Some(wait), ..No::new(Code::TooMany, format!("this {who} asks too often")) }
 }
 
-fn own(body: crate::http::Body) -> Told {
+pub(super) fn own(body: crate::http::Body) -> Told {
     // Refusals are whole: what is not there at once is none of them.
     let bytes = futures_util::FutureExt::now_or_never(body.collect()).and_then(Result::ok);
     Told::Own(Full::new(bytes.map_or_else(Bytes::new, http_body_util::Collected::to_bytes)))

@@ -133,7 +133,8 @@ impl Gateway {
     /// When an address cannot be listened at, a certificate cannot be read, or
     /// the planet cannot be routed.
     pub fn start(settings: Settings) -> io::Result<Self> {
-        let (rates, turnstile) = (Arc::new(Rates::new(&settings)), Arc::new(Turnstile::new(&settings.planet)));
+        let turnstile = Arc::new(Turnstile::new(&settings.planet, settings.acts.clone()));
+        let rates = Arc::new(Rates::new(&settings));
         Self::start_with(settings, rates, turnstile)
     }
 

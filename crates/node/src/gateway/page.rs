@@ -37,6 +37,9 @@ pub(crate) fn ready(shared: &Shared, known: bool) -> Result<Vec<u8>, No> {
     if *shared.stopping.borrow() {
         return Err(No::new(Code::Unavailable, "the gateway stops"));
     }
+    if let Some(acts) = &shared.settings().acts {
+        acts.ready().map_err(|why| No::new(Code::Unavailable, why))?;
+    }
     let regions = shared.regions.all(Millis(shared.clock.now().0));
     if !regions.iter().any(|region| region.usable) {
         return Err(No::new(Code::Unavailable, "no region answers"));
@@ -58,6 +61,10 @@ pub(crate) fn metrics(shared: &Shared) -> String {
     ] {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# HELP {name} {about}\n# TYPE {name} counter\n{name} {}", count.load(Relaxed));
+    }
+    for (name, number) in shared.settings().acts.iter().flat_map(|acts| acts.figures()) {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {number}");
     }
     let usable = "mycel_gateway_region_usable";
     let _ = writeln!(text, "# HELP {usable} Whether a region is used.\n# TYPE {usable} gauge");

@@ -47,6 +47,8 @@ pub struct Settings {
     pub threads: usize,
     /// Where requests are written down, a line each; nowhere without.
     pub access_log: Option<PathBuf>,
+    /// Where what this process does is entered; nowhere without.
+    pub acts: Option<Arc<crate::Acts>>,
     /// How often an agent may ask.
     pub agent_rate: Rate,
     /// How often an address may ask; an IPv6 /64 counts as one.
@@ -79,6 +81,7 @@ impl Settings {
             certificates: Vec::new(),
             threads: 0,
             access_log: None,
+            acts: None,
             agent_rate,
             address_rate,
             bounds: Bounds::default(),

@@ -6,8 +6,8 @@ use super::no::No;
 use super::peer::Peer;
 use super::serve::Serving;
 use super::want::{Stretch, Want};
-use super::{frames, shown, stream};
-use crate::engine::{About, BlockAt, OpAsk, OpSeen, Where};
+use super::{audit, frames, shown, stream};
+use crate::engine::{About, BlockAt, Engine, OpAsk, OpSeen, Refusal, Where};
 use block::chain::OpId;
 use block::kinds::Cursor;
 use block::queue::State;
@@ -107,10 +107,13 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
         Want::Chain(block, stretch) => chain(peer, block, &stretch).await,
         Want::Inbox(after, most, wait) => inbox(peer, asked.session()?.lease().agent, after, (most, wait)).await,
         Want::InboxStream(after) => stream::inbox(peer, after, asked),
+        Want::AuditKey => Ok(audit::key(engine.acts())),
+        Want::AuditCheckpoint => audit::checkpoint(engine.acts()).await,
+        Want::Audit(tile) => audit::tile(engine.acts(), tile).await,
         Want::Backup(backup) => stream::backup(peer, *backup, asked).await,
         Want::Wire(known) => frames::upgrade(peer, known, asked),
         Want::Regions | Want::Blocks(..) | Want::Block(_) | Want::Agents(..) | Want::Bans => standing(peer, want).await,
-        Want::Seal(..) | Want::Open(_) | Want::Ban(..) | Want::Lift(_) => administer(peer, want).await,
+        Want::Seal(..) | Want::Open(_) | Want::Ban(..) | Want::Lift(_) => administer(peer, want, &asked).await,
     }
 }
 
@@ -234,17 +237,34 @@ async fn standing(peer: &Peer, want: Want) -> Result<Answer, No> {
 }
 
 /// What an administrator changes.
-async fn administer(peer: &Peer, want: Want) -> Result<Answer, No> {
+async fn administer(peer: &Peer, want: Want, asked: &Asked) -> Result<Answer, No> {
     let engine = &peer.shared.engine;
+    let about = match &want {
+        Want::Seal(block, _) | Want::Open(block) => About::Block(block),
+        _ => About::Everything,
+    };
+    let by = engine.by(asked.session()?, Right::Administer, about, Some(asked.source));
     match want {
-        Want::Seal(block, reason) => engine.seal(&block, &reason).await?,
-        Want::Open(block) => engine.open_block(&block).await?,
+        Want::Seal(block, reason) => engine.seal(&by, &block, &reason).await?,
+        Want::Open(block) => engine.open_block(&by, &block).await?,
         // The engine is told until when, and the request says for how long.
         Want::Ban(net, lasts) => {
-            engine.ban(net, engine.now().after(lasts)).map_err(|refusal| No::from(refusal).field("for_ms"))?;
+            let until = engine.now().after(lasts);
+            let banned = entered(engine, move |engine| engine.ban(&by, net, until)).await?;
+            banned.map_err(|refusal| No::from(refusal).field("for_ms"))?;
         }
-        Want::Lift(net) => engine.lift(net)?,
+        Want::Lift(net) => entered(engine, move |engine| engine.lift(&by, net)).await??,
         _ => return Err(No::new(Code::Internal, "what was asked for is nothing that an administrator changes")),
     }
     Ok(ok(&tell::Done {}))
+}
+
+/// What waits for a disk, where nobody else has to wait for it.
+async fn entered<T: Send + 'static>(
+    engine: &Engine,
+    act: impl FnOnce(&Engine) -> Result<T, Refusal> + Send + 'static,
+) -> Result<Result<T, Refusal>, No> {
+    let engine = engine.clone();
+    let done = tokio::task::spawn_blocking(move || act(&engine)).await;
+    done.map_err(|_| No::new(Code::Internal, "what was begun ended early"))
 }

@@ -7,6 +7,7 @@
 
 mod admit;
 mod answer;
+pub(crate) mod audit;
 mod bare;
 mod calls;
 mod crowd;

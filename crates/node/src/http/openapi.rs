@@ -138,6 +138,10 @@ fn reason(code: Code) -> &'static str {
     StatusCode::from_u16(code.status()).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
 }
 
+/// What tiles are called behind their level; those that are not full end in how
+/// many hashes they have.
+const TILE: &str = r"(x(00[1-9]|0[1-9][0-9]|[1-9][0-9]{2})/(x[0-9]{3}/){0,3})?[0-9]{3}(\.p/([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?";
+
 /// What stands in the path and in the query.
 fn parameters(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Vec<Value> {
     let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
@@ -146,6 +150,8 @@ fn parameters(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Vec<Value
             let schema = match name {
                 "index" => json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
                 "id" => json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
+                "tile" => json!({ "type": "string", "pattern": format!("^([0-9]|[1-5][0-9]|6[0-3])/{TILE}$") }),
+                "bundle" => json!({ "type": "string", "pattern": format!("^{TILE}$") }),
                 _ => json!({ "type": "string", "minLength": 1 }),
             };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })

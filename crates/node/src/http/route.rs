@@ -30,13 +30,19 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
     if others.is_empty() { Route::Nowhere } else { Route::Method(others) }
 }
 
+/// Variable parts that are all the rest of a path, whatever slashes are in it.
+const RESTS: [&str; 2] = ["{tile}", "{bundle}"];
+
 /// The variable parts of a path, if it has the endpoint's form.
 fn parts(endpoint: &Endpoint, path: &str) -> Option<Result<Vec<String>, ()>> {
-    if endpoint.path.split('/').count() != path.split('/').count() {
+    let names = endpoint.path.split('/').count();
+    let takes_the_rest = RESTS.iter().any(|rest| endpoint.path.ends_with(rest));
+    let most = if takes_the_rest { names } else { usize::MAX };
+    if path.splitn(most, '/').count() != names {
         return None;
     }
     let mut parts = Vec::new();
-    for (name, part) in endpoint.path.split('/').zip(path.split('/')) {
+    for (name, part) in endpoint.path.split('/').zip(path.splitn(most, '/')) {
         if name.starts_with('{') {
             if part.is_empty() {
                 return None;
@@ -83,6 +89,12 @@ mod tests {
         assert_eq!(found(&Method::GET, "/v1/ops"), Some(("ops", vec![])));
         assert_eq!(found(&Method::POST, "/v1/ops"), Some(("op", vec![])));
         assert_eq!(found(&Method::DELETE, "/v1/ops/ab"), Some(("cancel", vec!["ab".to_owned()])));
+        for tile in ["0/x001/067.p/5", "0%2Fx001%2F067.p%2F5"] {
+            let named = found(&Method::GET, &format!("/v1/audit/tile/{tile}"));
+            assert_eq!(named, Some(("audit-tile", vec!["0/x001/067.p/5".to_owned()])));
+        }
+        let bundle = found(&Method::GET, "/v1/audit/tile/entries/x001/067");
+        assert_eq!(bundle, Some(("audit-entries", vec!["x001/067".to_owned()])));
         let chain = found(&Method::GET, "/v1/blocks/eu%2Fwest/7/chain");
         assert_eq!(chain, Some(("chain", vec!["eu/west".to_owned(), "7".to_owned()])));
     }

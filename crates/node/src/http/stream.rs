@@ -93,10 +93,11 @@ impl Write for Sends {
 /// early, and does not open: only its last piece says that it is whole.
 pub(super) async fn backup(peer: &Arc<Peer>, ask: ask::Backup, asked: Asked) -> Result<Answer, No> {
     let engine = peer.shared.engine.clone();
+    let by = engine.by(asked.session()?, Right::Administer, About::Everything, Some(asked.source));
     let (pieces, mut taken) = mpsc::channel(BACKUP_PIECES);
     tokio::task::spawn_blocking(move || {
         let mut to = BufWriter::with_capacity(BACKUP_BYTES, Sends(pieces.clone()));
-        if let Err(refusal) = engine.backup(&mut to, &ask.key.0, ask.owners) {
+        if let Err(refusal) = engine.backup(&by, &mut to, &ask.key.0, ask.owners) {
             tracing::warn!(why = %refusal, "a backup was not finished");
             // Whoever asked may be gone.
             let _ = pieces.blocking_send(Err(No::from(refusal)));

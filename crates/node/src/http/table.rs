@@ -58,6 +58,10 @@ pub(crate) enum Call {
     Ban,
     Lift,
     Backup,
+    AuditCheckpoint,
+    AuditKey,
+    AuditEntries,
+    AuditTile,
     Wire,
     Health,
     Ready,
@@ -208,6 +212,18 @@ endpoints! {
     Backup "backup" POST "/v1/backup" Needs::Right(ADMINISTER),
         "All that was acknowledged before, sealed under the key: whole if and only if it opens to its end.",
         body ask::Backup, text "application/octet-stream", [TooLarge Type];
+    AuditCheckpoint "audit-checkpoint" GET "/v1/audit/checkpoint" Needs::Nothing,
+        "How many entries the audit log has and their root, signed (c2sp.org/tlog-checkpoint).",
+        text "text/plain; charset=utf-8", [NotFound];
+    AuditKey "audit-key" GET "/v1/audit/log.vkey" Needs::Nothing,
+        "The key that signs it, as this planet says; an auditor has it from elsewhere.",
+        text "text/plain; charset=utf-8", [];
+    AuditEntries "audit-entries" GET "/v1/audit/tile/entries/{bundle}" Needs::Right(ADMINISTER),
+        "256 entries of the audit log, or those that there are of them (c2sp.org/tlog-tiles).",
+        text "application/octet-stream", [NotFound];
+    AuditTile "audit-tile" GET "/v1/audit/tile/{tile}" Needs::Nothing,
+        "256 hashes over its entries, or those that there are of them (c2sp.org/tlog-tiles).",
+        text "application/octet-stream", [NotFound];
     Wire "wire" GET "/v1/wire" Needs::Nothing,
         "Upgrades to frames (`Upgrade: mycel/1`): the same ops, many at once. docs/guides/wire.md says how.",
         upgraded Upgraded, status 101, [Upgrade];

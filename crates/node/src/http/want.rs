@@ -6,6 +6,7 @@ use super::limits::{CHAIN_PAGE, LONGEST_WAIT, PAGE};
 use super::no::No;
 use super::table::Call;
 use crate::engine::{BlockAt, OpAsk, Where};
+use audit::path::{Path, Row};
 use block::bans::Net;
 use block::chain::OpId;
 use block::kinds::Cursor;
@@ -71,6 +72,9 @@ pub(crate) enum Want {
     Ban(Net, Millis),
     Lift(Net),
     Backup(Box<ask::Backup>),
+    AuditCheckpoint,
+    AuditKey,
+    Audit(Path),
     /// Whether it names the protocol that is spoken here.
     Wire(bool),
     Health,
@@ -131,9 +135,25 @@ impl Want {
             Call::Ops | Call::Stances | Call::Chain | Call::Inbox | Call::InboxStream | Call::Blocks | Call::Agents => {
                 page(call, came)?
             }
+            Call::AuditCheckpoint => Self::AuditCheckpoint,
+            Call::AuditKey => Self::AuditKey,
+            Call::AuditEntries => Self::Audit(tile(&format!("tile/entries/{}", part()), "bundle")?),
+            Call::AuditTile => {
+                // What holds entries is asked for by its own endpoint alone, which needs a right.
+                let tile = tile(&format!("tile/{}", part()), "tile")?;
+                if tile.row == Row::Entries {
+                    return Err(No::new(Code::Bad, "entries are at /v1/audit/tile/entries/").field("tile"));
+                }
+                Self::Audit(tile)
+            }
             Call::Seal | Call::Ban | Call::Lift | Call::Backup => administer(call, came)?,
         })
     }
+}
+
+/// A file of the audit log.
+fn tile(name: &str, field: &'static str) -> Result<Path, No> {
+    Path::parse(name).map_err(|why| No::new(Code::Bad, why.to_string()).field(field))
 }
 
 fn upgrades(headers: &HeaderMap) -> bool {

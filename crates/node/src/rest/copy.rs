@@ -97,7 +97,10 @@ pub fn restore_planet(
         let mut copy = private_file(&draft.join(OWNERS)).map_err(failed(what()))?;
         io::copy(&mut register, &mut copy).and_then(|_| copy.sync_all()).map_err(failed(what()))?;
     }
-    let checked = AtRest::open(&draft)?.verify(&mut |_| {})?;
+    let at_rest = AtRest::open(&draft)?;
+    let checked = at_rest.verify(&mut |_| {})?;
+    crate::acts::restored(&draft, at_rest.name(), at_rest.entries()).map_err(RestError::Audit)?;
+    drop(at_rest);
     let what = || format!("rename {} to {}", draft.display(), data.display());
     if data.exists() {
         fs::remove_dir(data).map_err(failed(what()))?;

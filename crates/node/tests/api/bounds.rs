@@ -144,14 +144,14 @@ async fn no_handshake_is_made_with_a_banned_source() {
     let planet =
         listening(Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], tls, nodes: None, bounds: bounds() }).await;
     let here = block::bans::Net::of_source([127, 0, 0, 1].into());
-    planet.engine.ban(here, planet.engine.now().after(vocab::Millis::minutes(1))).unwrap();
+    planet.engine.ban(&node::By::node(), here, planet.engine.now().after(vocab::Millis::minutes(1))).unwrap();
     // It is not waited for what it would say.
     let mut raw = Raw::open(planet.at).await;
     let begun = Instant::now();
     assert!(raw.closes_within(LONG).await, "a handshake was begun");
     assert!(begun.elapsed() < LONG / 2);
     // Whoever is let in again is asked for one.
-    planet.engine.lift(here).unwrap();
+    planet.engine.lift(&node::By::node(), here).unwrap();
     let options = client::Options { authority, node: None, ..client::Options::default() };
     client::Client::connect(&format!("https://{}", planet.at), key(1), options).await.unwrap();
 }

@@ -85,7 +85,7 @@ async fn a_ban_of_its_address_does_not_lock_a_gateway_out() {
     planet.engine.on_ban(move |net, _| hears.lock().unwrap().push(net.to_string()));
     let until = planet.engine.now().after(Millis::minutes(1));
     for net in [[127, 0, 0, 1], [127, 0, 0, 2]] {
-        planet.engine.ban(Net::of_source(net.into()), until).unwrap();
+        planet.engine.ban(&node::By::node(), Net::of_source(net.into()), until).unwrap();
     }
     assert_eq!(*told.lock().unwrap(), ["127.0.0.2/32"], "whoever drops packets is not told of a gateway's address");
     let mut after = gateway(&planet).await;

@@ -10,7 +10,7 @@ use trust::Secret;
 use trust::sign::SigningKey;
 use wire::Hex;
 
-async fn operator(planet: &Planet) -> Client {
+pub(super) async fn operator(planet: &Planet) -> Client {
     let secret = std::fs::read_to_string(planet.folder.path().join("keys/operator.key")).unwrap();
     let key = SigningKey::new(&Secret::take(&mut secret.trim().parse::<Hex<32>>().unwrap().0));
     let client = Client::connect(&format!("http://{}", planet.at), key, client::Options::default()).await.unwrap();

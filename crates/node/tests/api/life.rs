@@ -146,9 +146,9 @@ async fn a_refusal_that_is_about_one_block_says_so() {
     let mut told = Vec::new();
     for sealed in [true, false] {
         if sealed {
-            planet.engine.seal(&at, "a test").await.unwrap();
+            planet.engine.seal(&node::By::node(), &at, "a test").await.unwrap();
         } else {
-            planet.engine.open_block(&at).await.unwrap();
+            planet.engine.open_block(&node::By::node(), &at).await.unwrap();
             planet.engine.stop();
         }
         raw.send(&op).await;

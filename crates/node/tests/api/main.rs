@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod audit;
 mod bounds;
 mod crowds;
 mod floods;

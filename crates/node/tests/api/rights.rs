@@ -38,6 +38,7 @@ pub(super) fn with_rights(planet: &Planet, lease: &str, rights: Rights) -> Strin
 /// A request that an endpoint understands.
 fn example(path: &str, method: &str, block: &str) -> (String, Option<String>) {
     let path = path.replace("{region}/{index}", block).replace("{id}", &"0".repeat(32));
+    let path = path.replace("{tile}", "0/000").replace("{bundle}", "000");
     let body = match (method, path.rsplit('/').next().unwrap()) {
         ("post", "session") => Some(json!({ "signature": "0".repeat(128) })),
         ("post", "ops") => Some(json!({ "kind": "get", "key": "k", "patience_ms": 1000 })),

@@ -1,6 +1,8 @@
 //! Bans that an operator sets and lifts through a gateway, in front of all regions.
 
 use crate::Pair;
+use crate::support::entered;
+use audit::entry::Who;
 use client::{Client, Place};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -47,6 +49,19 @@ async fn what_an_operator_bans_and_lifts_holds_at_the_gateway() {
     assert!(is_answered(&pair).await);
     assert!(operator.bans().await.unwrap().is_empty());
     assert!(operator.lift("127.0.0.2/32").await.is_err(), "nobody turns it away");
+    // Each process has entered what it did, with who had it done.
+    for data in [pair.folder.path().to_owned(), pair.folder.path().join("regions/dublin")] {
+        let entered = entered(&data);
+        let done = entered.iter().filter(|entry| entry.who == Who::Key(operator.agent()));
+        let done: Vec<_> = done.map(|entry| entry.act.name()).collect();
+        assert_eq!(done, ["banned", "lifted"], "{}", data.display());
+    }
+    // Everybody gets the gateways' checkpoint and hashes, and nobody an entry.
+    let stranger = pair.client(9).await;
+    let checkpoint = stranger.audit("checkpoint").await.unwrap().unwrap();
+    assert!(String::from_utf8(checkpoint).unwrap().contains("\n4\n"));
+    assert_eq!(stranger.audit("tile/0/000.p/4").await.unwrap().unwrap().len(), 4 * 32);
+    assert_eq!(operator.audit("tile/entries/000.p/4").await.unwrap_err().code(), Some(client::Code::Forbidden));
     // Whoever may not administer changes nothing, at the host or here.
     let (agent, _) = pair.attached(1, "dublin").await;
     assert!(agent.ban("127.0.0.2/32", Duration::from_secs(60)).await.is_err());

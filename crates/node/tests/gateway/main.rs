@@ -109,6 +109,7 @@ impl Pair {
         let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
         settings.threads = 2;
+        settings.acts = Some(homes.acts(planet.planet.name.as_str(), [0; 32]).unwrap());
         tell(&mut settings);
         let gateway = Gateway::start(settings).unwrap();
         Self { folder, planet, homes, served, gateway }

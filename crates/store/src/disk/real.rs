@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How much is written at once where the file system cannot set space aside.
 static ZEROS: [u8; 64 * 1_024] = [0; 64 * 1_024];
@@ -122,7 +123,7 @@ impl Disk for RealDisk {
         // Never truncated and never removed: a lock on a file that somebody
         // replaces under it locks nothing.
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.root.join(name))?;
-        match file.try_lock() {
+        match lock_alone(&file) {
             Ok(()) => Ok(RealFile(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
@@ -132,4 +133,24 @@ impl Disk for RealDisk {
     fn place(&self) -> String {
         self.root.display().to_string()
     }
+}
+
+/// How often a lock that is held is tried again, and after how long.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Locks a file for this process alone, unless another has it. A program that
+/// this process begins has all its locks for a moment, also those that it has
+/// let go of meanwhile: so a lock that is held is tried again for a little while.
+///
+/// # Errors
+/// When another process holds it, or the system refuses.
+pub fn lock_alone(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(PAUSE),
+            locked => return locked,
+        }
+    }
+    file.try_lock()
 }

@@ -1,0 +1,158 @@
+//! The log of a data directory: its files are in `audit/`, and its key is
+//! `keys/audit.key`, with `keys/audit.vkey` for everybody.
+//!
+//! It must never give a log another key or another name than it began with: a
+//! key that is gone is not made anew, for the log would be forked by it.
+
+use crate::checkpoint::{Signer, origin};
+use crate::entry::Entry;
+use crate::files::Folders;
+use crate::note::{KeyKind, Verifier};
+use crate::writer::{AppendError, Audit, OpenError, Recovery};
+use crate::{Malformed, Source};
+use custody::KeyError;
+use custody::folder::{existing, private, replace, secret};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use trust::PlanetId;
+use trust::sign::SigningKey;
+
+/// The log's folder in a data directory.
+pub const FOLDER: &str = "audit";
+/// The name of its secret in the folder of keys.
+pub const KEY: &str = "audit";
+/// The file of its public key there.
+pub const VKEY: &str = "audit.vkey";
+
+/// Why the log of a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Its key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A name that no log can have.
+    #[error("the audit log: {0}")]
+    Name(#[from] Malformed),
+    /// Its public key is not of its secret one, or one of them is gone.
+    #[error(
+        "{vkey} and audit.key beside it are not the two halves of one key, or one of them is gone: bring back what was \
+         there; a log whose key is lost ends, and with `audit` and `keys/audit.*` moved away another begins, which \
+         everybody who has a copy of this one will see"
+    )]
+    OtherKey {
+        /// The file of the public key.
+        vkey: String,
+    },
+    /// What is there is not what was signed.
+    #[error(
+        "{place}: {why}; nothing was changed: `mycel audit verify {place} --key {vkey}` says what is wrong, and another \
+         copy what was there; to go on without it move `audit` and `keys/audit.*` away, and another log begins, which \
+         everybody who has a copy of this one will see"
+    )]
+    NotWhatWasSigned {
+        /// The folder.
+        place: String,
+        /// The file of the public key.
+        vkey: String,
+        /// What is wrong.
+        why: OpenError,
+    },
+    /// It cannot be opened now.
+    #[error("{0}")]
+    NotNow(OpenError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// The folder of the log of a data directory.
+#[must_use]
+pub fn folder(data: &Path) -> PathBuf {
+    data.join(FOLDER)
+}
+
+/// The public key of the log of a data directory, when it has one.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn verifier(data: &Path) -> Result<Option<Verifier>, HomeError> {
+    let file = data.join("keys").join(VKEY);
+    let other = || HomeError::OtherKey { vkey: file.display().to_string() };
+    match fs::read_to_string(&file) {
+        Ok(text) => Verifier::parse(text.trim()).map(Some).map_err(|_| other()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(custody::folder::failed(format!("read {}", file.display()))(error).into()),
+    }
+}
+
+/// What signs the log of a data directory, made when there is no log. The name
+/// is what the log is called from its beginning on, such as `garden` or
+/// `garden.eu`.
+fn signer(data: &Path, name: &str, planet: PlanetId) -> Result<Signer, HomeError> {
+    let keys = data.join("keys");
+    let vkey = keys.join(VKEY);
+    let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
+    if let Some(known) = verifier(data)? {
+        let secret = existing(&keys, KEY)?.ok_or_else(other)?;
+        let signer = Signer::new(known.name(), KeyKind::Note, SigningKey::new(&secret))?;
+        return if *signer.verifier() == known { Ok(signer) } else { Err(other()) };
+    }
+    let signer = Signer::new(&origin(name, planet)?, KeyKind::Note, SigningKey::new(&secret(&keys, KEY)?))?;
+    // After the secret, so that a crash leaves no half that nobody can match.
+    replace(&vkey, format!("{}\n", signer.verifier()).as_bytes())?;
+    Ok(signer)
+}
+
+/// Opens the log of a data directory, and begins it when there is none.
+///
+/// # Errors
+/// When it is not what was signed, another process writes it, or the disk
+/// refuses.
+pub fn open(data: &Path, name: &str, planet: PlanetId) -> Result<(Audit<Folders>, Recovery), HomeError> {
+    private(&data.join("keys"))?;
+    let place = folder(data);
+    private(&place)?;
+    let signer = signer(data, name, planet)?;
+    let disk = Folders::open(&place).map_err(|error| HomeError::NotNow(error.into()))?;
+    Audit::open(disk, signer).map_err(|why| match why {
+        OpenError::InUse(_) | OpenError::Disk(_) => HomeError::NotNow(why),
+        why => {
+            let vkey = data.join("keys").join(VKEY).display().to_string();
+            HomeError::NotWhatWasSigned { place: place.display().to_string(), vkey, why }
+        }
+    })
+}
+
+/// Enters one act in the log of a data directory that no process holds, such
+/// as a key's revocation while the planet is down; its number.
+///
+/// # Errors
+/// When a process holds it, it is not what was signed, or the disk refuses.
+/// Then the act is not to be done.
+pub fn append_at_rest(data: &Path, name: &str, planet: PlanetId, entry: &Entry) -> Result<u64, HomeError> {
+    let (log, _) = open(data, name, planet)?;
+    Ok(log.append(std::slice::from_ref(entry))?)
+}
+
+/// The newest entry of which something is wanted, looked for from the end.
+///
+/// # Errors
+/// When the log's files cannot be read.
+pub fn newest<T>(
+    source: &impl Source,
+    size: u64,
+    mut wanted: impl FnMut(&Entry) -> Option<T>,
+) -> Result<Option<T>, crate::Missing> {
+    let tiles = crate::Tiles::new(source, size);
+    let wide = crate::number::wide(crate::path::WIDTH);
+    for bundle in (0..size.div_ceil(wide)).rev() {
+        let (_, bytes) = tiles.bundle(bundle)?;
+        let entries = crate::bundle::read(&bytes).unwrap_or_default();
+        let found = entries.iter().rev().find_map(|entry| wanted(&Entry::from_bytes(entry).ok()?));
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}

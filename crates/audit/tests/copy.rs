@@ -1,0 +1,131 @@
+//! A copy of a log, brought up to date again and again; and what is not taken
+//! into it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use audit::copy::{NotCopied, copy};
+use audit::verify::verify;
+use audit::{Audit, Folders, Mirror, Source, home};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use support::{entries, log, verifier, written};
+use tempfile::{TempDir, tempdir};
+
+fn copied(from: &impl Source, to: &Path, with_entries: bool) -> Result<u64, NotCopied> {
+    let disk = Folders::open(to).unwrap();
+    copy(from, &disk, &verifier(), with_entries, &mut |_, _| {}).map(|copied| copied.before)
+}
+
+fn good(folder: &Path) -> u64 {
+    let report = verify(&Mirror::new(folder), &verifier(), &[], &mut |_, _| {}).unwrap();
+    assert!(report.is_good(), "{:?}", report.faults);
+    report.good
+}
+
+/// A source of which some files are others.
+struct Lies {
+    of: Mirror,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Source for Lies {
+    fn file(&self, name: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
+        let lie = self.files.get(name).cloned();
+        lie.map_or_else(|| self.of.file(name, most), |lie| Ok(Some(lie)))
+    }
+}
+
+fn lies(of: &TempDir, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Lies {
+    let of = Mirror::new(of.path());
+    let mut bytes = of.file(name, 1 << 24).unwrap().unwrap();
+    change(&mut bytes);
+    Lies { of, files: BTreeMap::from([(name.to_owned(), bytes)]) }
+}
+
+#[test]
+fn a_copy_follows_its_log_and_is_as_good() {
+    let (of, whole, hashes) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
+    let from = Mirror::new(of.path());
+    let mut before = 0;
+    for size in [1, 3, 200, 255, 256, 257, 600, 600, 70_000] {
+        written(of.path(), size);
+        assert_eq!(copied(&from, whole.path(), true).unwrap(), before);
+        assert_eq!(copied(&from, hashes.path(), false).unwrap(), before);
+        assert_eq!(good(whole.path()), size);
+        before = size;
+    }
+    // What a crash took of the copy's tiles is fetched again.
+    std::fs::remove_dir_all(whole.path().join("tile/0/x000")).ok();
+    std::fs::remove_file(whole.path().join("tile/1/001.p/17")).unwrap();
+    written(of.path(), 70_001);
+    copied(&from, whole.path(), true).unwrap();
+    assert_eq!(good(whole.path()), 70_001);
+    // A copy of hashes becomes one of entries.
+    copied(&from, hashes.path(), true).unwrap();
+    assert_eq!(good(hashes.path()), 70_001);
+}
+
+#[test]
+fn what_does_not_continue_a_copy_is_not_taken() {
+    let (of, to) = (tempdir().unwrap(), tempdir().unwrap());
+    written(of.path(), 300);
+    copied(&Mirror::new(of.path()), to.path(), true).unwrap();
+    // Another history of the same log, by whoever has its key.
+    let fork = tempdir().unwrap();
+    let (forked, _) = Audit::open(Folders::open(fork.path()).unwrap(), log()).unwrap();
+    forked.append(&entries(1, 290)).unwrap();
+    let rolled = copied(&Mirror::new(fork.path()), to.path(), true);
+    assert!(matches!(rolled, Err(NotCopied::Rollback { old: 300, new: 290 })), "{rolled:?}");
+    forked.append(&entries(291, 400)).unwrap();
+    for with_entries in [true, false] {
+        let forked = copied(&Mirror::new(fork.path()), to.path(), with_entries);
+        assert!(matches!(forked, Err(NotCopied::Fork(300))), "{forked:?}");
+    }
+    assert_eq!(good(to.path()), 300, "what was good still is");
+    // An entry, a hash and a checkpoint that were changed on the way.
+    written(of.path(), 700);
+    let last = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+    for (name, with_entries) in [("tile/entries/001", true), ("tile/0/001", false)] {
+        let changed = copied(&lies(&of, name, last), to.path(), with_entries);
+        assert!(matches!(changed, Err(NotCopied::Fork(300))), "{name}: {changed:?}");
+    }
+    let first = |bytes: &mut Vec<u8>| bytes[40] ^= 1;
+    let changed = copied(&lies(&of, "checkpoint", first), to.path(), true);
+    assert!(matches!(changed, Err(NotCopied::Checkpoint(_))), "{changed:?}");
+    copied(&Mirror::new(of.path()), to.path(), true).unwrap();
+    assert_eq!(good(to.path()), 700);
+}
+
+#[test]
+fn the_newest_entry_of_a_kind_is_found_from_the_end() {
+    let of = tempdir().unwrap();
+    written(of.path(), 600);
+    let time = |wanted: u64| {
+        home::newest(&Mirror::new(of.path()), 600, |entry| (entry.time % 600 == wanted % 600).then_some(entry.time))
+    };
+    assert_eq!(time(7).unwrap(), Some(1_800_000_000_007));
+    assert_eq!(home::newest(&Mirror::new(of.path()), 600, |_| None::<()>).unwrap(), None);
+}
+
+#[test]
+fn one_act_is_entered_where_no_process_is() {
+    let data = tempdir().unwrap();
+    let planet = support::PLANET;
+    let entry = &entries(1, 1)[0];
+    assert_eq!(home::append_at_rest(data.path(), "garden.eu", planet, entry).unwrap(), 0);
+    // It is called what it was called at first, whoever opens it.
+    assert_eq!(home::append_at_rest(data.path(), "garden", planet, entry).unwrap(), 1);
+    let log = home::verifier(data.path()).unwrap().unwrap();
+    assert_eq!(log.name(), format!("mycel/audit/garden.eu/{planet}"));
+    let (held, _) = home::open(data.path(), "garden", planet).unwrap();
+    let refused = home::append_at_rest(data.path(), "garden", planet, entry).unwrap_err().to_string();
+    assert!(refused.contains("another process"), "{refused}");
+    drop(held);
+    // Another key beside the public one is refused, and nothing is made.
+    let other = custody::folder::letters(&[7; 32]);
+    custody::folder::replace(&data.path().join("keys/audit.key"), other.as_bytes()).unwrap();
+    let refused = home::append_at_rest(data.path(), "garden", planet, entry).unwrap_err().to_string();
+    assert!(refused.contains("two halves"), "{refused}");
+}
