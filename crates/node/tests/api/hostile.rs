@@ -231,10 +231,13 @@ async fn frames_without_a_proof_and_bytes_that_are_none_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_turned_away() {
     let planet = planet().await;
+    let (_client, attached) = planet.attached(1, "one").await;
     let mut raw = Raw::open(planet.at).await;
-    let body = "x".repeat(4_000);
+    assert_eq!(raw.prove(&key(1), &attached.lease).await.0, 200);
+    // Of strangers so much is not even read.
+    let body = "x".repeat(1_000_000);
     for _ in 0..20_000 {
-        let (status, _) = raw.ask("POST", "/v1/attach", None, Some(&body)).await;
+        let (status, _) = raw.ask("POST", "/v1/ops", Some(&attached.lease), Some(&body)).await;
         if status == 403 {
             assert!(raw.closes_within(Duration::from_secs(5)).await);
             let mut again = Raw::open(planet.at).await;
