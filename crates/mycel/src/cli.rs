@@ -117,7 +117,7 @@ pub(crate) enum Command {
     /// Do on this machine what the plan says it can.
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Make, show, rotate, take back, split and recover the planet's keys.
+    /// Make, show, rotate and recover the planet's keys.
     #[command(subcommand)]
     Trust(TrustCommand),
     /// Print the JSON Schema of planet files, for editors.
