@@ -44,8 +44,8 @@ impl<T> Block<T> {
     pub(super) fn new(loaded: Loaded, limits: Limits, now: Moment) -> Self {
         let mut seats = Vec::with_capacity(loaded.seats.len());
         seats.extend(loaded.seats.iter().map(|(row, newest, last)| {
-            // A clock that was ahead when it last asked holds nobody up.
-            let last = (*last).min(now);
+            // A clock that was far ahead when it last asked holds nobody up for as long.
+            let last = if last.since(now) > AHEAD { now } else { *last };
             let due = if last == Moment(0) { rate::Due::default() } else { limits.after_op_at(last.0) };
             Seat::new(row, *newest, due)
         }));
