@@ -3,7 +3,7 @@
 //! any letter is changed: it proves nothing then.
 #![no_main]
 
-use audit::entry::{Act, Place, Reason, Right, Who};
+use audit::entry::{Act, Name, Place, Reason, Right, Who};
 use audit::note::Note;
 use audit::path::Path;
 use audit::proof::Proof;
@@ -31,7 +31,8 @@ static TRUE: LazyLock<String> = LazyLock::new(|| {
 fn entry(time: u64) -> Vec<u8> {
     let reason = Reason::new("why").unwrap();
     let (act, who, right, place) = (Act::Sealed {}, Who::Node, Right::Planet, Place::Planet);
-    Entry { time, act, who, right, place, reason }.to_bytes()
+    let (rule, address) = (Name::new("").unwrap(), Name::new("").unwrap());
+    Entry { time, act, who, right, rule, address, place, reason }.to_bytes()
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

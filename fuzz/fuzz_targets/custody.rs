@@ -18,8 +18,9 @@ use trust::{AgentId, Moment, PlanetId, Secret};
 
 const NOW: Moment = Moment(1_800_000_000_000);
 
+/// Other keys than those of the seeds, which are true, of another planet.
 fn key(seed: u8) -> SigningKey {
-    SigningKey::new(&Secret::take(&mut [seed; 32]))
+    SigningKey::new(&Secret::take(&mut [0xa0 | seed; 32]))
 }
 
 struct World {
@@ -30,7 +31,7 @@ struct World {
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let planet = PlanetId::of_root(key(1).id());
-    let ca = Ca::new(planet, &Secret::take(&mut [2; 32])).unwrap();
+    let ca = Ca::new(planet, &Secret::take(&mut [0xa2; 32])).unwrap();
     let (from, until) = ca.life(NOW, CA_LIFE);
     let endorsed = Endorsement::make(&key(1), planet, ca.id(), from, until);
     let authority =
