@@ -11,6 +11,7 @@ use serde_json::json;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use trust::Secret;
 use trust::enrol::Invitation;
 use trust::lease::Claim;
 use trust::sign::SigningKey;
@@ -107,6 +108,17 @@ fn key_file(who: &Who) -> PathBuf {
         return who.home.join("keys").join("operator.key");
     }
     folder(who).join(format!("{}.key", who.name))
+}
+
+/// What the system gives that nobody can guess.
+pub(crate) fn entropy<const N: usize>() -> Result<[u8; N], Failure> {
+    let drawn = custody::entropy::bytes();
+    drawn.map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))
+}
+
+/// A key that is kept nowhere.
+pub(crate) fn fresh_key() -> Result<SigningKey, Failure> {
+    Ok(SigningKey::new(&Secret::take(&mut entropy()?)))
 }
 
 /// An agent's key; made when there is none and it may be.

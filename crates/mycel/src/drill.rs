@@ -145,7 +145,7 @@ async fn play(
     let chains = after::chains(&agents).await;
     let records = after::records(agents).await;
     let options = client::Options { name: Some(LAST.to_owned()), ..client::Options::default() };
-    client::Client::connect(&door.url, agent::key()?, options).await?;
+    client::Client::connect(&door.url, crate::agent::fresh_key()?, options).await?;
     let log = facts::Log { began_ms, ..after::log(&stage.access_log(), LAST).await };
     bar.finish_and_clear();
     let mut events = std::mem::take(&mut *shared.events.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,6 +1,7 @@
 //! `mycel store`: what a planet keeps, looked at, backed up and restored.
 
 use crate::Verdict;
+use crate::agent::entropy;
 use crate::agent::{attached, block_on, is_here};
 use crate::cli::{BackupArgs, RestoreArgs, StoreCommand, Who};
 use crate::failure::Failure;
@@ -181,9 +182,7 @@ pub(crate) fn key(file: &Path, make: bool, what: &str) -> Result<([u8; 32], bool
         }
         Err(error) => return Err(Failure::file("read", file, &error)),
     }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
+    let bytes: [u8; 32] = entropy()?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let write = || {
         let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;

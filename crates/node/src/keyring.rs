@@ -160,7 +160,7 @@ impl Keyring {
 
     /// Whether an owner has a key that is older than a place in the log.
     pub(crate) fn has_older(&self, owner: OwnerId, place: Position) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept();
         let held = |region: &RegionTag| kept.places.get(&(*region, owner)).is_some_and(|held| held.made <= place);
         kept.regions.keys().any(held)
     }

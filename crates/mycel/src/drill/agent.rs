@@ -3,6 +3,7 @@
 //! for another seat when it is refused twice.
 
 use super::facts::{Acknowledged, Bond, Event, Role, What};
+use crate::agent::fresh_key;
 use crate::failure::Failure;
 use block::chain::{OpId, Outcome};
 use client::{Ask, Backoff, Body, Client, Done, Error, Options, Place, tell};
@@ -10,8 +11,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
-use trust::Secret;
-use trust::sign::SigningKey;
 use vocab::{Rate, Site};
 
 /// Records of an agent.
@@ -110,13 +109,6 @@ impl Door {
     }
 }
 
-pub(super) fn key() -> Result<SigningKey, Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
-    Ok(SigningKey::new(&Secret::take(&mut bytes)))
-}
-
 impl Agent {
     /// Connects an agent, and seats it in its region, unless it comes later.
     pub(super) async fn new(
@@ -124,7 +116,7 @@ impl Agent {
         number: usize,
         (role, site, consents): (Role, Site, bool),
     ) -> Result<Self, Failure> {
-        let client = Client::connect(&door.url, key()?, door.options(number, &role)).await?;
+        let client = Client::connect(&door.url, fresh_key()?, door.options(number, &role)).await?;
         let mut agent = Self {
             number,
             role,

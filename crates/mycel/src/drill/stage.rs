@@ -94,9 +94,7 @@ impl Folder {
         let path = match data {
             Some(path) => path.to_owned(),
             None => {
-                let mut chance = [0; 8];
-                getrandom::fill(&mut chance)
-                    .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
+                let chance = crate::agent::entropy()?;
                 std::env::temp_dir().join(format!("mycel-drill-{:016x}", u64::from_be_bytes(chance)))
             }
         };

@@ -2,6 +2,7 @@
 
 use super::schedule::{due, due_before};
 use super::tally::Tally;
+use crate::agent::fresh_key;
 use crate::cli::{LoadArgs, LoadKind};
 use crate::failure::Failure;
 use client::{Ask, Body, Client, Error, Options, Place, Wire};
@@ -10,8 +11,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use trust::Secret;
-use trust::sign::SigningKey;
 
 /// Agents that attach or detach at once: as many as a client has connections.
 const TOGETHER: usize = 16;
@@ -59,13 +58,6 @@ fn name(error: &Error) -> String {
     }
 }
 
-fn key() -> Result<SigningKey, Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::told(format!("the system gives no entropy: {error}"), "try again"))?;
-    Ok(SigningKey::new(&Secret::take(&mut bytes)))
-}
-
 /// Agents that are good for this load alone: their keys are nowhere else.
 pub(super) async fn attach(args: &LoadArgs, host: &Client, agents: &mut Vec<Client>) -> Result<(), Failure> {
     let (url, options) =
@@ -75,7 +67,7 @@ pub(super) async fn attach(args: &LoadArgs, host: &Client, agents: &mut Vec<Clie
         while coming.len() >= TOGETHER {
             came(coming.join_next().await, agents)?;
         }
-        let (url, options, host, key) = (url.clone(), options.clone(), host.clone(), key()?);
+        let (url, options, host, key) = (url.clone(), options.clone(), host.clone(), fresh_key()?);
         coming.spawn(async move {
             let agent = Client::connect(&url, key, options).await?;
             host.attach_for(&agent, Place::Anywhere).await?;

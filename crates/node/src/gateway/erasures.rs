@@ -46,12 +46,12 @@ impl Front {
         self.good(&demand, settings)?;
         // An owner always may.
         if only_ask || demand.by != demand.agent {
-            let may = all_of(self.in_all_regions(&head, (&demand, true), settings).await, "is asked")?;
+            let may = all_of(self.in_all_regions(&head, (&demand, true), settings).await, true)?;
             if only_ask {
                 return json(&may);
             }
         }
-        json(&all_of(self.in_all_regions(&head, (&demand, false), settings).await, "has erased it")?)
+        json(&all_of(self.in_all_regions(&head, (&demand, false), settings).await, false)?)
     }
 
     async fn in_all_regions(
@@ -126,8 +126,8 @@ fn read(status: StatusCode, told: &[u8]) -> Came {
 }
 
 /// All of it, or who is missing: what was done stays done, and the same demand
-/// again is answered alike where it was. `done` is what the others have done.
-fn all_of(came: Vec<(String, Came)>, done: &str) -> Result<tell::Erasures, No> {
+/// again is answered alike where it was.
+fn all_of(came: Vec<(String, Came)>, only_asked: bool) -> Result<tell::Erasures, No> {
     let mut all = tell::Erasures { erased: Vec::new(), keys: 0 };
     let (mut missing, mut never, mut wait) = (Vec::new(), None, Millis::seconds(1));
     for (region, came) in came {
@@ -143,8 +143,11 @@ fn all_of(came: Vec<(String, Came)>, done: &str) -> Result<tell::Erasures, No> {
             }
         }
     }
-    let so_far = if all.erased.is_empty() {
+    let so_far = if all.erased.is_empty() && (only_asked || missing.is_empty()) {
         "nothing is erased".to_owned()
+    } else if all.erased.is_empty() {
+        // Who has not answered may have done it all the same.
+        "none has said that anything is".to_owned()
     } else {
         let blocks: Vec<_> = all.erased.iter().map(|erased| erased.block.region.as_str()).collect();
         format!("what the others have erased is erased, in {}", blocks.join(", "))
@@ -156,6 +159,7 @@ fn all_of(came: Vec<(String, Came)>, done: &str) -> Result<tell::Erasures, No> {
     if missing.is_empty() {
         return Ok(all);
     }
+    let done = if only_asked { "has been asked" } else { "has erased it" };
     let what = format!("not every region {done}: {}; {so_far}: send the same demand again", missing.join(", "));
     Err(No { retry_after: Some(wait), ..No::new(Code::Unavailable, what) })
 }
@@ -172,7 +176,7 @@ mod tests {
     }
 
     fn of(came: impl IntoIterator<Item = (&'static str, Came)>) -> Result<tell::Erasures, No> {
-        all_of(came.into_iter().map(|(region, came)| (region.to_owned(), came)).collect(), "has erased it")
+        all_of(came.into_iter().map(|(region, came)| (region.to_owned(), came)).collect(), false)
     }
 
     #[test]
@@ -193,6 +197,15 @@ mod tests {
             "{}",
             no.what
         );
+    }
+
+    /// Whoever did not answer may have done it.
+    #[test]
+    fn nothing_is_said_not_to_be_erased_that_may_be() {
+        let late = || vec![("b".to_owned(), Came::NotYet("it did not answer in time".to_owned(), None))];
+        let what = |only_asked| all_of(late(), only_asked).unwrap_err().what;
+        assert!(what(false).contains("none has said that anything is") && !what(false).contains("nothing is erased"));
+        assert!(what(true).contains("nothing is erased"));
     }
 
     #[test]
