@@ -10,15 +10,15 @@ use crate::endorsement::Endorsement;
 use crate::folder::{self, KeyError, failed};
 use crate::revocation::Revocations;
 use crate::spiffe::{Name, Role};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::path::Path;
 use std::time::Duration;
 use trust::{AgentId, Moment, PlanetId};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-/// CAs of a planet at once: one, the one that it replaces, and room.
-pub const MOST_CAS: usize = 4;
+/// CAs of a planet at once: the present one, those endorsed to follow it, those
+/// before it whose certificates have not ended, and room.
+pub const MOST_CAS: usize = 8;
 /// Where the list of what is revoked is.
 pub const REVOKED: &str = "revoked";
 
@@ -162,8 +162,7 @@ impl Authority {
         let read = |file: &Path| std::fs::read_to_string(file).map_err(failed(format!("read {}", file.display())));
         let said = Endorsement::read_all(&read(&endorsed)?).map_err(|why| damaged(&endorsed, why.to_string()))?;
         let pem = read(&cas)?;
-        let found = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
-        let found = found.map_err(|why| damaged(&cas, why.to_string()))?;
+        let found = certificate::read_all(&pem).map_err(|why| damaged(&cas, why))?;
         let authority = Self::new(root, PlanetId::of_root(root), &found, &said).map_err(|why| damaged(&cas, why))?;
         let list = keys.join(REVOKED);
         match std::fs::read_to_string(&list) {
@@ -266,7 +265,7 @@ impl Authority {
 
     /// Whether any CA has signed it, also one that has ended: who has not is
     /// told that, before it is told anything else.
-    fn is_signed(&self, der: &CertificateDer<'_>, at: Moment) -> Result<(), Refused> {
+    pub(crate) fn is_signed(&self, der: &CertificateDer<'_>, at: Moment) -> Result<(), Refused> {
         let all: Vec<&Anchor> = self.anchors.iter().collect();
         signed_by(&all, der, at).map_err(|why| Refused::Stranger(why.to_string()))
     }

@@ -9,6 +9,7 @@ use crate::certificate::Serial;
 use crate::endorsement::Endorsement;
 use crate::entropy;
 use crate::folder::{self, KeyError, failed};
+use crate::heirs;
 use crate::spiffe::Name;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -108,30 +109,16 @@ impl Ca {
     }
 
     /// The CA of a planet's folder of keys, made when there is none and the
-    /// root key is there. Key, endorsement, certificate: in that order, and
-    /// each is made again when it is missing.
+    /// root key is there; then those that are to follow it are endorsed as well.
+    /// Key, endorsement, certificate: in that order, and each is made again when
+    /// it is missing.
     ///
     /// # Errors
     /// When the disk refuses, a key is damaged, or the root key is elsewhere.
     pub fn open(keys: &Path, planet: PlanetId, now: Moment) -> Result<Self, CaError> {
         let ca = Self::new(planet, &folder::secret(keys, "ca")?)?;
-        let (endorsed, certificate) = (keys.join(ENDORSED), keys.join(CERTIFICATE));
-        if !endorsed.exists() {
-            let root = folder::existing(keys, "root")?.ok_or_else(|| CaError::NoRoot(keys.display().to_string()))?;
-            let (from, until) = ca.life(now, CA_LIFE);
-            let said = Endorsement::make(&SigningKey::new(&root), planet, ca.key.id(), from, until);
-            folder::replace(&endorsed, said.text().as_bytes())?;
-        }
-        if !certificate.exists() {
-            let text = std::fs::read_to_string(&endorsed).map_err(failed(format!("read {}", endorsed.display())))?;
-            let said =
-                Endorsement::read_all(&text).ok().and_then(|all| all.into_iter().find(|said| said.ca == ca.key.id()));
-            let said = said.ok_or_else(|| KeyError::Damaged {
-                file: endorsed.display().to_string(),
-                what: "it does not endorse the key in ca.key".to_owned(),
-            })?;
-            folder::replace(&certificate, pem(&ca.certify(said.from, said.until)?).as_bytes())?;
-        }
+        let root = folder::existing(keys, "root")?.map(|root| SigningKey::new(&root));
+        heirs::install_all(keys, &ca, root.as_ref(), now)?;
         Ok(ca)
     }
 

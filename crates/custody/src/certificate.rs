@@ -132,6 +132,20 @@ pub(crate) fn key(read: &EndEntityCert<'_>) -> Result<AgentId, NoCertificate> {
     key.map(AgentId).ok_or(NoCertificate::Key)
 }
 
+/// The key that a certificate is for, of whichever kind it is.
+pub(crate) fn key_of(der: &CertificateDer<'_>) -> Result<AgentId, NoCertificate> {
+    key(&EndEntityCert::try_from(der).map_err(|why| NoCertificate::Malformed(why.to_string()))?)
+}
+
+/// The certificates of a file, none of which may be cut short.
+pub(crate) fn read_all(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|why| why.to_string())?;
+    // The reader passes over what has no end.
+    let begun = pem.matches("-----BEGIN").count();
+    if begun == found.len() { Ok(found) } else { Err(format!("{begun} certificates begin, and {} end", found.len())) }
+}
+
 /// From when until when a certificate holds.
 pub(crate) fn dates(der: &[u8]) -> Option<(Moment, Moment)> {
     const SEQUENCE: u8 = 0x30;

@@ -100,9 +100,9 @@ impl Node {
 }
 
 /// What tells one state of a file from another.
-type Stamp = Option<(u64, u64, i64, i64)>;
+pub(crate) type Stamp = Option<(u64, u64, i64, i64)>;
 
-fn stamp(file: &Path) -> Stamp {
+pub(crate) fn stamp(file: &Path) -> Stamp {
     fs::metadata(file).ok().map(|found| (found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -299,10 +299,23 @@ impl Credentials {
         seen.certificate = None;
         let read = Arc::new(read);
         *self.authority.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
+        self.let_go(&read);
         for told in locked(&self.told).iter() {
             told(&read);
         }
         Ok(())
+    }
+
+    /// A certificate of a CA that is believed no longer is of no use to anybody,
+    /// and another is asked for at once.
+    fn let_go(&self, authority: &Authority) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let stranger = |held: &Held| {
+            held.shown.cert.first().is_some_and(|der| authority.is_signed(der, held.certificate.from).is_err())
+        };
+        if held.as_ref().is_some_and(stranger) {
+            *held = None;
+        }
     }
 
     fn look_at_certificate(&self, seen: &mut Seen, now: Moment) -> Result<(), NoCredentials> {

@@ -118,13 +118,23 @@ pub fn secret(keys: &Path, name: &str) -> Result<Secret, KeyError> {
     if let Some(secret) = existing(keys, name)? {
         return Ok(secret);
     }
+    let secret = drawn()?;
+    put(keys, name, &secret)?;
+    Ok(secret)
+}
+
+/// A secret that nobody has had before.
+pub(crate) fn drawn() -> Result<Secret, KeyError> {
     let mut bytes: [u8; 32] = entropy::bytes().map_err(failed("draw entropy"))?;
-    let secret = Secret::take(&mut bytes);
+    Ok(Secret::take(&mut bytes))
+}
+
+/// Writes a secret to its file, in the place of the one that may be there.
+pub(crate) fn put(keys: &Path, name: &str, secret: &Secret) -> Result<(), KeyError> {
     let text = letters(secret.expose());
     // First the copy: a key that could not be recovered is never there.
     sealed::keep(keys, name, text.as_bytes())?;
-    replace(&keys.join(format!("{name}.key")), text.as_bytes())?;
-    Ok(secret)
+    replace(&keys.join(format!("{name}.key")), text.as_bytes())
 }
 
 /// The public half of a key: alone in a file where its secret is elsewhere,

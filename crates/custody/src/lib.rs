@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod endorsement;
 pub mod entropy;
 pub mod folder;
+pub mod heirs;
 pub mod hybrid;
 pub mod office;
 pub mod peer;

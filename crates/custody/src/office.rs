@@ -7,32 +7,35 @@
 //! It issues only what it was told to expect: a key that may bear a name. That
 //! whoever asks has the key, the request itself shows.
 
+mod book;
+
+pub use book::{BOOK, Book, Issued};
+
 use crate::authority::REVOKED;
 use crate::ca::{self, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE};
 use crate::certificate::Serial;
-use crate::credentials::{Clock, Node};
+use crate::credentials::{Clock, Node, Stamp, stamp};
 use crate::entropy;
 use crate::folder::{self, KeyError, failed};
+use crate::heirs::{self, NotInherited};
 use crate::request::{FRESH, Request};
 use crate::revocation::{NotRevoked, Revocations, Revoked, What};
 use crate::spiffe::Name;
-use crate::statement::{self, BadStatement};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use crate::statement::BadStatement;
+use crate::succession;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use trust::{AgentId, Moment};
 use vocab::Millis;
 
-/// Where the office remembers what it has issued.
-pub const BOOK: &str = "issued";
 /// Locked by whoever changes that, or the list of what is revoked.
 const LOCK: &str = "office.lock";
-const TITLE: &str = "mycel certificates issued 1";
 /// Keys in the book: some 300 bytes each.
 const MOST_KEYS: usize = 16_384;
 
@@ -78,76 +81,6 @@ pub enum NotIssued {
     Key(#[from] KeyError),
 }
 
-/// The newest certificate of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issued {
-    /// Whose key.
-    pub key: AgentId,
-    /// What it is called.
-    pub name: Name,
-    /// The number of the request that was answered.
-    pub number: u64,
-    /// The certificate's.
-    pub serial: Serial,
-    /// Until when it holds.
-    pub until: Moment,
-}
-
-/// What the office has issued.
-#[derive(Debug, Default)]
-pub struct Book(BTreeMap<AgentId, Issued>);
-
-impl Book {
-    /// Reads it; an empty one when there is none.
-    ///
-    /// # Errors
-    /// When the disk refuses, or it is damaged.
-    pub fn read(keys: &Path) -> Result<Self, KeyError> {
-        let file = keys.join(BOOK);
-        let Some(text) = folder::read_private(&file)? else { return Ok(Self::default()) };
-        Self::parse(&text).ok_or_else(|| {
-            let what = "it is no book of certificates".to_owned();
-            KeyError::Damaged { file: file.display().to_string(), what }
-        })
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
-        if lines.next() != Some(TITLE) {
-            return None;
-        }
-        let line = |line: &str| {
-            let mut parts = line.split(' ');
-            let key = statement::bytes(parts.next()?).map(AgentId)?;
-            let (name, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-            let serial = statement::bytes(parts.next()?).map(Serial)?;
-            let until = Moment(parts.next()?.parse().ok()?);
-            parts.next().is_none().then_some((key, Issued { key, name, number, serial, until }))
-        };
-        lines.map(line).collect::<Option<_>>().map(Self)
-    }
-
-    fn text(&self) -> String {
-        let mut text = format!("{TITLE}\n");
-        for (key, Issued { name, number, serial, until, .. }) in &self.0 {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{key} {name} {number} {serial} {}", until.0);
-        }
-        text
-    }
-
-    /// The newest certificate of each key.
-    pub fn issued(&self) -> impl Iterator<Item = &Issued> {
-        self.0.values()
-    }
-
-    /// That of one key.
-    #[must_use]
-    pub fn of(&self, key: AgentId) -> Option<&Issued> {
-        self.0.get(&key)
-    }
-}
-
 /// Reads the CA's own list of what is revoked; an empty one when there is none.
 ///
 /// # Errors
@@ -177,7 +110,7 @@ pub enum RevokeError {
 
 /// Has the book and the list to itself until that is dropped: the office and a
 /// person's commands are several processes.
-fn alone(keys: &Path) -> Result<File, KeyError> {
+pub(crate) fn alone(keys: &Path) -> Result<File, KeyError> {
     let file = keys.join(LOCK);
     let what = || format!("lock {}", file.display());
     let mut open = OpenOptions::new();
@@ -207,19 +140,57 @@ struct Desk {
     said: Option<Moment>,
 }
 
+/// Asked before a CA gives its place to another: who, and to whom.
+pub type Enter = Box<dyn FnMut(AgentId, AgentId) -> Result<(), String> + Send>;
+
+/// When a CA gives its place to the next.
+struct Turning {
+    every: Millis,
+    enter: Enter,
+    ages: Arc<Ages>,
+}
+
+/// How old the CA is, for metrics.
+#[derive(Debug, Default)]
+pub struct Ages {
+    /// How long it has been in its place, in milliseconds.
+    pub age: AtomicU64,
+    /// How often one has taken another's place since the office is open.
+    pub turns: AtomicU64,
+    /// CAs that are endorsed to follow it.
+    pub heirs: AtomicU64,
+    /// Whether it is older than it should be: 1, or 0.
+    pub late: AtomicU64,
+}
+
 /// The CA's office.
 pub struct Office {
     keys: PathBuf,
     ca: Ca,
     life: Millis,
     desks: Vec<Desk>,
+    turning: Option<Turning>,
+    /// What the CA's key looked like when it was read.
+    seen: Stamp,
+    /// When it was last looked whether the CA is as it should be.
+    tended: Option<Moment>,
 }
 
 impl Office {
     /// The office of a planet's folder of keys, whose certificates last so long.
     #[must_use]
     pub fn new(keys: &Path, ca: Ca, life: Millis) -> Self {
-        Self { keys: keys.to_owned(), ca, life: life.min(MOST_LIFE), desks: Vec::new() }
+        let (keys, life) = (keys.to_owned(), life.min(MOST_LIFE));
+        Self { keys, ca, life, desks: Vec::new(), turning: None, seen: None, tended: None }
+    }
+
+    /// The same, in which a CA gives its place to the next after so long. What
+    /// is returned beside it tells how old it is.
+    #[must_use]
+    pub fn rotating(mut self, every: Millis, enter: Enter) -> (Self, Arc<Ages>) {
+        let ages = Arc::<Ages>::default();
+        self.turning = Some(Turning { every, enter, ages: Arc::clone(&ages) });
+        (self, ages)
     }
 
     /// Expects a node in a folder: whichever key is there may bear its name.
@@ -287,6 +258,7 @@ impl Office {
     /// brought there, and a new request is answered there. What goes wrong at
     /// one does not keep the others waiting.
     pub fn look(&mut self, now: Moment) {
+        self.tend(now);
         let mut desks = std::mem::take(&mut self.desks);
         for desk in &mut desks {
             let before = desk.seen.clone();
@@ -298,6 +270,59 @@ impl Office {
             }
         }
         self.desks = desks;
+    }
+
+    /// Takes the CA that is in its place, and now and then looks whether another
+    /// is due.
+    fn tend(&mut self, now: Moment) {
+        let stamp = stamp(&self.keys.join("ca.key"));
+        let is_new = stamp != self.seen;
+        let is_time = self.tended.is_none_or(|tended| now.0.abs_diff(tended.0) >= TEND);
+        if !is_new && !is_time {
+            return;
+        }
+        (self.seen, self.tended) = (stamp, Some(now));
+        if let Err(why) = self.take_present(is_new).and_then(|()| self.rotate(now)) {
+            tracing::warn!(%why, "the CA is not rotated: it stays, and is looked at again in a minute");
+        }
+    }
+
+    fn take_present(&mut self, is_new: bool) -> Result<(), NotInherited> {
+        if is_new && let Some(secret) = folder::existing(&self.keys, "ca")? {
+            let before = self.ca.id();
+            self.ca = Ca::new(self.ca.planet(), &secret)?;
+            if self.ca.id() != before {
+                tracing::info!(from = %before, to = %self.ca.id(), "another CA issues certificates");
+                self.turned();
+            }
+        }
+        Ok(())
+    }
+
+    fn turned(&self) {
+        if let Some(turning) = &self.turning {
+            turning.ages.turns.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn rotate(&mut self, now: Moment) -> Result<(), NotInherited> {
+        heirs::settle(&self.keys, self.ca.planet(), now)?;
+        let age = succession::age(&self.keys, "ca", now)?.unwrap_or_default();
+        let heirs = u64::try_from(heirs::names(&self.keys)?.len()).unwrap_or(u64::MAX);
+        let planet = self.ca.planet();
+        let Some(turning) = &mut self.turning else { return Ok(()) };
+        let is_late = age.0 > turning.every.0.saturating_add(GRACE.0);
+        turning.ages.age.store(age.0, Relaxed);
+        turning.ages.heirs.store(heirs, Relaxed);
+        turning.ages.late.store(u64::from(is_late), Relaxed);
+        if age < turning.every {
+            return Ok(());
+        }
+        heirs::inherit(&self.keys, planet, now, &mut turning.enter)?;
+        turning.ages.age.store(0, Relaxed);
+        turning.ages.late.store(0, Relaxed);
+        turning.ages.heirs.store(heirs.saturating_sub(1), Relaxed);
+        self.take_present(true)
     }
 
     fn serve(&self, desk: &mut Desk, now: Moment) -> Result<(), NotIssued> {
@@ -344,6 +369,10 @@ impl Office {
 
 /// Between two lines in the log about the same trouble.
 const SAID: u64 = 60_000;
+/// Between two looks whether the CA is as it should be.
+const TEND: u64 = 60_000;
+/// A CA that is older than this beyond its time is late.
+const GRACE: Millis = Millis::hours(1);
 /// Between two looks, while somebody has just begun to ask, and else.
 const LOOK: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 /// Looks that are quick ones.

@@ -116,7 +116,7 @@ pub fn age(keys: &Path, name: &str, now: Moment) -> Result<Option<Millis>, KeyEr
 }
 
 /// When a file was written. A copy that kept no times is as old as the copy.
-fn made(file: &Path) -> Result<Option<Moment>, KeyError> {
+pub(crate) fn made(file: &Path) -> Result<Option<Moment>, KeyError> {
     let what = || format!("look at {}", file.display());
     let written = match fs::metadata(file).and_then(|found| found.modified()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -130,7 +130,7 @@ fn since_1970(time: SystemTime) -> u64 {
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn remove(file: &Path) -> Result<(), KeyError> {
+pub(crate) fn remove(file: &Path) -> Result<(), KeyError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(failed(format!("remove {}", file.display()))(error))
