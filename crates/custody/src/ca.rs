@@ -10,6 +10,7 @@ use crate::endorsement::Endorsement;
 use crate::entropy;
 use crate::folder::{self, KeyError, failed};
 use crate::heirs;
+use crate::root::Root;
 use crate::spiffe::Name;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -117,7 +118,7 @@ impl Ca {
     /// When the disk refuses, a key is damaged, or the root key is elsewhere.
     pub fn open(keys: &Path, planet: PlanetId, now: Moment) -> Result<Self, CaError> {
         let ca = Self::new(planet, &folder::secret(keys, "ca")?)?;
-        let root = folder::existing(keys, "root")?.map(|root| SigningKey::new(&root));
+        let root = Root::here(keys)?;
         heirs::install_all(keys, &ca, root.as_ref(), now)?;
         Ok(ca)
     }

@@ -19,6 +19,7 @@ use crate::endorsement::Endorsement;
 use crate::folder::{self, KeyError, existing, failed};
 use crate::office::{alone, revocations};
 use crate::revocation::NotRevoked;
+use crate::root::Root;
 use crate::{scratch, sealed, succession};
 use rustls::pki_types::CertificateDer;
 use std::fs;
@@ -83,13 +84,13 @@ pub fn names(keys: &Path) -> Result<Vec<String>, KeyError> {
 
 /// Has nodes believe the present CA, and those that are to follow it: where the
 /// root key is, these are made until there are enough.
-pub(crate) fn install_all(keys: &Path, ca: &Ca, root: Option<&SigningKey>, now: Moment) -> Result<(), CaError> {
+pub(crate) fn install_all(keys: &Path, ca: &Ca, root: Option<&Root>, now: Moment) -> Result<(), CaError> {
     let _alone = alone(keys)?;
     install(keys, ca, root, now)?;
     root.map_or(Ok(()), |root| make_ahead(keys, ca.planet(), root, now))
 }
 
-fn make_ahead(keys: &Path, planet: PlanetId, root: &SigningKey, now: Moment) -> Result<(), CaError> {
+fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment) -> Result<(), CaError> {
     let mut known = names(keys)?;
     let last = known.last().and_then(|name| name.strip_prefix(HEIR)?.parse::<u32>().ok()).unwrap_or(0);
     let missing = AHEAD.saturating_sub(known.len());
@@ -102,12 +103,12 @@ fn make_ahead(keys: &Path, planet: PlanetId, root: &SigningKey, now: Moment) -> 
 
 /// Has nodes believe a CA: the root's word, then its certificate; what is there
 /// stays.
-fn install(keys: &Path, ca: &Ca, root: Option<&SigningKey>, now: Moment) -> Result<(), CaError> {
+fn install(keys: &Path, ca: &Ca, root: Option<&Root>, now: Moment) -> Result<(), CaError> {
     let mut said = endorsements(keys)?;
     if !said.iter().any(|said| said.ca == ca.id()) {
         let root = root.ok_or_else(|| CaError::NoRoot(keys.display().to_string()))?;
         let (from, until) = ca.life(now, CA_LIFE);
-        said.push(Endorsement::make(root, ca.planet(), ca.id(), from, until));
+        said.push(Endorsement::make(root, ca.planet(), ca.id(), from, until)?);
         write_endorsements(keys, &said)?;
     }
     let mut ders = certificates(keys)?;
@@ -177,7 +178,10 @@ pub fn inherit(
     let secret = existing(keys, &name)?.ok_or(NotInherited::Nobody)?;
     let next = Ca::new(planet, &secret)?;
     // One that was cut short before the root had endorsed it is no heir.
-    if !Authority::read(keys)?.cas().iter().any(|(key, from, until)| *key == next.id() && (*from..=*until).contains(&now))
+    if !Authority::read(keys)?
+        .cas()
+        .iter()
+        .any(|(key, from, until)| *key == next.id() && (*from..=*until).contains(&now))
     {
         return Err(NotInherited::Nobody);
     }
@@ -201,7 +205,7 @@ pub fn inherit(
 pub fn begin_anew(
     keys: &Path,
     planet: PlanetId,
-    root: &SigningKey,
+    root: &Root,
     now: Moment,
     enter: impl FnOnce(AgentId, AgentId) -> Result<(), String>,
 ) -> Result<(AgentId, AgentId), NotInherited> {

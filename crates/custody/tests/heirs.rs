@@ -8,6 +8,7 @@ use custody::credentials::{Credentials, Node};
 use custody::heirs::{self, AHEAD, HEARD, NotInherited};
 use custody::office::{Office, revoke};
 use custody::revocation::What;
+use custody::root::Root;
 use custody::spiffe::Name;
 use custody::{folder, sealed};
 use std::collections::BTreeMap;
@@ -42,8 +43,8 @@ fn ca(keys: &Path) -> AgentId {
     folder::known(keys, "ca").unwrap().unwrap()
 }
 
-fn root(keys: &Path) -> SigningKey {
-    SigningKey::new(&folder::existing(keys, "root").unwrap().unwrap())
+fn root(keys: &Path) -> Root {
+    Root::here(keys).unwrap().unwrap()
 }
 
 fn inherit(keys: &Path) -> Result<(AgentId, AgentId), NotInherited> {
