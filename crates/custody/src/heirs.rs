@@ -216,7 +216,7 @@ pub fn begin_anew(
     let next = Ca::new(planet, &secret)?;
     enter(before.id(), next.id()).map_err(NotInherited::NotEntered)?;
     for name in names(keys)? {
-        remove_heir(keys, &name)?;
+        scratch::destroy(keys, &name)?;
     }
     // Room for one more; the present one issues until its place is taken.
     forget_all_but(keys, &[before.id()])?;
@@ -242,11 +242,6 @@ fn leaving(keys: &Path) -> PathBuf {
     keys.join("ca.leaving")
 }
 
-fn remove_heir(keys: &Path, name: &str) -> Result<(), KeyError> {
-    scratch::wipe(&keys.join(format!("{name}.key")))?;
-    succession::remove(&keys.join(format!("{name}.sealed")))
-}
-
 /// Ends what a kill has cut short, and lets go of CAs whose last certificates
 /// have ended.
 ///
@@ -265,12 +260,13 @@ fn settle_alone(keys: &Path, planet: PlanetId, now: Moment) -> Result<(), NotInh
         // Two names of one file: it did not lose its place yet.
         if inode(&before) == inode(&file) { succession::remove(&before)? } else { scratch::wipe(&before)? }
     }
+    scratch::clear(keys)?;
     let ca = present(keys, planet)?;
     let mut known = vec![ca.id()];
     for name in names(keys)? {
         let Some(secret) = existing(keys, &name)? else { continue };
         let heir = SigningKey::new(&secret).id();
-        if heir == ca.id() { remove_heir(keys, &name)? } else { known.push(heir) }
+        if heir == ca.id() { scratch::destroy(keys, &name)? } else { known.push(heir) }
     }
     let list = revocations(keys, &ca)?;
     if list.number > 0 && list.by != ca.id() {

@@ -7,6 +7,7 @@
 
 use crate::KeyError;
 use crate::folder::{failed, private};
+use crate::sealed;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -81,6 +82,32 @@ pub fn wipe(path: &Path) -> Result<(), KeyError> {
     wiped(path, DEEPEST).map_err(failed(format!("wipe {}", path.display())))?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(format!("sync {}", folder.display())))
+}
+
+/// The end of the name of a key that is being destroyed.
+const GONE: &str = ".gone";
+
+/// Destroys a key and its sealed copy. It loses its name first: one that was
+/// half overwritten when somebody was killed is taken for none.
+///
+/// # Errors
+/// When the disk refuses: then something is left.
+pub fn destroy(keys: &Path, name: &str) -> Result<(), KeyError> {
+    let (file, gone) = (keys.join(format!("{name}.key")), keys.join(format!("{name}{GONE}")));
+    match fs::rename(&file, &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        renamed => renamed.map_err(failed(format!("rename {}", file.display())))?,
+    }
+    wipe(&gone)?;
+    wipe(&keys.join(format!("{name}.sealed")))
+}
+
+/// Wipes what was left of keys that somebody was killed destroying.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn clear(keys: &Path) -> Result<(), KeyError> {
+    sealed::names(keys, GONE)?.iter().try_for_each(|name| wipe(&keys.join(format!("{name}{GONE}"))))
 }
 
 fn wiped(path: &Path, deep: usize) -> io::Result<()> {

@@ -14,9 +14,9 @@
 //! | 16 | a tag of what is sealed: another key under the name is seen without opening it |
 //! | the rest | the file NAME.key, sealed beside the 37 bytes above and its name |
 
-use crate::KeyError;
 use crate::folder::{existing, failed, read_private, read_public, replace, secret, write_public};
 use crate::hybrid::{OVERHEAD, Opener, SealTo};
+use crate::{KeyError, scratch};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::io::{self, Read as _};
@@ -112,11 +112,13 @@ pub(crate) fn keep(keys: &Path, name: &str, file: &[u8]) -> Result<(), KeyError>
     replace(&keys.join(format!("{name}.sealed")), &copy)
 }
 
-/// Seals copies of the keys that have none, or one of another key.
+/// Seals copies of the keys that have none, or one of another key, and wipes
+/// what is left of those that were being destroyed.
 ///
 /// # Errors
 /// When the disk refuses, or a key cannot be read.
 pub fn complete(keys: &Path) -> Result<(), KeyError> {
+    scratch::clear(keys)?;
     if recovery_key(keys)?.is_none() {
         return Ok(());
     }

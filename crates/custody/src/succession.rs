@@ -72,13 +72,7 @@ pub fn before(keys: &Path, name: &str) -> Result<Option<(Secret, Moment)>, KeyEr
 /// # Errors
 /// When the disk refuses.
 pub fn forget(keys: &Path, name: &str) -> Result<(), KeyError> {
-    let named = before_of(name);
-    let file = keys.join(format!("{named}.key"));
-    if file.exists() {
-        scratch::wipe(&file)?;
-    }
-    remove(&keys.join(format!("{named}.sealed")))?;
-    sync(keys)
+    scratch::destroy(keys, &before_of(name))
 }
 
 fn asks(keys: &Path, name: &str) -> PathBuf {

@@ -228,7 +228,7 @@ fn after_a_theft_none_of_them_is_believed_and_nodes_ask_again() {
 /// Each state that a kill can leave is made here from its files.
 #[test]
 fn what_a_kill_cuts_short_is_ended_at_the_next_look() {
-    for step in 0..5 {
+    for step in 0..6 {
         let place = made();
         let keys = place.path();
         revoke(keys, &ca_of(keys, "ca"), &[What::Key(AgentId([3; 32]))], "stolen", now()).unwrap();
@@ -250,6 +250,12 @@ fn what_a_kill_cuts_short_is_ended_at_the_next_look() {
             }
             // It is, and the heir still has the name that it had.
             3 => folder::replace(&keys.join("ca.key"), secret(&next).as_bytes()).unwrap(),
+            // It was half overwritten when it had lost that name.
+            4 => {
+                folder::replace(&keys.join("ca.key"), secret(&next).as_bytes()).unwrap();
+                fs::remove_file(keys.join("ca.next-1.key")).unwrap();
+                fs::write(keys.join("ca.next-1.gone"), [0; 64]).unwrap();
+            }
             // Only the list of what is revoked is still by the one before.
             _ => {
                 folder::replace(&keys.join("ca.key"), secret(&next).as_bytes()).unwrap();
@@ -259,7 +265,7 @@ fn what_a_kill_cuts_short_is_ended_at_the_next_look() {
         heirs::settle(keys, planet(keys), now()).unwrap();
         sealed::complete(keys).unwrap();
         assert_eq!(ca(keys), if step < 2 { old } else { to }, "step {step}");
-        assert!(!keys.join("ca.leaving").exists(), "step {step}");
+        assert!(!keys.join("ca.leaving").exists() && !keys.join("ca.next-1.gone").exists(), "step {step}");
         let list = Authority::read(keys).unwrap().revoked().clone();
         assert_eq!((list.by, list.entries().len()), (ca(keys), 1), "step {step}");
         assert_eq!(heirs::names(keys).unwrap().len(), if step < 2 { AHEAD } else { AHEAD - 1 }, "step {step}");

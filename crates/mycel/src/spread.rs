@@ -9,7 +9,7 @@ use crate::processes::{self, Regions};
 use crate::screen::Screen;
 use crate::up::{ANSWERED, GRACE, cannot_listen, clock, kernel_bans};
 use custody::credentials::Credentials;
-use custody::office::Open;
+use custody::office::{Ages, Open};
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
 use node::{Acts, HomeError, Homes};
@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use vocab::Millis;
 
 /// What regions start from, also when the file itself has been broken since.
 const ACCEPTED: &str = "regions.toml";
@@ -39,6 +40,7 @@ struct Running<'a> {
     file: &'a Path,
     homes: Homes,
     acts: Arc<Acts>,
+    ca: Arc<Ages>,
     hosts: Vec<Host>,
     /// What each gateway shows.
     credentials: Vec<Arc<Credentials>>,
@@ -48,12 +50,33 @@ struct Running<'a> {
     _office: Open,
 }
 
+/// How long signing keys are used when the planet says nothing.
+const ROTATION: Millis = Millis::days(90);
+
+fn ids(planet: &Planet) -> Vec<String> {
+    planet.region.iter().map(|region| region.id.to_string()).collect()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn no_certificates(why: HomeError) -> Failure {
+    Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from")
+}
+
 /// The CA's office for a planet of this machine.
-pub(crate) fn office(planet: &Planet, homes: &Homes, life: vocab::Millis) -> Result<Open, Failure> {
-    let regions: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
-    let failed =
-        |why: HomeError| Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from");
-    homes.office(&regions, life, clock()).map_err(failed)
+pub(crate) fn office(planet: &Planet, homes: &Homes, life: Millis) -> Result<Open, Failure> {
+    homes.office(&ids(planet), life, clock()).map_err(no_certificates)
+}
+
+/// The same, which rotates the CA as the planet says.
+fn rotating_office(
+    planet: &Planet,
+    homes: &Homes,
+    life: Millis,
+    acts: &Arc<Acts>,
+) -> Result<(Open, Arc<Ages>), Failure> {
+    let every = planet.keys.as_ref().map_or(ROTATION, |keys| keys.rotation.value);
+    let opened = homes.rotating_office(&ids(planet), (life, every), clock(), Arc::clone(acts));
+    opened.map_err(no_certificates)
 }
 
 /// What a gateway of this machine shows hosts.
@@ -82,12 +105,12 @@ pub(crate) fn run(
         .map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
-    let office = office(&planet, &homes, args.certificate_life)?;
+    let (office, ca) = rotating_office(&planet, &homes, args.certificate_life, &acts)?;
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
     let (gateways, bans, _office) = (Vec::new(), String::new(), office);
-    let mut running = Running { args, file, homes, acts, hosts, credentials, regions, gateways, bans, _office };
+    let mut running = Running { args, file, homes, acts, ca, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -141,6 +164,7 @@ impl Running<'_> {
         settings.nodes = Some(Arc::clone(&self.credentials[number]));
         settings.costs = costs(planet);
         settings.acts = Some(Arc::clone(&self.acts));
+        settings.ca = Some(Arc::clone(&self.ca));
         if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
         } else {

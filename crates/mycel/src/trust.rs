@@ -1,5 +1,6 @@
 //! `mycel trust`: the planet's keys, and what trust is made of.
 
+mod cas;
 mod certificates;
 mod init;
 mod inventory;

@@ -3,12 +3,13 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
-use crate::acts::Acts;
+use crate::acts::{Acts, By};
 use crate::home::{HomeError, failed, lock};
+use audit::entry::{Act, Key, Name as Named, Place};
 use custody::ca::Ca;
 use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
-use custody::office::{Office, Open};
+use custody::office::{Ages, Office, Open};
 use custody::sealed;
 use custody::spiffe::Name;
 use std::fs::File;
@@ -108,6 +109,31 @@ impl Homes {
     /// When the disk refuses, a key is damaged, or the root key is elsewhere
     /// and has endorsed no CA.
     pub fn office(&self, regions: &[String], life: Millis, clock: Clock) -> Result<Open, HomeError> {
+        Ok(Open::new(self.closed_office(regions, life, &clock)?, clock)?)
+    }
+
+    /// The same, in which a CA gives its place to the next after so long, once
+    /// that is entered; and how old the present one is.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn rotating_office(
+        &self,
+        regions: &[String],
+        (life, every): (Millis, Millis),
+        clock: Clock,
+        acts: Arc<Acts>,
+    ) -> Result<(Open, Arc<Ages>), HomeError> {
+        let enter = move |from: AgentId, to: AgentId| {
+            let act = Act::KeyRotated { line: Named::cut("ca"), from: Key(from.0), to: Key(to.0) };
+            let entered = acts.enter(&By::node(), Place::Planet, act, "it has been in its place for as long as it may");
+            entered.map(drop).map_err(|refusal| refusal.what)
+        };
+        let (office, ages) = self.closed_office(regions, life, &clock)?.rotating(every, Box::new(enter));
+        Ok((Open::new(office, clock)?, ages))
+    }
+
+    fn closed_office(&self, regions: &[String], life: Millis, clock: &Clock) -> Result<Office, HomeError> {
         let ca = Ca::open(&self.keys(), self.planet(), clock()).map_err(|why| HomeError::Ca(why.to_string()))?;
         let mut office = Office::new(&self.keys(), ca, life);
         for number in 0..self.gateways.len() {
@@ -118,7 +144,7 @@ impl Homes {
             let name = Name::block(self.planet(), region).map_err(|why| HomeError::Ca(why.to_string()))?;
             office.expect(Node { keys, files: "node".to_owned(), name });
         }
-        Ok(Open::new(office, clock)?)
+        Ok(office)
     }
 
     /// The directory of a region, with the key of its own and the public keys

@@ -35,8 +35,11 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RotateArgs {
     /// Of this region only.
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", conflicts_with = "ca")]
     pub(crate) region: Option<String>,
+    /// The CA instead: one that the root key has endorsed takes its place.
+    #[arg(long)]
+    pub(crate) ca: bool,
     /// How long to wait until it is done.
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) patience: Millis,
@@ -47,11 +50,15 @@ pub(crate) struct RotateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
     /// The serial of a certificate, 32 letters, or a key, 64 letters.
-    #[arg(value_name = "SERIAL|KEY", required_unless_present = "region", conflicts_with = "region")]
+    #[arg(value_name = "SERIAL|KEY", required_unless_present_any = ["region", "ca"], conflicts_with_all = ["region", "ca"])]
     pub(crate) what: Option<custody::revocation::What>,
     /// Every key that a node of this region has had a certificate for.
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", conflicts_with = "ca")]
     pub(crate) region: Option<String>,
+    /// The CA and those that were to follow it: another is made with the root
+    /// key, and every node asks it for another certificate.
+    #[arg(long)]
+    pub(crate) ca: bool,
     /// Why, for whoever reads the list.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,

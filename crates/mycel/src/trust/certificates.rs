@@ -19,14 +19,14 @@ use std::path::Path;
 use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
 
-const GUIDE: &str = "docs/guides/keys.md says what belongs where";
+pub(super) const GUIDE: &str = "docs/guides/keys.md says what belongs where";
 
-fn told(why: impl std::fmt::Display) -> Failure {
+pub(super) fn told(why: impl std::fmt::Display) -> Failure {
     Failure::told(why.to_string(), GUIDE)
 }
 
 /// The CA of a planet's directory, which has to be there.
-fn ca(keys: &Path) -> Result<Ca, Failure> {
+pub(super) fn ca(keys: &Path) -> Result<Ca, Failure> {
     let planet = PlanetId::of_root(root(keys).map_err(told)?);
     let none = || {
         let what = format!("{} has no ca.key: certificates are issued and taken back where the CA is", keys.display());
@@ -108,6 +108,9 @@ fn of_region(data: &Path, region: &str) -> Result<Vec<What>, Failure> {
 }
 
 pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    if args.ca {
+        return super::cas::revoke(args, screen);
+    }
     let keys = args.home.data.join("keys");
     let ca = ca(&keys)?;
     let what = match (&args.what, &args.region) {

@@ -86,6 +86,9 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
         "root" => ("root key", "names the planet and endorses its CA; needed for nothing from day to day", None),
         "operator" => ("operator's key", "signs what an operator asks: bans, backups, erasures", signing),
         "ca" => ("CA's key", "signs the certificates of nodes, and the list of what is revoked", signing),
+        _ if name.starts_with("ca.next-") => {
+            ("next CA's key", "takes the CA's place; the root has endorsed it already", None)
+        }
         "node" => ("node's key", "what a host shows gateways, and signs checkpoints with", signing),
         _ if name.starts_with("gateway") => ("gateway's key", "what a gateway shows hosts, and vouches with", signing),
         _ if name.ends_with(".before") => {
@@ -222,8 +225,11 @@ impl Look<'_> {
         match Authority::read(folder) {
             Err(why) => item.state = State::Damaged(why.to_string()),
             Ok(authority) => {
-                let newest = authority.cas().into_iter().max_by_key(|(_, _, until)| *until);
-                if let Some((key, _, until)) = newest {
+                let present = folder::known(folder, "ca").ok().flatten();
+                let mut all = authority.cas();
+                // Where the CA is, the one that is in its place; elsewhere the one that lasts longest.
+                all.sort_by_key(|(key, _, until)| (Some(*key) == present, *until));
+                if let Some((key, _, until)) = all.pop() {
                     (item.until, item.names) = (Some(until), Some(key.to_string()));
                     item.state = if self.now > until { State::Expired } else { State::Good };
                 }

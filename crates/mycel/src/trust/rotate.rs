@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use trust::RegionTag;
 
 /// Between two looks whether it was done.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A key, by its folder and name.
 type Key = (PathBuf, String);
@@ -31,11 +31,14 @@ fn keys(folder: &Path, only: Option<RegionTag>) -> Result<Vec<Key>, Failure> {
 }
 
 #[allow(clippy::disallowed_methods)] // Somebody waits in front of a screen.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 pub(super) fn run(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    if args.ca {
+        return super::cas::rotate(args, screen);
+    }
     let (data, only) = (&args.home.data, args.region.as_deref().map(RegionTag::of));
     let mut found = keys(&data.join("keys"), only)?;
     let regions = data.join("regions");

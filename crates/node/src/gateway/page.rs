@@ -66,6 +66,17 @@ pub(crate) fn metrics(shared: &Shared) -> String {
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
         let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {number}");
     }
+    if let Some(ages) = &shared.settings().ca {
+        let told = |figure: &std::sync::atomic::AtomicU64| figure.load(Relaxed);
+        for (name, kind, number) in [
+            ("mycel_key_age_seconds", "gauge", told(&ages.age) / 1_000),
+            ("mycel_key_rotations_total", "counter", told(&ages.turns)),
+            ("mycel_key_late", "gauge", told(&ages.late)),
+            ("mycel_ca_heirs", "gauge", told(&ages.heirs)),
+        ] {
+            let _ = writeln!(text, "# TYPE {name} {kind}\n{name}{{key=\"ca\"}} {number}");
+        }
+    }
     let usable = "mycel_gateway_region_usable";
     let _ = writeln!(text, "# HELP {usable} Whether a region is used.\n# TYPE {usable} gauge");
     let regions = shared.regions.all(Millis(shared.clock.now().0));

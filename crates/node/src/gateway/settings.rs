@@ -49,6 +49,8 @@ pub struct Settings {
     pub access_log: Option<PathBuf>,
     /// Where what this process does is entered; nowhere without.
     pub acts: Option<Arc<crate::Acts>>,
+    /// How old the planet's CA is, where it is here.
+    pub ca: Option<Arc<custody::office::Ages>>,
     /// How often an agent may ask.
     pub agent_rate: Rate,
     /// How often an address may ask; an IPv6 /64 counts as one.
@@ -82,6 +84,7 @@ impl Settings {
             threads: 0,
             access_log: None,
             acts: None,
+            ca: None,
             agent_rate,
             address_rate,
             bounds: Bounds::default(),

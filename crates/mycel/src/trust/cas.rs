@@ -1,0 +1,72 @@
+//! `mycel trust rotate --ca` and `mycel trust revoke --ca`: the CA gives its
+//! place to one that is endorsed to follow it, or all of them to new ones.
+//!
+//! A planet that runs meanwhile takes the one that is in its place: its office
+//! looks at the same files.
+
+use super::certificates::{GUIDE, ca, told};
+use super::rotate::{LOOK, now};
+use crate::Verdict;
+use crate::cli::{RevokeArgs, RotateArgs};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::word;
+use custody::ca::Ca;
+use custody::heirs::{self, NotInherited};
+use custody::root::Root;
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+use trust::{AgentId, Moment, PlanetId};
+
+pub(super) fn rotate(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let keys = args.home.data.join("keys");
+    let planet = ca(&keys)?.planet();
+    if Root::here(&keys)?.is_some() {
+        // Others are endorsed where there are too few.
+        Ca::open(&keys, planet, Moment(word::now())).map_err(told)?;
+    }
+    let (begun, patience) = (now(), Duration::from_millis(args.patience.0));
+    let (from, to) = loop {
+        match heirs::inherit(&keys, planet, Moment(word::now()), |_, _| Ok(())) {
+            Err(NotInherited::NotYet(_)) if begun.elapsed() < patience => std::thread::park_timeout(LOOK),
+            Err(NotInherited::Nobody) => {
+                let hint = "bring the root key back for a moment: `mycel trust recover` does from its shares";
+                return Err(Failure::told(NotInherited::Nobody.to_string(), hint));
+            }
+            done => break done.map_err(told)?,
+        }
+    };
+    say(&keys, planet, (from, to), screen)
+}
+
+pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    let keys = args.home.data.join("keys");
+    let planet = ca(&keys)?.planet();
+    let none = || {
+        let what = format!("the root key is not in {}, and only it can endorse another CA", keys.display());
+        Failure::told(what, "bring it back for a moment: `mycel trust recover` does from its shares")
+    };
+    let root = Root::here(&keys)?.ok_or_else(none)?;
+    let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), |_, _| Ok(())).map_err(told)?;
+    screen.say(format_args!("the CA is believed no longer: {}", args.reason));
+    say(&keys, planet, changed, screen)
+}
+
+fn say(keys: &Path, planet: PlanetId, (from, to): (AgentId, AgentId), screen: &Screen) -> Result<Verdict, Failure> {
+    let heirs = heirs::names(keys)?.len();
+    if screen.is_json() {
+        let (from, to) = (from.to_string(), to.to_string());
+        screen.json(&json!({ "version": 1, "planet": planet.to_string(), "from": from, "to": to, "heirs": heirs }))?;
+        return Ok(Verdict::Good);
+    }
+    screen.data(format_args!("the CA is {to}"))?;
+    screen.data(format_args!("    before {from}"))?;
+    screen.say(format_args!("{heirs} CAs are endorsed to follow it"));
+    if heirs == 0 {
+        screen.say("  `mycel trust init`, where the root key is, endorses the next ones");
+    }
+    screen.say("nodes of machines apart need ca.pem, ca.endorsed and revoked as they are here now");
+    screen.say(format_args!("  {GUIDE}"));
+    Ok(Verdict::Good)
+}
