@@ -82,6 +82,7 @@ pub(crate) fn run(
         .map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
+    homes.enters_ca(&acts).map_err(|error| failed(error.to_string()))?;
     let office = office(&planet, &homes, args.certificate_life)?;
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;

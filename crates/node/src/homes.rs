@@ -3,9 +3,10 @@
 //! and secrets of its own. So a region's process can forge for its own cells at
 //! most, and nobody but the planet's directory holds the root.
 
-use crate::acts::Acts;
+use crate::acts::{Acts, By};
 use crate::home::{HomeError, failed, lock};
-use custody::ca::Ca;
+use audit::entry::{Act, Key, Name as Text, Place};
+use custody::ca::{Ca, ENDORSED};
 use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
 use custody::office::{Office, Open};
@@ -72,8 +73,24 @@ impl Homes {
     /// When it is not what was signed, or the disk refuses.
     pub fn acts(&self, name: &str, file: [u8; 32]) -> Result<Arc<Acts>, audit::home::HomeError> {
         let acts = Acts::open(&self.place, (name, None), self.planet(), Arc::default())?;
-        acts.begin(Some(file))?;
+        acts.begin(Some(file), &[])?;
         Ok(acts)
+    }
+
+    /// Enters that there is a CA, before it is one: as long as the root has not
+    /// endorsed it, nobody believes it.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the log cannot be written.
+    pub fn enters_ca(&self, acts: &Acts) -> Result<(), HomeError> {
+        if self.keys().join(ENDORSED).exists() {
+            return Ok(());
+        }
+        let key = Key(SigningKey::new(&secret(&self.keys(), "ca")?).id().0);
+        let act = Act::KeyMade { line: Text::cut("ca"), key };
+        // A start that gets no further tells of it once.
+        let entered = acts.enter_once(&By::node(), Place::Planet, act, "");
+        entered.map_err(|refusal| HomeError::NotEntered(refusal.what))
     }
 
     /// The first gateway's key.
