@@ -3,6 +3,7 @@
 //! any letter is changed: it proves nothing then.
 #![no_main]
 
+use audit::asked::Answer;
 use audit::entry::{Act, Name, Place, Reason, Right, Who};
 use audit::note::Note;
 use audit::path::Path;
@@ -78,5 +79,8 @@ fn read(text: &str) {
     }
     if let Ok(key) = Verifier::parse(text) {
         assert_eq!(key.to_string(), text);
+    }
+    if let Ok(answer) = text.parse::<Answer>() {
+        assert_eq!(answer.to_string(), text);
     }
 }

@@ -38,6 +38,9 @@ pub enum Who {
     Node,
     /// Whoever holds this key.
     Key(AgentId),
+    /// Whoever the planet's directory belongs to, by a command there: nobody
+    /// else can read or change it, and no key says who it was.
+    Directory,
 }
 
 /// By which right.
@@ -94,7 +97,8 @@ pub struct Entry {
     /// The role or the rule of the planet's file that gave it; empty where none
     /// had to.
     pub rule: Name,
-    /// The address that it was asked from; empty where nobody asked.
+    /// The address that it was asked from, or which command it was; empty where
+    /// nobody asked.
     pub address: Name,
     /// Where.
     pub place: Place,
@@ -114,6 +118,7 @@ impl Entry {
                 out.push(1);
                 out.extend_from_slice(&key.0);
             }
+            Who::Directory => out.push(2),
         }
         out.push(self.right.row().0);
         self.rule.put(&mut out);
@@ -150,7 +155,8 @@ impl Entry {
         let who = match reader.byte()? {
             0 => Who::Node,
             1 => Who::Key(AgentId(reader.array()?)),
-            _ => return Err(Malformed("an entry is the node's own or somebody's")),
+            2 => Who::Directory,
+            _ => return Err(Malformed("an entry is the node's own, somebody's, or of the directory")),
         };
         let right = reader.byte()?;
         let right = Right::ALL
@@ -179,6 +185,7 @@ impl Entry {
         let who = match self.who {
             Who::Node => "node".to_owned(),
             Who::Key(key) => key.to_string(),
+            Who::Directory => "directory".to_owned(),
         };
         shown.insert("who".to_owned(), json!(who));
         shown.insert("right".to_owned(), json!(self.right.row().1));

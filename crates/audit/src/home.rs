@@ -4,9 +4,10 @@
 //! It must never give a log another key or another name than it began with: a
 //! key that is gone is not made anew, for the log would be forked by it.
 
+use crate::asked::Id;
 use crate::checkpoint::{Signer, origin};
-use crate::entry::Entry;
-use crate::files::Folders;
+use crate::entry::{Entry, Who};
+use crate::files::{Folders, Mirror};
 use crate::note::{KeyKind, Verifier};
 use crate::writer::{AppendError, Audit, OpenError, Recovery};
 use crate::{Malformed, Source};
@@ -15,8 +16,8 @@ use custody::folder::{existing, private, replace, secret};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use trust::PlanetId;
 use trust::sign::SigningKey;
+use trust::{PlanetId, Secret};
 
 /// The log's folder in a data directory.
 pub const FOLDER: &str = "audit";
@@ -89,13 +90,14 @@ pub fn verifier(data: &Path) -> Result<Option<Verifier>, HomeError> {
 /// What signs the log of a data directory, made when there is no log. The name
 /// is what the log is called from its beginning on, such as `garden` or
 /// `garden.eu`.
-fn signer(data: &Path, name: &str, planet: PlanetId) -> Result<Signer, HomeError> {
+fn signer(data: &Path, name: &str, planet: PlanetId, copy: Option<&Secret>) -> Result<Signer, HomeError> {
     let keys = data.join("keys");
     let vkey = keys.join(VKEY);
     let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
     if let Some(known) = verifier(data)? {
-        let secret = existing(&keys, KEY)?.ok_or_else(other)?;
-        let signer = Signer::new(known.name(), KeyKind::Note, SigningKey::new(&secret))?;
+        let secret = existing(&keys, KEY)?;
+        let secret = secret.as_ref().or(copy).ok_or_else(other)?;
+        let signer = Signer::new(known.name(), KeyKind::Note, SigningKey::new(secret))?;
         return if *signer.verifier() == known { Ok(signer) } else { Err(other()) };
     }
     let signer = Signer::new(&origin(name, planet)?, KeyKind::Note, SigningKey::new(&secret(&keys, KEY)?))?;
@@ -110,10 +112,20 @@ fn signer(data: &Path, name: &str, planet: PlanetId) -> Result<Signer, HomeError
 /// When it is not what was signed, another process writes it, or the disk
 /// refuses.
 pub fn open(data: &Path, name: &str, planet: PlanetId) -> Result<(Audit<Folders>, Recovery), HomeError> {
+    open_by(data, name, planet, None)
+}
+
+/// The same, with a copy of the key where its file is gone.
+fn open_by(
+    data: &Path,
+    name: &str,
+    planet: PlanetId,
+    copy: Option<&Secret>,
+) -> Result<(Audit<Folders>, Recovery), HomeError> {
     private(&data.join("keys"))?;
     let place = folder(data);
     private(&place)?;
-    let signer = signer(data, name, planet)?;
+    let signer = signer(data, name, planet, copy)?;
     let disk = Folders::open(&place).map_err(|error| HomeError::NotNow(error.into()))?;
     Audit::open(disk, signer).map_err(|why| match why {
         OpenError::InUse(_) | OpenError::Disk(_) => HomeError::NotNow(why),
@@ -124,32 +136,68 @@ pub fn open(data: &Path, name: &str, planet: PlanetId) -> Result<(Audit<Folders>
     })
 }
 
-/// Enters one act in the log of a data directory that no process holds, such
-/// as a key's revocation while the planet is down; its number.
+/// Enters what a command does in the log of a data directory that no process
+/// holds, such as a key's revocation while the planet is down; the number of the
+/// first. What a process has entered at the same request already is not entered
+/// again. Where the log's key is gone, a copy of it will do: whoever brings the
+/// planet's keys back has one.
 ///
 /// # Errors
 /// When a process holds it, it is not what was signed, or the disk refuses.
 /// Then the act is not to be done.
-pub fn append_at_rest(data: &Path, name: &str, planet: PlanetId, entry: &Entry) -> Result<u64, HomeError> {
-    let (log, _) = open(data, name, planet)?;
-    Ok(log.append(std::slice::from_ref(entry))?)
+pub fn append_at_rest(
+    data: &Path,
+    (name, planet, copy): (&str, PlanetId, Option<&Secret>),
+    (id, entries): (Id, &[Entry]),
+) -> Result<u64, HomeError> {
+    let (log, _) = open_by(data, name, planet, copy)?;
+    // A log that was opened this moment can be read.
+    let there = first_of(data, log.published().size, id, entries.len()).ok().flatten();
+    Ok(there.map_or_else(|| log.append(entries), Ok)?)
 }
 
-/// The newest entry of which something is wanted, looked for from the end.
+/// The newest entries among which a request is looked for: it waits for seconds,
+/// and acts come to some thousands of entries in them.
+const LOOKED: u64 = 65_536;
+
+/// The number of the first entry of a request, of so many one behind another,
+/// when it was entered already.
+///
+/// # Errors
+/// When the log's files cannot be read.
+pub fn first_of(data: &Path, size: u64, id: Id, many: usize) -> Result<Option<u64>, crate::Missing> {
+    let address = id.address();
+    let last = newest(&Mirror::new(&folder(data)), size, |number, entry| {
+        let is_of_it = entry.who == Who::Directory && entry.address == address;
+        if is_of_it { Some(Some(number)) } else { (number + LOOKED < size).then_some(None) }
+    });
+    Ok(last?.flatten().map(|last| (last + 1).saturating_sub(crate::number::wide(many))))
+}
+
+/// A name as a log can have it.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_graphic() && !"/+".contains(letter) { letter } else { '-' };
+    name.chars().map(plain).collect()
+}
+
+/// The newest entry of which something is wanted, with its number, looked for
+/// from the end.
 ///
 /// # Errors
 /// When the log's files cannot be read.
 pub fn newest<T>(
     source: &impl Source,
     size: u64,
-    mut wanted: impl FnMut(&Entry) -> Option<T>,
+    mut wanted: impl FnMut(u64, &Entry) -> Option<T>,
 ) -> Result<Option<T>, crate::Missing> {
     let tiles = crate::Tiles::new(source, size);
     let wide = crate::number::wide(crate::path::WIDTH);
     for bundle in (0..size.div_ceil(wide)).rev() {
         let (_, bytes) = tiles.bundle(bundle)?;
         let entries = crate::bundle::read(&bytes).unwrap_or_default();
-        let found = entries.iter().rev().find_map(|entry| wanted(&Entry::from_bytes(entry).ok()?));
+        let numbered = (bundle * wide..).zip(&entries).collect::<Vec<_>>();
+        let found = numbered.iter().rev().find_map(|(number, entry)| wanted(*number, &Entry::from_bytes(entry).ok()?));
         if found.is_some() {
             return Ok(found);
         }

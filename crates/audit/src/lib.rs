@@ -5,9 +5,11 @@
 //! continue the last one it signed, or hold a secret: an entry says who did
 //! what by which right and why, and has no field for a key that is not public
 //! or for anybody's data. It reads no clock and draws no random number: time
-//! and keys are arguments. All but [`home`], [`Folders`] and [`Mirror`] touch
-//! files only through a `store::Disk` or a [`Source`] that they are handed.
+//! and keys are arguments. All but [`asked`], [`home`], [`Folders`] and
+//! [`Mirror`] touch files only through a `store::Disk` or a [`Source`] that they
+//! are handed.
 
+pub mod asked;
 pub mod bundle;
 pub mod checkpoint;
 pub mod copy;

@@ -4,7 +4,9 @@
 
 mod support;
 
+use audit::asked::Id;
 use audit::copy::{NotCopied, copy};
+use audit::entry::Who;
 use audit::verify::verify;
 use audit::{Audit, Folders, Mirror, Source, home};
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::io;
 use std::path::Path;
 use support::{entries, log, verifier, written};
 use tempfile::{TempDir, tempdir};
+use trust::Secret;
 
 fn copied(from: &impl Source, to: &Path, with_entries: bool) -> Result<u64, NotCopied> {
     let disk = Folders::open(to).unwrap();
@@ -103,29 +106,46 @@ fn the_newest_entry_of_a_kind_is_found_from_the_end() {
     let of = tempdir().unwrap();
     written(of.path(), 600);
     let time = |wanted: u64| {
-        home::newest(&Mirror::new(of.path()), 600, |entry| (entry.time % 600 == wanted % 600).then_some(entry.time))
+        home::newest(&Mirror::new(of.path()), 600, |_, entry| (entry.time % 600 == wanted % 600).then_some(entry.time))
     };
     assert_eq!(time(7).unwrap(), Some(1_800_000_000_007));
-    assert_eq!(home::newest(&Mirror::new(of.path()), 600, |_| None::<()>).unwrap(), None);
+    assert_eq!(home::newest(&Mirror::new(of.path()), 600, |_, _| None::<()>).unwrap(), None);
 }
 
 #[test]
 fn one_act_is_entered_where_no_process_is() {
     let data = tempdir().unwrap();
     let planet = support::PLANET;
-    let entry = &entries(1, 1)[0];
-    assert_eq!(home::append_at_rest(data.path(), "garden.eu", planet, entry).unwrap(), 0);
+    let enter = |name: &str, of: u8| {
+        let id = Id([of; 16]);
+        let mut entry = entries(1, 1)[0].clone();
+        (entry.who, entry.address) = (Who::Directory, id.address());
+        home::append_at_rest(data.path(), (name, planet, None), (id, &[entry]))
+    };
+    assert_eq!(enter("garden.eu", 1).unwrap(), 0);
     // It is called what it was called at first, whoever opens it.
-    assert_eq!(home::append_at_rest(data.path(), "garden", planet, entry).unwrap(), 1);
+    assert_eq!(enter("garden", 2).unwrap(), 1);
+    assert_eq!(enter("garden", 1).unwrap(), 0, "what was entered is not entered again");
     let log = home::verifier(data.path()).unwrap().unwrap();
     assert_eq!(log.name(), format!("mycel/audit/garden.eu/{planet}"));
     let (held, _) = home::open(data.path(), "garden", planet).unwrap();
-    let refused = home::append_at_rest(data.path(), "garden", planet, entry).unwrap_err().to_string();
+    let refused = enter("garden", 3).unwrap_err().to_string();
     assert!(refused.contains("another process"), "{refused}");
     drop(held);
+    let kept = custody::folder::existing(&data.path().join("keys"), home::KEY).unwrap().unwrap();
     // Another key beside the public one is refused, and nothing is made.
     let other = custody::folder::letters(&[7; 32]);
     custody::folder::replace(&data.path().join("keys/audit.key"), other.as_bytes()).unwrap();
-    let refused = home::append_at_rest(data.path(), "garden", planet, entry).unwrap_err().to_string();
+    let refused = enter("garden", 3).unwrap_err().to_string();
     assert!(refused.contains("two halves"), "{refused}");
+    // Its key is gone, and whoever enters has a copy.
+    let key = data.path().join("keys/audit.key");
+    std::fs::remove_file(&key).unwrap();
+    let id = Id([4; 16]);
+    let entry = audit::Entry { who: Who::Directory, address: id.address(), ..entries(1, 1)[0].clone() };
+    let with =
+        |copy: &Secret| home::append_at_rest(data.path(), ("", planet, Some(copy)), (id, std::slice::from_ref(&entry)));
+    assert!(with(&Secret::take(&mut [7; 32])).is_err(), "another key is no copy");
+    assert_eq!(with(&kept).unwrap(), 2);
+    assert!(!key.exists());
 }

@@ -73,13 +73,13 @@ pub fn private(path: &Path) -> Result<(), KeyError> {
     made.map_err(failed(format!("make {}", path.display())))
 }
 
-/// Reads what nobody but its owner may; nothing when there is no such file.
+/// Opens what nobody but its owner may read; nothing when there is no such file.
 ///
 /// # Errors
 /// When the disk refuses, or others could read or change it.
-pub fn read_private(file: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
+pub fn open_private(file: &Path) -> Result<Option<File>, KeyError> {
     let what = || format!("read {}", file.display());
-    let mut open = match File::open(file) {
+    let open = match File::open(file) {
         Ok(open) => open,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(what())(error)),
@@ -94,8 +94,17 @@ pub fn read_private(file: &Path) -> Result<Option<Zeroizing<String>>, KeyError> 
     if found.uid() != us && us != 0 {
         return Err(KeyError::NotOurs { file: file.display().to_string(), owner: found.uid(), us });
     }
+    Ok(Some(open))
+}
+
+/// Reads what nobody but its owner may; nothing when there is no such file.
+///
+/// # Errors
+/// When the disk refuses, or others could read or change it.
+pub fn read_private(file: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
+    let Some(mut open) = open_private(file)? else { return Ok(None) };
     let mut text = Zeroizing::new(String::with_capacity(128));
-    open.read_to_string(&mut text).map_err(failed(what()))?;
+    open.read_to_string(&mut text).map_err(failed(format!("read {}", file.display())))?;
     Ok(Some(text))
 }
 

@@ -5,6 +5,7 @@
 //! 1 findings or failure, 2 usage.
 
 mod access;
+mod acts;
 mod agent;
 mod audit;
 mod bench;

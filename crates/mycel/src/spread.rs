@@ -105,6 +105,7 @@ pub(crate) fn run(
         .map_err(|error| failed(error.to_string()))?;
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
+    homes.enters_ca(&acts).map_err(|error| failed(error.to_string()))?;
     let (office, ca) = rotating_office(&planet, &homes, args.certificate_life, &acts)?;
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;

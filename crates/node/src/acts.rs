@@ -9,8 +9,10 @@
 //! a second: it turns away in floods, and a flood must not buy a sync for each
 //! of its packets. Everybody who is banned is counted, and few are named.
 
+use crate::asked::Asking;
 use crate::clock::Clock;
 use crate::engine::{Code, Refusal};
+use audit::asked::Id;
 use audit::entry::{Act, Digest, Key, Name, Place, Reason, Right, Who};
 use audit::path::Path as Tile;
 use audit::{AppendError, Audit, Entry, Folders, Mirror, Source, home};
@@ -50,6 +52,12 @@ impl By {
     #[must_use]
     pub fn node() -> Self {
         Self { who: Who::Node, right: Right::Planet, rule: Name::default(), address: Name::default() }
+    }
+
+    /// Whoever the directory belongs to, by a command there.
+    #[must_use]
+    pub fn directory() -> Self {
+        Self { who: Who::Directory, right: Right::Own, ..Self::node() }
     }
 
     /// Somebody about what is its own.
@@ -124,12 +132,14 @@ impl Gathering {
 /// The audit log of this process.
 pub struct Acts {
     log: Audit<Folders>,
+    data: PathBuf,
     folder: PathBuf,
     vkey: String,
     place: Place,
     clock: Arc<Clock>,
     gathering: Arc<Gathering>,
     gatherer: Mutex<Option<JoinHandle<()>>>,
+    asking: Mutex<Option<Asking>>,
     entered: AtomicU64,
     /// Whether what is done is still entered: not before the first act, and not
     /// after the last.
@@ -149,14 +159,14 @@ impl Acts {
         clock: Arc<Clock>,
     ) -> Result<Arc<Self>, home::HomeError> {
         let called = region.map_or_else(|| name.to_owned(), |region| format!("{name}.{region}"));
-        let plain = |letter: char| if letter.is_ascii_graphic() && !"/+".contains(letter) { letter } else { '-' };
-        let (log, recovery) = home::open(data, &called.chars().map(plain).collect::<String>(), planet)?;
+        let (log, recovery) = home::open(data, &home::plain(&called), planet)?;
         if recovery.cut > 0 || recovery.mended > 0 {
             tracing::info!(?recovery, "the audit log was mended after an unclean end");
         }
         let vkey = home::verifier(data)?.map(|vkey| vkey.to_string()).unwrap_or_default();
         Ok(Arc::new(Self {
             log,
+            data: data.to_owned(),
             folder: home::folder(data),
             vkey,
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
@@ -164,20 +174,23 @@ impl Acts {
             clock,
             gathering: Arc::default(),
             gatherer: Mutex::default(),
+            asking: Mutex::default(),
             is_open: Mutex::new(false),
         }))
     }
 
-    /// Enters that the process has started, and by which file of the planet if
-    /// that is another one than before.
+    /// Enters that the process has started, the gateways whose word it takes,
+    /// and by which file of the planet if that is another one than before.
     ///
     /// # Errors
     /// When that cannot be written: then the process is not to start.
-    pub(crate) fn begin(self: &Arc<Self>, file: Option<[u8; 32]>) -> Result<(), AppendError> {
+    pub(crate) fn begin(self: &Arc<Self>, file: Option<[u8; 32]>, gateways: &[AgentId]) -> Result<(), AppendError> {
         let program = Name::cut(&format!("mycel {}", env!("CARGO_PKG_VERSION")));
         let started = self.entry(&By::node(), self.place.clone(), Act::Started { program }, "");
+        let known =
+            |key: &AgentId| self.entry(&By::node(), self.place.clone(), Act::GatewayKnown { key: Key(key.0) }, "");
         let changed = file.and_then(|file| self.changed(file));
-        let entries: Vec<_> = std::iter::once(started).chain(changed).collect();
+        let entries: Vec<_> = std::iter::once(started).chain(gateways.iter().map(known)).chain(changed).collect();
         self.append(&entries)?;
         *locked(&self.is_open) = true;
         let (acts, gathering) = (Arc::downgrade(self), Arc::clone(&self.gathering));
@@ -192,7 +205,10 @@ impl Acts {
             }
         };
         let gatherer = std::thread::Builder::new().name("audit".to_owned()).spawn(gather);
-        *locked(&self.gatherer) = Some(gatherer.map_err(|error| AppendError::Refused(error.to_string()))?);
+        let no_thread = |error: io::Error| AppendError::Refused(error.to_string());
+        *locked(&self.gatherer) = Some(gatherer.map_err(no_thread)?);
+        let asking = Asking::begin(self.data.clone(), Arc::downgrade(self));
+        *locked(&self.asking) = Some(asking.map_err(no_thread)?);
         Ok(())
     }
 
@@ -205,7 +221,7 @@ impl Acts {
     }
 
     fn changed(&self, file: [u8; 32]) -> Option<Entry> {
-        let of = |entry: &Entry| match &entry.act {
+        let of = |_, entry: &Entry| match &entry.act {
             Act::PolicyChanged { to, .. } => Some(*to),
             _ => None,
         };
@@ -222,6 +238,42 @@ impl Acts {
     /// When it cannot be written: then the act is not to be done.
     pub fn enter(&self, by: &By, place: Place, act: Act, reason: &str) -> Result<u64, Refusal> {
         self.append(&[self.entry(by, place, act, reason)]).map_err(|why| refused(&why))
+    }
+
+    /// Enters an act that goes on after a kill, or after it failed, once.
+    ///
+    /// # Errors
+    /// When it cannot be written: then the act is not to be done.
+    pub fn enter_once(&self, by: &By, place: Place, act: Act, reason: &str) -> Result<(), Refusal> {
+        let same = |_, entry: &Entry| (entry.act == act).then_some(());
+        let there = home::newest(&Mirror::new(&self.folder), self.log.published().size, same);
+        // A log that cannot be read back has it once more.
+        if there.is_ok_and(|there| there.is_some()) {
+            return Ok(());
+        }
+        self.enter(by, place, act, reason).map(drop)
+    }
+
+    /// Enters what a command has asked for, by its own word, once; the number of
+    /// the first.
+    pub(crate) fn enter_asked(&self, id: Id, asked: &[Entry]) -> Result<u64, String> {
+        let size = self.log.published().size;
+        let there = home::first_of(&self.data, size, id, asked.len()).map_err(|why| why.to_string())?;
+        if let Some(there) = there {
+            return Ok(there);
+        }
+        for entry in asked {
+            if let Act::NotDone { entry } = entry.act {
+                let about = audit::Tiles::new(&Mirror::new(&self.folder), size).entry(entry);
+                let about = about.ok().and_then(|bytes| Entry::from_bytes(&bytes).ok());
+                if about.is_none_or(|about| about.who != Who::Directory) {
+                    return Err(format!("entry {entry} is not about what a command does"));
+                }
+            }
+        }
+        let now = self.clock.now().0;
+        let entries: Vec<_> = asked.iter().map(|entry| Entry { time: now, ..entry.clone() }).collect();
+        self.append(&entries).map_err(|why| why.to_string())
     }
 
     /// Enters that what an entry says was not done after all.
@@ -282,6 +334,9 @@ impl Acts {
         if !std::mem::take(&mut *locked(&self.is_open)) {
             return;
         }
+        // Who asks from here on finds the log free in a moment.
+        let asking = locked(&self.asking).take();
+        asking.into_iter().for_each(Asking::end);
         self.gathering.end();
         if let Some(gatherer) = locked(&self.gatherer).take() {
             let _ = gatherer.join();

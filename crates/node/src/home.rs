@@ -13,6 +13,7 @@
 //! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
 //! | `keys/audit.vkey` | the audit log's public key, under its name |
 //! | `audit/` | the audit log, see `acts` |
+//! | `audit-asked/` | what commands ask to have entered in it, see `asked` |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
 //! | `index/` | what follows from it |
@@ -91,6 +92,9 @@ pub enum HomeError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What is to be done cannot be entered in the audit log.
+    #[error("{0}")]
+    NotEntered(String),
     /// There is no CA.
     #[error("{0}")]
     Ca(String),

@@ -5,8 +5,8 @@
 
 use crate::acts::{Acts, By};
 use crate::home::{HomeError, failed, lock};
-use audit::entry::{Act, Key, Name as Named, Place};
-use custody::ca::Ca;
+use audit::entry::{Act, Key, Name as Text, Place};
+use custody::ca::{Ca, ENDORSED};
 use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
 use custody::office::{Ages, Office, Open};
@@ -73,8 +73,24 @@ impl Homes {
     /// When it is not what was signed, or the disk refuses.
     pub fn acts(&self, name: &str, file: [u8; 32]) -> Result<Arc<Acts>, audit::home::HomeError> {
         let acts = Acts::open(&self.place, (name, None), self.planet(), Arc::default())?;
-        acts.begin(Some(file))?;
+        acts.begin(Some(file), &[])?;
         Ok(acts)
+    }
+
+    /// Enters that there is a CA, before it is one: as long as the root has not
+    /// endorsed it, nobody believes it.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the log cannot be written.
+    pub fn enters_ca(&self, acts: &Acts) -> Result<(), HomeError> {
+        if self.keys().join(ENDORSED).exists() {
+            return Ok(());
+        }
+        let key = Key(SigningKey::new(&secret(&self.keys(), "ca")?).id().0);
+        let act = Act::KeyMade { line: Text::cut("ca"), key };
+        // A start that gets no further tells of it once.
+        let entered = acts.enter_once(&By::node(), Place::Planet, act, "");
+        entered.map_err(|refusal| HomeError::NotEntered(refusal.what))
     }
 
     /// The first gateway's key.
@@ -125,7 +141,7 @@ impl Homes {
         acts: Arc<Acts>,
     ) -> Result<(Open, Arc<Ages>), HomeError> {
         let enter = move |from: AgentId, to: AgentId| {
-            let act = Act::KeyRotated { line: Named::cut("ca"), from: Key(from.0), to: Key(to.0) };
+            let act = Act::KeyRotated { line: Text::cut("ca"), from: Key(from.0), to: Key(to.0) };
             let entered = acts.enter(&By::node(), Place::Planet, act, "it has been in its place for as long as it may");
             entered.map(drop).map_err(|refusal| refusal.what)
         };

@@ -6,6 +6,7 @@
 
 mod acts;
 mod ask;
+mod asked;
 mod below;
 mod clock;
 mod directory;

@@ -4,14 +4,16 @@
 //! It must never make anything with a key that is not on the disk, nor take a
 //! key away while something is under it: the next key is written, all owners'
 //! keys are wrapped under it, it takes the place of the one before, and only
-//! then are leases made with it. What a kill cuts short goes on at the next
+//! then are leases made with it. The audit log has it before any of that. What a kill cuts short goes on at the next
 //! start. Nobody waits for it, and no lease ends by it.
 
+use crate::acts::{Acts, By};
 use crate::clock::Clock;
 use crate::engine::keys::Keys;
 use crate::home::{HomeError, regional_name};
 use crate::keyring::Keyring;
 use crate::wake::Progress;
+use audit::entry::{Act, Name, Place};
 use custody::{folder, succession};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ pub(crate) struct Rotation {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) acts: Arc<Acts>,
     /// How long a key is used, and how long it is believed after that.
     pub(crate) every: Millis,
     pub(crate) overlap: Millis,
@@ -92,19 +95,24 @@ impl Rotation {
         let asked = succession::is_asked(&self.folder, &name);
         let begun = succession::begun(&self.folder, &name)?.is_some();
         if self.wait == 0 && (begun || asked || age >= self.every) {
-            self.rotate(region, now)?;
+            self.rotate(region, now, asked)?;
             succession::answer(&self.folder, &name)?;
         }
         self.end_overlap(region, now)
     }
 
-    fn rotate(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
+    fn rotate(&self, region: &Turning, now: Moment, asked: bool) -> Result<(), HomeError> {
         let (name, key) = (regional_name(region.tag), |secret| RegionalKey::new(self.planet, region.tag, secret));
         let before = folder::secret(&self.folder, &name).map(key)?;
         let next = succession::begin(&self.folder, &name).map(key)?;
+        let (from, to) = (before.id(), next.id());
+        let act = Act::RegionKeyRotated { from: Name::cut(&from.to_string()), to: Name::cut(&to.to_string()) };
+        let (by, why) = if asked { (By::directory(), "it was asked for") } else { (By::node(), "its time has come") };
+        // The next key is there and nothing is under it yet. What was cut short was perhaps entered.
+        let entered = self.acts.enter_once(&by, Place::Region(Name::cut(&region.id)), act, why);
+        entered.map_err(|refusal| HomeError::NotEntered(refusal.what))?;
         let owners = self.keyring.rewrap(region.tag, (next.id(), next.wrapping()))?;
         succession::finish(&self.folder, &name)?;
-        let (from, to) = (before.id(), next.id());
         region.keys.next(next, before, now.after(self.overlap));
         self.keyring.forget(region.tag);
         region.ages.turns.fetch_add(1, Relaxed);

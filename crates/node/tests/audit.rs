@@ -255,6 +255,8 @@ async fn each_process_has_a_log_of_its_own_and_so_has_what_is_restored() {
     let (engine, _) = start_with(PLANET, &region, &only);
     let named = |data: &Path| audit::home::verifier(data).unwrap().unwrap().name().to_owned();
     assert_eq!(named(folder.path()), format!("mycel/audit/test/{}", homes.planet()));
+    let gateway = Act::GatewayKnown { key: Key(homes.gateway().id().0) };
+    assert_eq!(acts(&region)[1], gateway, "it says whose word it takes");
     assert_eq!(named(&region), format!("mycel/audit/test.one/{}", homes.planet()));
     gateways.takes_file([1; 32]).unwrap();
     gateways.takes_file([2; 32]).unwrap();
@@ -265,14 +267,19 @@ async fn each_process_has_a_log_of_its_own_and_so_has_what_is_restored() {
     ));
     assert_eq!(last(&region).place, Place::Region(audit::entry::Name::cut("one")));
     // A process holds it: nobody else appends.
-    let entry = last(&region);
-    let held = audit::home::append_at_rest(&region, "test", homes.planet(), &entry);
+    let id = audit::asked::Id([1; 16]);
+    let entry = Entry { who: Who::Directory, address: id.address(), ..last(&region) };
+    let at_rest = |entry: &Entry| {
+        let log = ("test", homes.planet(), None);
+        audit::home::append_at_rest(&region, log, (id, std::slice::from_ref(entry)))
+    };
+    let held = at_rest(&entry);
     assert!(held.unwrap_err().to_string().contains("another process"));
     let mut backup = Vec::new();
     engine.backup(&By::node(), &mut backup, &[1; 32], true).unwrap();
     engine.stop();
     drop(engine);
-    let at = audit::home::append_at_rest(&region, "test", homes.planet(), &entry).unwrap();
+    let at = at_rest(&entry).unwrap();
     assert_eq!(at + 1, u64::try_from(acts(&region).len()).unwrap());
     let again = folder.path().join("again");
     restore_planet(&mut &backup[..], &[1; 32], &again, None, &mut |_, _| {}).unwrap();
@@ -280,7 +287,10 @@ async fn each_process_has_a_log_of_its_own_and_so_has_what_is_restored() {
     let vkey = |data: &Path| audit::home::verifier(data).unwrap().unwrap().to_string();
     assert_ne!(vkey(&again), vkey(&region), "under another key");
     start_with(PLANET, &again, &only).0.stop();
-    assert!(matches!(acts(&again)[..], [Act::Restored { .. }, Act::Started { .. }, Act::Stopped {}]));
+    assert!(matches!(
+        acts(&again)[..],
+        [Act::Restored { .. }, Act::Started { .. }, Act::GatewayKnown { .. }, Act::Stopped {}]
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,14 @@
 
 mod support;
 
+use audit::entry::{Act, Who};
 use node::{Engine, Where};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use support::{Agent, PLANET, copy, key, start};
+use support::{Agent, PLANET, copy, entered, key, start};
 use tempfile::tempdir;
 use trust::RegionTag;
 
@@ -29,6 +30,15 @@ async fn rotate(folder: &Path) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("it was not rotated");
+}
+
+/// Rotations as the audit log has them, and whether somebody asked.
+fn told(folder: &Path) -> Vec<bool> {
+    let rotated = |entry: audit::Entry| match entry.act {
+        Act::RegionKeyRotated { from, to } if from != to => Some(entry.who == Who::Directory),
+        _ => None,
+    };
+    entered(folder).into_iter().filter_map(rotated).collect()
 }
 
 fn figure(engine: &Engine, name: &str) -> u64 {
@@ -81,6 +91,7 @@ async fn keys_are_rotated_under_load_without_one_failed_request() {
     assert!(during > 100, "{during} ops meanwhile say little");
     assert_eq!((figure(&engine, "mycel_key_rotations_total"), figure(&engine, "mycel_key_late")), (4, 0));
     assert!(figure(&engine, "mycel_key_age_seconds") < 60);
+    assert_eq!(told(folder.path()), [true; 4], "each is entered, and that it was asked for");
     assert_ne!(fs::read_to_string(file(folder.path(), ".key")).unwrap(), before);
     // A session from before all of it, and its records.
     assert_eq!(early.get(&engine, "early").await.unwrap().value.as_deref(), Some(&b"kept"[..]));
@@ -197,6 +208,7 @@ async fn what_a_kill_cuts_short_goes_on_at_the_next_start() {
             "after step {step}"
         );
         engine.stop();
+        assert_eq!(told(killed.path()), [false], "it is one rotation, and entered before it goes on");
     }
 }
 
@@ -225,6 +237,7 @@ async fn a_key_that_had_its_time_is_rotated_and_one_that_cannot_be_is_late() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!((figure(&engine, "mycel_key_rotations_total"), figure(&engine, "mycel_key_late")), (1, 0));
+    assert_eq!(told(folder.path()), [false], "nobody asked for it");
     // Somebody has put a folder where the next key is to stand.
     fs::create_dir(file(folder.path(), ".next.key")).unwrap();
     aged(31);

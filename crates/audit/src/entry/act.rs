@@ -164,6 +164,48 @@ acts! {
         /// How many entries of chains are in it.
         entries: u64,
     }
+    /// A certificate is believed no longer.
+    20 CertificateRevoked = "certificate revoked" {
+        /// Its serial.
+        serial: Name,
+    }
+    /// A certificate was given by hand, to a node apart from the CA.
+    21 CertificateIssued = "certificate issued" {
+        /// What the node does.
+        role: Name,
+        /// Its public key.
+        key: Key,
+    }
+    /// There is a key that was not there before.
+    22 KeyMade = "key made" {
+        /// What the key is for.
+        line: Name,
+        /// Its public half.
+        key: Key,
+    }
+    /// A region's key has a successor; neither has a public half.
+    23 RegionKeyRotated = "region key rotated" {
+        /// The fingerprint of the key that was.
+        from: Name,
+        /// The fingerprint of the key that is.
+        to: Name,
+    }
+    /// The root secret was split into shares.
+    24 RootSplit = "root split" {
+        /// The number of the sharing.
+        epoch: u32,
+        /// How many shares give it back.
+        needs: u32,
+        /// How many there are.
+        shares: u32,
+    }
+    /// Shares were put together, and a rehearsal begins.
+    25 DrillBegun = "recovery drill begun" {
+        /// The number of the sharing.
+        epoch: u32,
+        /// How many shares were given.
+        shares: u32,
+    }
 }
 
 #[cfg(test)]
@@ -199,6 +241,12 @@ mod tests {
             Act::BansLeftOut { many: 1 },
             Act::AgentBanned { agent: key(), until: 1 },
             Act::Restored { entries: 1 },
+            Act::CertificateRevoked { serial: name() },
+            Act::CertificateIssued { role: name(), key: key() },
+            Act::KeyMade { line: name(), key: key() },
+            Act::RegionKeyRotated { from: name(), to: name() },
+            Act::RootSplit { epoch: 1, needs: 3, shares: 5 },
+            Act::DrillBegun { epoch: 1, shares: 3 },
         ]
     }
 
@@ -234,6 +282,6 @@ mod tests {
             }
             assert_eq!(entry.json()["act"], entry.act.name());
         }
-        assert!(Entry::from_bytes(&[1, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        assert!(Entry::from_bytes(&[1, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
     }
 }

@@ -7,12 +7,15 @@
 use super::certificates::{GUIDE, ca, told};
 use super::rotate::{LOOK, now};
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::{RevokeArgs, RotateArgs};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::word;
+use audit::entry::{Act, Key, Name};
 use custody::ca::Ca;
 use custody::heirs::{self, NotInherited};
+use custody::revocation::{NotRevoked, is_reason};
 use custody::root::Root;
 use serde_json::json;
 use std::path::Path;
@@ -28,7 +31,7 @@ pub(super) fn rotate(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Fail
     }
     let (begun, patience) = (now(), Duration::from_millis(args.patience.0));
     let (from, to) = loop {
-        match heirs::inherit(&keys, planet, Moment(word::now()), |_, _| Ok(())) {
+        match heirs::inherit(&keys, planet, Moment(word::now()), enter(&args.home.data, "asked for")) {
             Err(NotInherited::NotYet(_)) if begun.elapsed() < patience => std::thread::park_timeout(LOOK),
             Err(NotInherited::Nobody) => {
                 let hint = "bring the root key back for a moment: `mycel trust recover` does from its shares";
@@ -48,9 +51,22 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
         Failure::told(what, "bring it back for a moment: `mycel trust recover` does from its shares")
     };
     let root = Root::here(&keys)?.ok_or_else(none)?;
-    let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), |_, _| Ok(())).map_err(told)?;
+    if !is_reason(&args.reason) {
+        return Err(Failure::told(NotRevoked::Reason.to_string(), "write one with --reason \"a stolen disk\""));
+    }
+    let enter = enter(&args.home.data, &args.reason);
+    let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), enter).map_err(told)?;
     screen.say(format_args!("the CA is believed no longer: {}", args.reason));
     say(&keys, planet, changed, screen)
+}
+
+/// Enters that the CA gives its place away, before it does.
+fn enter(data: &Path, reason: &str) -> impl FnOnce(AgentId, AgentId) -> Result<(), String> {
+    |from, to| {
+        let act = Act::KeyRotated { line: Name::cut("ca"), from: Key(from.0), to: Key(to.0) };
+        let entered = Log::of(data, None).and_then(|log| log.enter(&[act], reason));
+        entered.map_err(|failure| failure.to_string())
+    }
 }
 
 fn say(keys: &Path, planet: PlanetId, (from, to): (AgentId, AgentId), screen: &Screen) -> Result<Verdict, Failure> {

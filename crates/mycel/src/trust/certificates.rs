@@ -2,17 +2,19 @@
 //! apart from the CA, and what is taken back.
 
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::{IssueArgs, RequestArgs, RevokeArgs};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::word;
+use audit::entry::{Act, Key, Name as Said};
 use custody::authority::{REVOKED, root};
 use custody::ca::{CERTIFICATE, Ca, ENDORSED};
 use custody::credentials::Node;
 use custody::folder;
 use custody::office::{Book, Office, RevokeError, revoke as take_back};
 use custody::request::Request;
-use custody::revocation::What;
+use custody::revocation::{NotRevoked, What, is_reason};
 use custody::spiffe::{Name, Role};
 use serde_json::json;
 use std::path::Path;
@@ -77,8 +79,14 @@ pub(super) fn issue(args: &IssueArgs, screen: &Screen) -> Result<Verdict, Failur
     // A key that has borne the name before is expected again.
     let known = |name: &Name, key| book.of(key).is_some_and(|issued| issued.name == *name);
     let expected = |name: &Name, key: AgentId| said.map_or_else(|| known(name, key), |said| said == key);
-    let answer = Office::new(&keys, ca, args.life).answer(&text, expected, Moment(word::now()));
-    let pem = answer.map_err(|why| Failure::told(format!("no certificate is issued: {why}"), GUIDE))?;
+    let no = |why: String| Failure::told(format!("no certificate is issued: {why}"), GUIDE);
+    let asked = Request::read(&text).map_err(|why| no(why.to_string()))?;
+    let act = Act::CertificateIssued { role: Said::cut(&asked.name.role().to_string()), key: Key(asked.key.0) };
+    let log = Log::of(&args.home.data, None)?.at(asked.name.region());
+    let pem = log.then(&[act], "", || {
+        let answer = Office::new(&keys, ca, args.life).answer(&text, expected, Moment(word::now()));
+        answer.map_err(|why| no(why.to_string()))
+    })?;
     if screen.is_json() {
         let book = Book::read(&keys).map_err(told)?;
         let issued = Request::read(&text).ok().and_then(|asked| book.of(asked.key).cloned());
@@ -107,6 +115,14 @@ fn of_region(data: &Path, region: &str) -> Result<Vec<What>, Failure> {
     Ok(keys.into_iter().map(What::Key).collect())
 }
 
+/// What the audit log says of it.
+fn act(what: &What) -> Act {
+    match what {
+        What::Key(key) => Act::KeyRevoked { key: Key(key.0) },
+        What::Serial(serial) => Act::CertificateRevoked { serial: Said::cut(&serial.to_string()) },
+    }
+}
+
 pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Failure> {
     if args.ca {
         return super::cas::revoke(args, screen);
@@ -118,9 +134,16 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
         (None, Some(region)) => of_region(&args.home.data, region)?,
         (None, None) => Vec::new(),
     };
-    let revoked = take_back(&keys, &ca, &what, &args.reason, Moment(word::now())).map_err(|why| match why {
+    let refused = |why: RevokeError| match why {
         RevokeError::Not(why) => Failure::told(why.to_string(), "write one with --reason \"a stolen disk\""),
         RevokeError::Key(why) => told(why),
+    };
+    if !is_reason(&args.reason) {
+        return Err(refused(NotRevoked::Reason.into()));
+    }
+    let acts: Vec<_> = what.iter().map(act).collect();
+    let revoked = Log::of(&args.home.data, None)?.then(&acts, &args.reason, || {
+        take_back(&keys, &ca, &what, &args.reason, Moment(word::now())).map_err(refused)
     })?;
     if screen.is_json() {
         let all: Vec<_> = revoked

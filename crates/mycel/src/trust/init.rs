@@ -3,16 +3,26 @@
 
 use super::inventory::{self, Ages};
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::{InitArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
 use crate::screen::Screen;
 use crate::word;
-use custody::ca::Ca;
+use audit::entry::{Act, Key, Name};
+use custody::KeyError;
+use custody::ca::{Ca, ENDORSED};
 use custody::folder::{private, public, secret, write_public};
 use node::Homes;
 use serde_json::{Value, json};
+use std::path::Path;
 use trust::{Moment, RegionTag};
+
+/// What the audit log says of the keys that were made.
+fn made(keys: &Path) -> Result<Vec<Act>, KeyError> {
+    let made = |line: &str| Ok(Act::KeyMade { line: Name::cut(line), key: Key(public(keys, line)?.0) });
+    ["root", "operator", "gateway", "ca"].into_iter().map(made).collect()
+}
 
 pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
@@ -24,7 +34,14 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
     let new = !homes.keys().join("ca.key").exists();
     let root = public(&homes.keys(), "root").and_then(|root| write_public(&homes.keys(), "root", root));
     root.map_err(|why| failed(why.to_string()))?;
-    Ca::open(&homes.keys(), homes.planet(), now).map_err(|why| failed(why.to_string()))?;
+    let open = || Ca::open(&homes.keys(), homes.planet(), now).map(drop).map_err(|why| failed(why.to_string()));
+    if homes.keys().join(ENDORSED).exists() {
+        open()?;
+    } else {
+        // Nobody believes the CA before the root endorses it, which this does last.
+        let made = made(&homes.keys()).map_err(|why| failed(why.to_string()))?;
+        Log::of(data, Some(planet.planet.name.as_str()))?.then(&made, "", open)?;
+    }
     for region in &planet.region {
         let id = region.id.to_string();
         let keys = homes.region(&id).map_err(|why| failed(why.to_string()))?.join("keys");

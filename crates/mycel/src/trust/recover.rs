@@ -2,9 +2,11 @@
 //! sealed to, and opens its share.
 
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::{HolderArgs, OpenShareArgs, RecoverArgs, SharesArgs};
 use crate::failure::Failure;
 use crate::screen::Screen;
+use audit::entry::Act;
 use custody::folder::{self, read_public};
 use custody::recovery::{self, Labelled, NotRecovered, NotRestored, Recovered, combine};
 use custody::share::{self, Given, NoShare, SealedShare, Share};
@@ -102,18 +104,24 @@ pub(super) fn open_share(args: &OpenShareArgs, screen: &Screen) -> Result<Verdic
 pub(super) fn run(args: &RecoverArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let data = &args.data.data;
     let found = brought(data, &args.shares)?;
-    let (into, made) = match &args.into {
-        Some(into) => (into, recovery::make_anew(data, into, &found.secret)?),
+    let recover = || match &args.into {
+        Some(into) => Ok((into, recovery::make_anew(data, into, &found.secret)?)),
         None => {
             recovery::put_back(&data.join("keys"), &found.secret)?;
-            (data, 0)
+            Ok((data, 0))
         }
+    };
+    let log = Log::of_recovered(data, &found.secret)?;
+    let act = Act::Recovered { epoch: found.split.epoch, shares: given_shares(&found) };
+    let (into, made) = match &log {
+        Some(log) => log.then(&[act], "", recover)?,
+        None => recover()?,
     };
     let file = into.join("keys").join("root.key");
     if screen.is_json() {
         screen.json(&json!({
             "version": 1, "planet": found.planet().to_string(), "split": found.split.epoch, "root": file,
-            "keys_made": made, "shares": found.numbers, "changed": found.wrong,
+            "keys_made": made, "shares": found.numbers, "changed": found.wrong, "entered": log.is_some(),
         }))?;
     } else {
         screen.data(format_args!("{} is the root secret of planet {}", file.display(), found.planet()))?;
@@ -121,8 +129,19 @@ pub(super) fn run(args: &RecoverArgs, screen: &Screen) -> Result<Verdict, Failur
             screen.data(format_args!("{made} other keys were made anew out of their sealed copies"))?;
         }
         tell_wrong(&found, screen);
+        if log.is_none() {
+            screen.say(NO_LOG);
+        }
     }
     Ok(Verdict::Good)
+}
+
+/// What is said of a directory that nobody can enter anything in.
+pub(super) const NO_LOG: &str = "there is no audit log in the data directory: this is entered nowhere";
+
+/// How many shares were brought.
+pub(super) fn given_shares(found: &Recovered) -> u32 {
+    u32::try_from(found.numbers.len()).unwrap_or(u32::MAX)
 }
 
 /// Names the shares that were changed since they were handed out.

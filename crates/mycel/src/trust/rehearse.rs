@@ -4,9 +4,10 @@
 //! It must never leave a secret behind in its scratch directory, nor write down
 //! as good what has not opened what the planet keeps.
 
-use super::recover::{brought, tell_wrong};
+use super::recover::{NO_LOG, brought, given_shares, tell_wrong};
 use super::split::without_copy;
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::{DrillsArgs, RehearseArgs};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -14,6 +15,7 @@ use crate::screen::paint;
 use crate::screen::table::Table;
 use crate::{files, word};
 use anstyle::AnsiColor;
+use audit::entry::Act;
 use custody::folder::read_private;
 use custody::recovery::{self, Drill, Opened, Recovered, is_late, last_drill};
 use custody::scratch::Scratch;
@@ -44,17 +46,29 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
         Err(failure) => {
             // Shares that do not come together are what a drill is there to find.
             if keys.is_dir() {
+                if let Err(why) = entered_as_bad(&data, &failure) {
+                    screen.say(format_args!("the drill is not written down: {why}"));
+                    return Err(failure);
+                }
                 recovery::record(&keys, Drill::new(at, 0, Vec::new(), Err(failure.to_string())), None)?;
             }
             return Err(failure);
         }
     };
     tell_wrong(&found, screen);
-    let (epoch, numbers) = (found.split.epoch, found.numbers.clone());
+    let (epoch, numbers, shares) = (found.split.epoch, found.numbers.clone(), given_shares(&found));
+    let log = Log::of_recovered(&data, &found.secret)?;
+    match &log {
+        Some(log) => log.enter(&[Act::DrillBegun { epoch, shares }], "")?,
+        None => screen.say(NO_LOG),
+    }
     let scratch = args.scratch.clone().unwrap_or_else(|| data.clone());
     let rehearsal = Rehearsal { data, scratch, found, stop: Arc::default() };
     let (came, found) = until_stopped(rehearsal)?;
     let drill = Drill::new(at, epoch, numbers, came);
+    if let Some(log) = log {
+        log.enter(&[Act::RecoveryDrilled { epoch, shares, good: drill.good }], &drill.what)?;
+    }
     let drill = recovery::record(&keys, drill, Some(&found.secret))?;
     if screen.is_json() {
         screen.json(&json!({ "version": 1, "drill": shown(&drill), "changed": found.wrong }))?;
@@ -73,6 +87,15 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
         screen.say(format_args!("  written down; the next is due in {every}"));
     }
     Ok(if drill.good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// Enters a drill whose shares did not come together, where there is a log.
+fn entered_as_bad(data: &Path, failure: &Failure) -> Result<(), Failure> {
+    if audit::home::verifier(data).is_ok_and(|known| known.is_none()) {
+        return Ok(());
+    }
+    let act = Act::RecoveryDrilled { epoch: 0, shares: 0, good: false };
+    Log::of(data, None)?.enter(&[act], &failure.to_string())
 }
 
 fn every(planet: &Planet) -> Option<Millis> {

@@ -5,12 +5,14 @@
 
 use super::page::{About, Handed, blocks};
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::SplitArgs;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::{files, word};
+use audit::entry::Act;
 use custody::hybrid::SealTo;
-use custody::recovery::{folders, next_split};
+use custody::recovery::{folders, last_split, next_split};
 use custody::share::{NoSplit, Share, split};
 use custody::{folder, sealed};
 use planet::Tables;
@@ -47,12 +49,20 @@ pub(super) fn run(args: &SplitArgs, screen: &Screen) -> Result<Verdict, Failure>
     let now = word::now();
     // Tried before it is written down that there is one more.
     split(&root, 0, needs, of).map_err(|error| not_split(&error))?;
-    let epoch = next_split(&keys, now, needs, of)?.epoch;
-    let shares = split(&root, epoch, needs, of).map_err(|error| not_split(&error))?;
-    let handed = hand_out(shares, &holders)?;
-    let date = &word::utc(now)[..10];
-    let about = |at: usize| About { planet: &planet, holder: holders.get(at).map(|one| one.name.as_str()), date };
-    let written = write(&args.out, &handed, &about)?;
+    let epoch = last_split(&keys)?.map_or(0, |last| last.epoch).saturating_add(1);
+    let act = Act::RootSplit { epoch, needs, shares: of };
+    let name = args.file.is_some().then_some(planet.as_str());
+    let (handed, written) = Log::of(&args.data.data, name)?.then(&[act], "", || {
+        if next_split(&keys, now, needs, of)?.epoch != epoch {
+            return Err(Failure::told("somebody else splits the root secret just now", "give the command again"));
+        }
+        let shares = split(&root, epoch, needs, of).map_err(|error| not_split(&error))?;
+        let handed = hand_out(shares, &holders)?;
+        let date = &word::utc(now)[..10];
+        let about = |at: usize| About { planet: &planet, holder: holders.get(at).map(|one| one.name.as_str()), date };
+        let written = write(&args.out, &handed, &about)?;
+        Ok((handed, written))
+    })?;
     show(args, (epoch, needs, of), &handed, &written, screen)
 }
 

@@ -21,7 +21,11 @@ pub(crate) struct Up {
 }
 
 fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_mycel"))
+    begun_by(Command::new(env!("CARGO_BIN_EXE_mycel")), file, data, more)
+}
+
+fn begun_by(mut program: Command, file: &Path, data: &Path, more: &[&str]) -> Child {
+    program
         .arg("up")
         .arg(file)
         .arg("--data")
@@ -63,9 +67,21 @@ impl Up {
         Self::begun(file, data, &[&["--regions", "--no-kernel-bans"], more].concat())
     }
 
+    /// One whose files can be kept from growing: a write beyond a limit fails.
+    pub(crate) fn with_limits(file: &Path, data: &Path, more: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_mycel")]);
+        let begun = Instant::now();
+        let child = begun_by(shell, file, data, &[&["--no-kernel-bans"], more].concat());
+        Self::told(child, data, begun)
+    }
+
     fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
         let begun = Instant::now();
-        let mut child = begin(file, data, more);
+        Self::told(begin(file, data, more), data, begun)
+    }
+
+    fn told(mut child: Child, data: &Path, begun: Instant) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut text = String::new();
         for line in lines {

@@ -239,7 +239,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
     let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
-    acts.begin(options.file).map_err(audit::home::HomeError::from)?;
+    acts.begin(options.file, &home.gateways).map_err(audit::home::HomeError::from)?;
     Ok((
         Parts { home, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
         recovered,
