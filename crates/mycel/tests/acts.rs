@@ -290,6 +290,53 @@ fn a_command_that_is_killed_leaves_an_entry_without_its_act_at_most() {
 }
 
 #[test]
+fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
+    let folder = Folder::new("acts-kill-split");
+    folder.planet(PLANET);
+    let mut whole = Duration::ZERO;
+    // The first is not killed, and says how long it takes.
+    for round in 0..rounds() {
+        let (name, begun) = (format!("init-{round}"), Instant::now());
+        let mut child = begin(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
+        if round == 0 {
+            assert!(child.wait().unwrap().success());
+            whole = begun.elapsed();
+        }
+        std::thread::sleep(whole * round / rounds());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let data = folder.0.join(&name);
+        if data.join("keys/ca.endorsed").exists() {
+            let ca = |entry: &Entry| matches!(&entry.act, Act::KeyMade { line, .. } if line.as_str() == "ca");
+            assert!(entries(&data).iter().any(|entry| ca(entry)), "round {round}");
+        }
+        // What is missing is made by the next.
+        good(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
+        verified(&folder.0, &name);
+    }
+    let data = folder.0.join("init-0");
+    for round in 0..rounds() {
+        let (out, begun) = (format!("shares-{round}"), Instant::now());
+        let split = ["trust", "split", "planet.toml", "--data", "init-0", "--out", &out];
+        let mut child = begin(&folder.0, &split);
+        if round == 0 {
+            assert!(child.wait().unwrap().success());
+            whole = begun.elapsed();
+        }
+        std::thread::sleep(whole * round / rounds());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = custody::recovery::last_split(&data.join("keys")).unwrap().unwrap().epoch;
+        let split = |entry: &Entry| matches!(entry.act, Act::RootSplit { epoch, .. } if epoch == last);
+        assert!(entries(&data).iter().any(|entry| split(entry)), "round {round}: split {last}");
+        let told = entries(&data).iter().filter(|entry| matches!(entry.act, Act::RootSplit { .. })).count();
+        let shares = (0..=round).filter(|round| folder.0.join(format!("shares-{round}")).exists()).count();
+        assert!(shares <= told, "round {round}: {shares} and {told}");
+    }
+    verified(&folder.0, "init-0");
+}
+
+#[test]
 fn what_was_answered_is_entered_and_done_whenever_the_process_is_killed() {
     let (folder, file, data) = planet("acts-kill-process");
     let (mut answered, mut number) = (BTreeSet::new(), 0);

@@ -5,7 +5,8 @@
 mod support;
 
 use audit::Entry;
-use audit::entry::{Act, Key, Place, Right, Who};
+use audit::asked::{Answer, Asked, Id};
+use audit::entry::{Act, Key, Name, Place, Reason, Right, Who};
 use block::bans::Net;
 use node::{Body, By, Code, Engine, Homes, Options, Where, restore_planet};
 use std::fs;
@@ -15,7 +16,7 @@ use std::time::Instant;
 use support::{Agent, PLANET, entered, key, start, start_with};
 use trust::erasure::Demand;
 use trust::sign::SigningKey;
-use trust::{AgentId, Secret};
+use trust::{AgentId, PlanetId, Secret};
 use vocab::Millis;
 
 fn operator(folder: &Path) -> SigningKey {
@@ -291,6 +292,58 @@ async fn each_process_has_a_log_of_its_own_and_so_has_what_is_restored() {
         acts(&again)[..],
         [Act::Restored { .. }, Act::Started { .. }, Act::GatewayKnown { .. }, Act::Stopped {}]
     ));
+}
+
+/// What a process answers to a request for one act.
+fn asked(data: &Path, id: Id, act: Act) -> Answer {
+    let entry = Entry {
+        time: 1,
+        act,
+        who: Who::Directory,
+        right: Right::Own,
+        rule: Name::default(),
+        address: id.address(),
+        place: Place::Planet,
+        reason: Reason::cut("a test"),
+    };
+    let asked = Asked::ask(data, id, &[entry]).unwrap();
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = asked.answer().unwrap() {
+            return answer;
+        }
+        assert!(begun.elapsed().as_secs() < 10, "nobody answers");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_asks_for_is_entered_once_and_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (engine, _) = start(PLANET, data);
+    let revoked = || Act::KeyRevoked { key: Key([9; 32]) };
+    let (one, other) = (Id([1; 16]), Id([2; 16]));
+    assert_eq!(asked(data, one, revoked()), Answer::Entered(1));
+    assert!(last(data).time > 1_700_000_000_000, "when it is, the process says");
+    // As if the answer had been lost: whoever asks again at the same request hears the same.
+    assert_eq!(asked(data, one, revoked()), Answer::Entered(1));
+    assert_eq!(acts(data).len(), 2);
+    assert_eq!(asked(data, other, revoked()), Answer::Entered(2));
+    // What the process itself has done, no command says was not done.
+    let refused = asked(data, Id([3; 16]), Act::NotDone { entry: 0 });
+    assert!(matches!(&refused, Answer::Refused(why) if why.contains("not about what a command does")), "{refused:?}");
+    assert!(matches!(asked(data, Id([4; 16]), Act::Sealed {}), Answer::Refused(_)));
+    assert_eq!(asked(data, Id([5; 16]), Act::NotDone { entry: 2 }), Answer::Entered(3));
+    engine.stop();
+    drop(engine);
+    // At rest, and in the next process.
+    let entry = Entry { act: revoked(), address: one.address(), ..entered(data)[1].clone() };
+    let log = ("test", PlanetId::of_root(key(0).id()), None);
+    assert_eq!(audit::home::append_at_rest(data, log, (one, &[entry])).unwrap(), 1);
+    let (engine, _) = start(PLANET, data);
+    assert_eq!(asked(data, other, revoked()), Answer::Entered(2));
+    engine.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,11 @@ impl Log {
         }
     }
 
+    /// Whether it is asked for by nobody who may read entries.
+    pub(super) const fn is_a_strangers(&self) -> bool {
+        matches!(self, Self::There(planet) if !planet.named)
+    }
+
     /// What it is called in messages.
     pub(super) fn name(&self) -> &str {
         match self {
