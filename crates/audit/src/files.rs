@@ -18,7 +18,7 @@ pub trait Source {
     fn file(&self, name: &str, most: usize) -> io::Result<Option<Vec<u8>>>;
 }
 
-fn too_long() -> io::Error {
+pub(crate) fn too_long() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "the file is longer than it can be")
 }
 

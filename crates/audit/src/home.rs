@@ -1,19 +1,24 @@
 //! The log of a data directory: its files are in `audit/`, and its key is
-//! `keys/audit.key`, with `keys/audit.vkey` for everybody.
+//! `keys/audit.key`, with `keys/audit.vkey` for everybody. What its entries are
+//! sealed with there is `keys/audit.entries.key`: a key of its own, so that the
+//! other can have a successor and what is written stays readable.
 //!
 //! It must never give a log another key or another name than it began with: a
-//! key that is gone is not made anew, for the log would be forked by it.
+//! key that is gone is not made anew, for the log would be forked by it, or its
+//! entries never read again.
 
 use crate::checkpoint::{Signer, origin};
 use crate::entry::Entry;
-use crate::files::Folders;
+use crate::files::{Folders, Mirror};
 use crate::note::{KeyKind, Verifier};
+use crate::sealed::{EntryKey, Opened};
+use crate::truth;
 use crate::writer::{AppendError, Audit, OpenError, Recovery};
 use crate::{Malformed, Source};
 use custody::KeyError;
 use custody::folder::{existing, private, replace, secret};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use trust::PlanetId;
 use trust::sign::SigningKey;
@@ -22,6 +27,8 @@ use trust::sign::SigningKey;
 pub const FOLDER: &str = "audit";
 /// The name of its secret in the folder of keys.
 pub const KEY: &str = "audit";
+/// The name of the key to its entries there.
+pub const ENTRY_KEY: &str = "audit.entries";
 /// The file of its public key there.
 pub const VKEY: &str = "audit.vkey";
 
@@ -43,6 +50,15 @@ pub enum HomeError {
     OtherKey {
         /// The file of the public key.
         vkey: String,
+    },
+    /// The key to its entries is gone.
+    #[error(
+        "{key} is not there, and the entries of the audit log are sealed with it: bring it back, or its sealed copy by \
+         `mycel trust recover`; without it the log ends, and with `audit` and `keys/audit.*` moved away another begins"
+    )]
+    NoEntryKey {
+        /// The file of the key.
+        key: String,
     },
     /// What is there is not what was signed.
     #[error(
@@ -77,12 +93,57 @@ pub fn folder(data: &Path) -> PathBuf {
 /// # Errors
 /// When it cannot be read, or is none.
 pub fn verifier(data: &Path) -> Result<Option<Verifier>, HomeError> {
-    let file = data.join("keys").join(VKEY);
+    public(&data.join("keys"))
+}
+
+fn public(keys: &Path) -> Result<Option<Verifier>, HomeError> {
+    let file = keys.join(VKEY);
     let other = || HomeError::OtherKey { vkey: file.display().to_string() };
     match fs::read_to_string(&file) {
         Ok(text) => Verifier::parse(text.trim()).map(Some).map_err(|_| other()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(custody::folder::failed(format!("read {}", file.display()))(error).into()),
+    }
+}
+
+/// The files of a log in a folder. Where that is the folder of a data directory
+/// its entries are opened with the key that is there; a copy has them as they
+/// are, or has none.
+///
+/// # Errors
+/// When a key that is there cannot be read.
+pub fn reader(folder: &Path) -> Result<Opened<Mirror>, HomeError> {
+    let keys = folder.join("..").join("keys");
+    let mut key = None;
+    if let Some(log) = public(&keys)? {
+        key = existing(&keys, ENTRY_KEY)?.map(|secret| EntryKey::new(log.name(), secret));
+    }
+    Ok(Opened::new(Mirror::new(folder), key))
+}
+
+/// The key to the entries, made where none is sealed yet.
+fn entry_key(keys: &Path, place: &Path, origin: &str) -> Result<EntryKey, HomeError> {
+    let secret = match existing(keys, ENTRY_KEY)? {
+        Some(secret) => secret,
+        None if has_sealed(place)? => {
+            let key = keys.join(format!("{ENTRY_KEY}.key")).display().to_string();
+            return Err(HomeError::NoEntryKey { key });
+        }
+        None => secret(keys, ENTRY_KEY)?,
+    };
+    Ok(EntryKey::new(origin, secret))
+}
+
+fn has_sealed(place: &Path) -> Result<bool, HomeError> {
+    let file = place.join(truth::FILE);
+    let read = fs::File::open(&file).and_then(|file| {
+        let mut start = Vec::new();
+        file.take(16).read_to_end(&mut start)?;
+        Ok(truth::is_sealed(&start))
+    });
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        read => read.map_err(|error| custody::folder::failed(format!("read {}", file.display()))(error).into()),
     }
 }
 
@@ -114,8 +175,9 @@ pub fn open(data: &Path, name: &str, planet: PlanetId) -> Result<(Audit<Folders>
     let place = folder(data);
     private(&place)?;
     let signer = signer(data, name, planet)?;
+    let key = entry_key(&data.join("keys"), &place, signer.verifier().name())?;
     let disk = Folders::open(&place).map_err(|error| HomeError::NotNow(error.into()))?;
-    Audit::open(disk, signer).map_err(|why| match why {
+    Audit::open(disk, signer, key).map_err(|why| match why {
         OpenError::InUse(_) | OpenError::Disk(_) => HomeError::NotNow(why),
         why => {
             let vkey = data.join("keys").join(VKEY).display().to_string();

@@ -19,6 +19,7 @@ pub mod note;
 mod number;
 pub mod path;
 pub mod proof;
+mod sealed;
 mod tiles;
 mod truth;
 pub mod verify;
@@ -30,6 +31,7 @@ pub use edge::{Edge, Tile};
 pub use entry::Entry;
 pub use files::{Folders, Mirror, OnDisk, Source, checkpoint as read_checkpoint};
 pub use note::{KeyKind, Verifier};
+pub use sealed::{EntryKey, Opened};
 pub use tiles::{Missing, Tiles};
 pub use writer::{AppendError, Audit, OpenError, Recovery};
 

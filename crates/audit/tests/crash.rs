@@ -5,16 +5,21 @@ mod support;
 
 use audit::note::Note;
 use audit::verify::verify;
-use audit::{Audit, Checkpoint, NotSigned, OnDisk, OpenError, Tiles};
+use audit::{Checkpoint, NotSigned, OnDisk, OpenError, Opened};
 use sim::{Dice, Op, VirtualDisk};
 use std::collections::BTreeMap;
 use store::Barrier;
-use support::{entries, log, verifier};
+use support::{all, entries, entry_key, open, verifier};
 use trust::merkle::{Head, Node, Tree};
 
 const SEEDS: u64 = 400;
 const SEEDS_FOR_A_BUG: u64 = 3_000;
 const LIVES: u64 = 4;
+
+/// The log on a disk, with its entries out of their envelopes.
+fn seen(disk: &VirtualDisk) -> Opened<OnDisk<'_, VirtualDisk>> {
+    Opened::new(OnDisk(disk), Some(entry_key()))
+}
 
 /// What somebody has been told, and must stay so.
 #[derive(Default)]
@@ -39,7 +44,7 @@ impl Told {
             let after = 5 + dice.below(150);
             disk.faults(|faults| faults.stops_after = Some(after));
         }
-        match Audit::open(disk.clone(), log()) {
+        match open(disk.clone()) {
             Ok((audit, _)) => {
                 for _ in 0..dice.below(12) {
                     if dice.one_in(12) {
@@ -73,15 +78,13 @@ impl Told {
 
     /// All that was told is so.
     fn holds(&self, disk: &VirtualDisk) -> Result<(), String> {
-        let report = verify(&OnDisk(disk), &verifier(), &[], &mut |_, _| {}).map_err(|error| error.to_string())?;
+        let report = verify(&seen(disk), &verifier(), &[], &mut |_, _| {}).map_err(|error| error.to_string())?;
         if !report.is_good() {
             return Err(format!("{:?}", report.faults));
         }
         let size = report.signed.unwrap().checkpoint.head.size;
-        let (mut tree, source) = (Tree::default(), OnDisk(disk));
-        let tiles = Tiles::new(&source, size);
-        for index in 0..size {
-            let entry = tiles.entry(index).map_err(|error| error.to_string())?;
+        let mut tree = Tree::default();
+        for (index, entry) in (0..).zip(all(&seen(disk), size)?) {
             if self.acknowledged.get(&index).is_some_and(|told| *told != entry) {
                 return Err(format!("entry {index} is another"));
             }
@@ -103,7 +106,7 @@ fn run(seed: u64, ignores: Option<Barrier>) -> Result<u64, String> {
     for _ in 0..LIVES {
         told.live(&disk, &mut dice)?;
     }
-    Audit::open(disk.clone(), log()).map_err(|error| error.to_string())?;
+    open(disk.clone()).map_err(|error| error.to_string())?;
     told.holds(&disk)?;
     Ok(u64::try_from(told.acknowledged.len()).unwrap())
 }
@@ -129,7 +132,7 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
     for stops in 0..400 {
         let (disk, mut told) = (VirtualDisk::new(stops), Told::default());
         disk.faults(|faults| faults.stops_after = Some(stops));
-        if let Ok((audit, _)) = Audit::open(disk.clone(), log()) {
+        if let Ok((audit, _)) = open(disk.clone()) {
             for from in (0..600).step_by(100) {
                 let sent = entries(from, 100);
                 if let Ok(first) = audit.append(&sent) {
@@ -139,7 +142,7 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
             }
         }
         disk.crash();
-        Audit::open(disk.clone(), log()).unwrap_or_else(|error| panic!("after {stops} calls: {error}"));
+        open(disk.clone()).unwrap_or_else(|error| panic!("after {stops} calls: {error}"));
         told.holds(&disk).unwrap_or_else(|wrong| panic!("after {stops} calls: {wrong}"));
     }
 }
@@ -170,7 +173,7 @@ fn same_seed_same_digest() {
 /// A disk with 600 entries in six batches, all signed.
 fn full() -> VirtualDisk {
     let disk = VirtualDisk::new(1);
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
+    let (audit, _) = open(disk.clone()).unwrap();
     for from in (0..600).step_by(100) {
         audit.append(&entries(from, 100)).unwrap();
     }
@@ -179,11 +182,21 @@ fn full() -> VirtualDisk {
     disk
 }
 
-/// Where an entry stands in the truth.
+/// Where an entry's envelope stands in the truth.
 fn place(disk: &VirtualDisk, index: u64) -> u64 {
-    let bytes = support::entry(index).to_bytes();
-    let found = disk.bytes("entries").unwrap().windows(bytes.len()).position(|window| window == bytes).unwrap();
-    u64::try_from(found).unwrap()
+    let bytes = disk.bytes("entries").unwrap();
+    let (mut at, mut entry) = (64, 0);
+    loop {
+        let count = u32::from_be_bytes(bytes[at + 4..at + 8].try_into().unwrap());
+        at += 44;
+        for _ in 0..count {
+            if entry == index {
+                return u64::try_from(at + 6).unwrap();
+            }
+            at += 6 + usize::from(u16::from_be_bytes(bytes[at..at + 2].try_into().unwrap()));
+            entry += 1;
+        }
+    }
 }
 
 #[test]
@@ -191,31 +204,31 @@ fn opening_refuses_what_is_not_what_was_signed_and_names_the_entry() {
     for index in [0, 1, 99, 100, 257, 511, 599] {
         let disk = full();
         disk.flip("entries", place(&disk, index) + 4, 3);
-        let error = Audit::open(disk.clone(), log()).unwrap_err();
+        let error = open(disk.clone()).unwrap_err();
         assert!(matches!(error, OpenError::Changed(named) if named == index), "{index}: {error}");
         // The tiles are evidence, and stay as they are.
-        assert!(verify(&OnDisk(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
+        assert!(verify(&seen(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
     }
     let disk = full();
     let shorter = VirtualDisk::new(2);
-    Audit::open(shorter.clone(), log()).unwrap().0.append(&entries(0, 100)).unwrap();
+    open(shorter.clone()).unwrap().0.append(&entries(0, 100)).unwrap();
     shorter.kill();
     copy(&disk, &shorter, "checkpoint");
-    let error = Audit::open(shorter, log()).unwrap_err();
+    let error = open(shorter).unwrap_err();
     assert!(matches!(error, OpenError::Lost { has: 100, signed: 600 }), "{error}");
     // Written anew, with every sum right: only what was signed tells.
     let other = VirtualDisk::new(3);
-    let (audit, _) = Audit::open(other.clone(), log()).unwrap();
+    let (audit, _) = open(other.clone()).unwrap();
     let mut all = entries(0, 600);
     all[333].reason = audit::entry::Reason::new("another").unwrap();
     audit.append(&all).unwrap();
     drop(audit);
     other.kill();
     copy(&other, &disk, "entries");
-    let error = Audit::open(disk.clone(), log()).unwrap_err();
+    let error = open(disk.clone()).unwrap_err();
     assert!(matches!(error, OpenError::Changed(333)), "{error}");
     disk.flip("checkpoint", 40, 1);
-    let error = Audit::open(disk, log()).unwrap_err();
+    let error = open(disk).unwrap_err();
     assert!(
         matches!(error, OpenError::Checkpoint(NotSigned::False | NotSigned::Malformed(_) | NotSigned::Origin)),
         "{error}"
@@ -233,13 +246,13 @@ fn copy(from: &VirtualDisk, to: &VirtualDisk, name: &str) {
 fn a_damage_behind_what_was_signed_is_no_torn_end() {
     let disk = full();
     let old = VirtualDisk::new(2);
-    let (audit, _) = Audit::open(old.clone(), log()).unwrap();
+    let (audit, _) = open(old.clone()).unwrap();
     audit.append(&entries(0, 100)).unwrap();
     drop(audit);
     // As if the newest names of the checkpoint had been lost, and a bit with them.
     copy(&old, &disk, "checkpoint");
     disk.flip("entries", place(&disk, 250) + 4, 3);
-    let error = Audit::open(disk, log()).unwrap_err();
+    let error = open(disk).unwrap_err();
     assert!(matches!(error, OpenError::Changed(250)), "{error}");
 }
 
@@ -251,16 +264,16 @@ fn tiles_that_are_gone_or_wrong_are_made_again() {
         use store::Disk as _;
         disk.remove("tile/entries/000").unwrap();
     }
-    let (_, recovery) = Audit::open(disk.clone(), log()).unwrap();
+    let (_, recovery) = open(disk.clone()).unwrap();
     assert_eq!((recovery.entries, recovery.cut, recovery.mended), (600, 0, 2));
-    assert!(verify(&OnDisk(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
+    assert!(verify(&seen(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
 }
 
 #[test]
 fn a_full_disk_is_an_answer_and_passes() {
     let disk = full();
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
-    let used = 200_000;
+    let (audit, _) = open(disk.clone()).unwrap();
+    let used = 400_000;
     disk.faults(|faults| faults.capacity = Some(used));
     let mut told = 600;
     while audit.append(&entries(told, 50)).is_ok() {
@@ -271,14 +284,14 @@ fn a_full_disk_is_an_answer_and_passes() {
     assert_eq!(audit.append(&entries(told, 3)).unwrap(), told);
     drop(audit);
     disk.crash();
-    let (_, recovery) = Audit::open(disk.clone(), log()).unwrap();
+    let (_, recovery) = open(disk.clone()).unwrap();
     assert_eq!(recovery.entries, told + 3);
 }
 
 #[test]
 fn many_who_append_at_once_have_a_place_each() {
     let disk = VirtualDisk::new(9);
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
+    let (audit, _) = open(disk.clone()).unwrap();
     let before = disk.calls();
     let places: std::collections::BTreeSet<u64> = std::thread::scope(|scope| {
         let one = |thread: u64| {

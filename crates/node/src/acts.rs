@@ -13,12 +13,12 @@ use crate::clock::Clock;
 use crate::engine::{Code, Refusal};
 use audit::entry::{Act, Digest, Key, Name, Place, Reason, Right, Who};
 use audit::path::Path as Tile;
-use audit::{AppendError, Audit, Entry, Folders, Mirror, Source, home};
+use audit::{AppendError, Audit, Entry, Folders, Mirror, Opened, Source, home};
 use block::bans::Net;
 use policy::access::{Because, Decision};
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -124,7 +124,8 @@ impl Gathering {
 /// The audit log of this process.
 pub struct Acts {
     log: Audit<Folders>,
-    folder: PathBuf,
+    /// Its files as they are served, with entries out of their envelopes.
+    files: Opened<Mirror>,
     vkey: String,
     place: Place,
     clock: Arc<Clock>,
@@ -157,7 +158,7 @@ impl Acts {
         let vkey = home::verifier(data)?.map(|vkey| vkey.to_string()).unwrap_or_default();
         Ok(Arc::new(Self {
             log,
-            folder: home::folder(data),
+            files: home::reader(&home::folder(data))?,
             vkey,
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
@@ -210,7 +211,7 @@ impl Acts {
             _ => None,
         };
         // A log that cannot be read back is one in which the file is entered once more.
-        let last = home::newest(&Mirror::new(&self.folder), self.log.published().size, of).ok().flatten();
+        let last = home::newest(&self.files, self.log.published().size, of).ok().flatten();
         let (from, to) = (last.unwrap_or(Digest([0; 32])), Digest(file));
         let act = Act::PolicyChanged { section: Name::cut("planet file"), from, to };
         (last != Some(to)).then(|| self.entry(&By::node(), self.place.clone(), act, ""))
@@ -334,7 +335,7 @@ impl Acts {
     /// # Errors
     /// What the disk says.
     pub fn checkpoint(&self) -> io::Result<Option<Vec<u8>>> {
-        Ok(audit::read_checkpoint(&Mirror::new(&self.folder))?.map(String::into_bytes))
+        Ok(audit::read_checkpoint(&self.files)?.map(String::into_bytes))
     }
 
     /// A tile or a bundle of entries; nothing when it is not there.
@@ -342,7 +343,7 @@ impl Acts {
     /// # Errors
     /// What the disk says.
     pub fn file(&self, tile: &Tile) -> io::Result<Option<Vec<u8>>> {
-        Mirror::new(&self.folder).file(&tile.to_string(), audit::path::WIDTH * (2 + audit::entry::MAX_ENTRY))
+        self.files.file(&tile.to_string(), audit::path::WIDTH * (2 + audit::entry::MAX_ENTRY))
     }
 }
 

@@ -7,11 +7,15 @@ use crate::edge::Edge;
 use crate::files::CHECKPOINT;
 use crate::number::wide;
 use crate::path::{Path, Row, WIDTH};
+use crate::sealed::SEALED;
 use crate::{bundle, truth};
 use std::collections::BTreeSet;
 use std::io;
 use store::{Barrier, Disk};
 use trust::merkle::{Head, Node};
+
+/// An entry as it is stored: its leaf, and its envelope.
+pub(super) type Stored = (Node, Vec<u8>);
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -22,7 +26,8 @@ pub(super) enum Stop {
     Lost(io::Error),
 }
 
-/// The log in memory: its edge, and the entries of the bundle that is not full.
+/// The log in memory: its edge, and the sealed entries of the bundle that is
+/// not full.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grown {
     pub(super) edge: Edge,
@@ -32,9 +37,12 @@ pub(super) struct Grown {
 }
 
 impl Grown {
-    pub(super) fn append(&mut self, leaf: Node, entry: &[u8]) {
+    pub(super) fn append(&mut self, leaf: Node, sealed: &[u8]) {
         let Self { edge, bundle, full } = self;
-        bundle::write(bundle, entry);
+        if bundle.is_empty() {
+            bundle.extend_from_slice(SEALED);
+        }
+        bundle::write(bundle, sealed);
         edge.append(leaf, &mut |tile| full.push((tile.path(), tile.bytes())));
         if edge.size().is_multiple_of(wide(WIDTH)) {
             let path = Path { row: Row::Entries, index: edge.size() / wide(WIDTH) - 1, width: WIDTH };
@@ -76,17 +84,16 @@ impl<D: Disk> Core<D> {
     }
 
     /// Writes a batch and makes it durable.
-    pub(super) fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Vec<u8>>) -> Result<(), Stop> {
+    pub(super) fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Stored>) -> Result<(), Stop> {
         // So that at most one batch is ever durable and not published.
         if self.signed.is_none_or(|signed| signed.size != self.size()) {
             self.publish().map_err(Stop::Refused)?;
         }
         let mut grown = self.grown.clone();
         let mut batch: Vec<(Node, &[u8])> = Vec::new();
-        for entry in entries {
-            let leaf = Node::leaf(entry);
-            grown.append(leaf, entry);
-            batch.push((leaf, entry));
+        for (leaf, sealed) in entries {
+            grown.append(*leaf, sealed);
+            batch.push((*leaf, sealed));
         }
         if batch.is_empty() {
             return Ok(());

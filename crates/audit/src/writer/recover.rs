@@ -6,14 +6,16 @@
 //! names the entry.
 
 use super::core::{Core, Grown};
+use super::upgrade::upgrade;
 use super::{Audit, replace};
 use crate::checkpoint::{NotSigned, Signed, Signer};
 use crate::edge::Edge;
 use crate::files::{OnDisk, Source, checkpoint};
 use crate::number::{size as fits, wide};
-use crate::path::{Path, WIDTH};
+use crate::path::{Path, Row, WIDTH};
+use crate::sealed::EntryKey;
 use crate::tiles::Tiles;
-use crate::truth::{self, FILE, Next, START};
+use crate::truth::{self, FILE, Form, Next, Truth};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use store::{Barrier, Disk};
@@ -34,6 +36,9 @@ pub enum OpenError {
     /// The file of entries is of another log, or none.
     #[error("the file of entries is of another log, or damaged in its first bytes")]
     Foreign,
+    /// The key to the entries is not the one that they were sealed with.
+    #[error("the entries are sealed, and the key to them is another one: bring back keys/audit.entries.key")]
+    OtherKey,
     /// The checkpoint's file is not what this log's key has signed.
     #[error("the file of the checkpoint is not believed: {0}")]
     Checkpoint(NotSigned),
@@ -65,18 +70,18 @@ pub struct Recovery {
 }
 
 /// What of the truth is whole.
-struct Whole {
-    end: u64,
+pub(super) struct Whole {
+    pub(super) end: u64,
     /// Up to here it is known to be durable, because it was signed.
     durable: u64,
 }
 
 impl<D: Disk> Audit<D> {
-    /// Opens the log of a disk, or begins it.
+    /// Opens the log of a disk, or begins it; the second key is to its entries.
     ///
     /// # Errors
     /// When what is there is not what was acknowledged and signed.
-    pub fn open(disk: D, signer: Signer) -> Result<(Self, Recovery), OpenError> {
+    pub fn open(disk: D, signer: Signer, key: EntryKey) -> Result<(Self, Recovery), OpenError> {
         let lock = disk.lock("lock").map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => OpenError::InUse(disk.place()),
             _ => OpenError::Disk(error),
@@ -87,54 +92,71 @@ impl<D: Disk> Audit<D> {
             Err(error) => return Err(error.into()),
         };
         let signed = signed.map_err(OpenError::Checkpoint)?.map(|signed| signed.checkpoint.head);
-        let file = truth_file(&disk, signer.verifier().name(), signed)?;
-        let none = Head { size: 0, root: Node::empty() };
-        let whole = check(&disk, &file, signed.unwrap_or(none))?;
-        let cut = settle(&disk, &file, &whole)?;
+        let (file, left) = truth_file(&disk, (signer.verifier().name(), &key), signed)?;
+        let truth = Truth { disk: &disk, file: &file, form: Form::Sealed(&key) };
+        let whole = check(&truth, signed.unwrap_or_else(none))?;
+        let cut = left + settle(&disk, &file, &whole)?;
         // The name may be in the cache alone.
         disk.sync_dir(Barrier::Name)?;
         let mut mended = 0;
-        let grown = grow(&disk, &file, whole.end, &mut mended)?;
+        let grown = grow(&truth, whole.end, &mut mended)?;
         let entries = grown.edge.size();
         remove_partial(&disk, &grown)?;
         let partial = BTreeSet::new();
         let mut core = Core { disk, file, signer, grown, end: whole.end, partial, signed };
         core.publish()?;
-        Ok((Self::new(core, lock), Recovery { entries, cut, mended }))
+        Ok((Self::new(core, key, lock), Recovery { entries, cut, mended }))
     }
 }
 
-/// The file of entries, begun when there is none and never was.
-fn truth_file<D: Disk>(disk: &D, origin: &str, signed: Option<Head>) -> Result<D::File, OpenError> {
-    let header = truth::header(origin);
-    let file = match disk.open(FILE) {
+fn none() -> Head {
+    Head { size: 0, root: Node::empty() }
+}
+
+/// The file of entries, begun when there is none and never was, and written
+/// again when it is of version 1; and how much of that was left out.
+fn truth_file<D: Disk>(
+    disk: &D,
+    (origin, key): (&str, &EntryKey),
+    signed: Option<Head>,
+) -> Result<(D::File, u64), OpenError> {
+    let start = Form::Sealed(key).start(origin);
+    let mut file = match disk.open(FILE) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if let Some(head) = signed.filter(|head| head.size > 0) {
                 return Err(OpenError::Lost { has: 0, signed: head.size });
             }
-            replace(disk, FILE, &header, Some(Barrier::Head))?;
+            replace(disk, FILE, &start, Some(Barrier::Head))?;
             disk.open(FILE)?
         }
         Err(error) => return Err(error.into()),
     };
-    let mut found = vec![0; header.len()];
+    let mut found = vec![0; start.len()];
     let read = disk.read_at(&file, 0, &mut found)?;
-    if read == header.len() && found == header { Ok(file) } else { Err(OpenError::Foreign) }
+    found.truncate(read);
+    let mut left = 0;
+    if found.starts_with(&Form::Plain.start(origin)) {
+        left = upgrade(disk, &file, (origin, key), signed.unwrap_or_else(none))?;
+        file = disk.open(FILE)?;
+    } else if found != start {
+        return Err(if truth::is_of(&found, origin) { OpenError::OtherKey } else { OpenError::Foreign });
+    }
+    Ok((file, left))
 }
 
 /// Reads all batches, and holds them against what was signed.
-fn check<D: Disk>(disk: &D, file: &D::File, signed: Head) -> Result<Whole, OpenError> {
+pub(super) fn check<D: Disk>(truth: &Truth<'_, D>, signed: Head) -> Result<Whole, OpenError> {
     let mut edge = Edge::default();
-    let mut whole = Whole { end: START, durable: START };
+    let mut whole = Whole { end: truth.start(), durable: truth.start() };
     loop {
-        let broken = match truth::next(disk, file, whole.end)? {
+        let broken = match truth.next(whole.end)? {
             Next::Batch(batch) => {
                 let before = edge.clone();
                 for (leaf, _) in &batch.entries {
                     edge.append(*leaf, &mut |_| {});
                     if edge.size() == signed.size && edge.head() != signed {
-                        return Err(different(disk, file, signed.size)?);
+                        return Err(different(truth, signed.size)?);
                     }
                 }
                 if edge.head().root == batch.root {
@@ -154,7 +176,7 @@ fn check<D: Disk>(disk: &D, file: &D::File, signed: Head) -> Result<Whole, OpenE
             Next::Broken(at) => at,
         };
         // The batch before was durable when this one was written.
-        let was_acknowledged = edge.size() < signed.size || truth::follows(disk, file, whole.end + 1)?;
+        let was_acknowledged = edge.size() < signed.size || truth.follows(whole.end + 1)?;
         if was_acknowledged {
             return Err(OpenError::Changed(edge.size() + wide(broken)));
         }
@@ -163,11 +185,11 @@ fn check<D: Disk>(disk: &D, file: &D::File, signed: Head) -> Result<Whole, OpenE
 }
 
 /// Which entry is not the one that its tile has.
-fn different<D: Disk>(disk: &D, file: &D::File, size: u64) -> Result<OpenError, OpenError> {
-    let source = OnDisk(disk);
+fn different<D: Disk>(truth: &Truth<'_, D>, size: u64) -> Result<OpenError, OpenError> {
+    let source = OnDisk(truth.disk);
     let tiles = Tiles::new(&source, size);
-    let (mut at, mut index, mut tile) = (START, 0_u64, Vec::new());
-    while let Next::Batch(batch) = truth::next(disk, file, at)? {
+    let (mut at, mut index, mut tile) = (truth.start(), 0_u64, Vec::new());
+    while let Next::Batch(batch) = truth.next(at)? {
         for (leaf, _) in &batch.entries {
             if index >= size {
                 return Ok(OpenError::Unlike(size));
@@ -210,11 +232,11 @@ fn settle<D: Disk>(disk: &D, file: &D::File, whole: &Whole) -> io::Result<u64> {
 
 /// Grows the log in memory again, and writes each full file that is not there
 /// or not right.
-fn grow<D: Disk>(disk: &D, file: &D::File, end: u64, mended: &mut u64) -> io::Result<Grown> {
-    let mut grown = Grown::default();
-    let mut at = START;
+fn grow<D: Disk>(truth: &Truth<'_, D>, end: u64, mended: &mut u64) -> io::Result<Grown> {
+    let (mut grown, disk) = (Grown::default(), truth.disk);
+    let mut at = truth.start();
     while at < end
-        && let Next::Batch(batch) = truth::next(disk, file, at)?
+        && let Next::Batch(batch) = truth.next(at)?
     {
         for (leaf, entry) in &batch.entries {
             grown.append(*leaf, entry);
@@ -223,6 +245,10 @@ fn grow<D: Disk>(disk: &D, file: &D::File, end: u64, mended: &mut u64) -> io::Re
             let name = path.to_string();
             if OnDisk(disk).file(&name, bytes.len()).ok().flatten().as_ref() != Some(&bytes) {
                 replace(disk, &name, &bytes, None)?;
+                if path.row == Row::Entries {
+                    // Of version 1 there may be some, with entries as they are.
+                    remove_narrower(disk, path)?;
+                }
                 *mended += 1;
             }
         }
@@ -234,14 +260,18 @@ fn grow<D: Disk>(disk: &D, file: &D::File, end: u64, mended: &mut u64) -> io::Re
 /// Removes what there is of partial files: a crash may have left anything in
 /// them, and the newest are written again.
 fn remove_partial<D: Disk>(disk: &D, grown: &Grown) -> io::Result<()> {
-    for (newest, _) in grown.partial() {
-        for width in 1..=newest.width {
-            match disk.remove(&Path { width, ..newest }.to_string()) {
-                Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    return Err(error);
-                }
-                _ => {}
-            }
+    grown
+        .partial()
+        .into_iter()
+        .try_for_each(|(newest, _)| remove_narrower(disk, Path { width: newest.width + 1, ..newest }))
+}
+
+/// Removes a file's partial forms of before.
+fn remove_narrower<D: Disk>(disk: &D, path: Path) -> io::Result<()> {
+    for width in 1..path.width {
+        match disk.remove(&Path { width, ..path }.to_string()) {
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Err(error),
+            _ => {}
         }
     }
     Ok(())
