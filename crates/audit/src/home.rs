@@ -7,14 +7,15 @@
 //! key that is gone is not made anew, for the log would be forked by it, or its
 //! entries never read again.
 
+use crate::Malformed;
 use crate::checkpoint::{Signer, origin};
 use crate::entry::Entry;
 use crate::files::{Folders, Mirror};
 use crate::note::{KeyKind, Verifier};
 use crate::sealed::{EntryKey, Opened};
+use crate::segment;
 use crate::truth;
 use crate::writer::{AppendError, Audit, OpenError, Recovery};
-use crate::{Malformed, Source};
 use custody::KeyError;
 use custody::folder::{existing, private, replace, secret};
 use std::fs;
@@ -22,6 +23,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use trust::PlanetId;
 use trust::sign::SigningKey;
+
+pub use crate::tiles::newest;
 
 /// The log's folder in a data directory.
 pub const FOLDER: &str = "audit";
@@ -134,17 +137,17 @@ fn entry_key(keys: &Path, place: &Path, origin: &str) -> Result<EntryKey, HomeEr
     Ok(EntryKey::new(origin, secret))
 }
 
+/// Whether entries are sealed here: the oldest segment says so.
 fn has_sealed(place: &Path) -> Result<bool, HomeError> {
-    let file = place.join(truth::FILE);
-    let read = fs::File::open(&file).and_then(|file| {
+    let read = || {
+        let names = fs::read_dir(place)?.map(|file| Ok(file?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        let first = |name: &std::ffi::OsString| name.to_str().and_then(segment::first);
+        let Some(oldest) = names.iter().filter_map(first).min() else { return Ok(false) };
         let mut start = Vec::new();
-        file.take(16).read_to_end(&mut start)?;
+        fs::File::open(place.join(segment::name(oldest)))?.take(16).read_to_end(&mut start)?;
         Ok(truth::is_sealed(&start))
-    });
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        read => read.map_err(|error| custody::folder::failed(format!("read {}", file.display()))(error).into()),
-    }
+    };
+    read().map_err(|error| custody::folder::failed(format!("read {}", place.display()))(error).into())
 }
 
 /// What signs the log of a data directory, made when there is no log. The name
@@ -195,26 +198,4 @@ pub fn open(data: &Path, name: &str, planet: PlanetId) -> Result<(Audit<Folders>
 pub fn append_at_rest(data: &Path, name: &str, planet: PlanetId, entry: &Entry) -> Result<u64, HomeError> {
     let (log, _) = open(data, name, planet)?;
     Ok(log.append(std::slice::from_ref(entry))?)
-}
-
-/// The newest entry of which something is wanted, looked for from the end.
-///
-/// # Errors
-/// When the log's files cannot be read.
-pub fn newest<T>(
-    source: &impl Source,
-    size: u64,
-    mut wanted: impl FnMut(&Entry) -> Option<T>,
-) -> Result<Option<T>, crate::Missing> {
-    let tiles = crate::Tiles::new(source, size);
-    let wide = crate::number::wide(crate::path::WIDTH);
-    for bundle in (0..size.div_ceil(wide)).rev() {
-        let (_, bytes) = tiles.bundle(bundle)?;
-        let entries = crate::bundle::read(&bytes).unwrap_or_default();
-        let found = entries.iter().rev().find_map(|entry| wanted(&Entry::from_bytes(entry).ok()?));
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
 }

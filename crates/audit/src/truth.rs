@@ -1,5 +1,5 @@
-//! The one file that is the truth: entries in batches, each behind the root of
-//! the log after it. Everything else follows from it.
+//! The truth: entries in batches, each behind the root of the log after it, in
+//! one file or in segments of it. Everything else follows from it.
 //!
 //! A batch says how many entries it has, how long they are and which root the
 //! log has with them; each entry stands behind its length and the first four
@@ -19,8 +19,6 @@ use store::Disk;
 use trust::envelope::OVERHEAD;
 use trust::merkle::Node;
 
-/// What the file is called.
-pub(crate) const FILE: &str = "entries";
 /// Entries of a batch: a sync costs as much as writing some thousand.
 pub(crate) const MOST: usize = 4_096;
 
@@ -59,11 +57,11 @@ impl Form<'_> {
         }
     }
 
-    /// The leaf of what stands in the file, when it can be read.
-    fn leaf(self, stored: &[u8]) -> Option<Node> {
+    /// The entry that stands in the file, when it can be read.
+    fn entry(self, stored: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Plain => Some(Node::leaf(stored)),
-            Self::Sealed(key) => key.open(stored).map(|entry| Node::leaf(&entry)),
+            Self::Plain => Some(stored.to_vec()),
+            Self::Sealed(key) => key.open(stored),
         }
     }
 }
@@ -95,11 +93,20 @@ pub(crate) fn batch(entries: &[(Node, &[u8])], root: &Node) -> Vec<u8> {
     out
 }
 
+/// An entry that was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) leaf: Node,
+    /// As it is.
+    pub(crate) entry: Vec<u8>,
+    /// As it stands in the file.
+    pub(crate) stored: Vec<u8>,
+}
+
 /// A batch that was read; its root is not checked yet.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Each leaf, and the entry as it stands in the file.
-    pub(crate) entries: Vec<(Node, Vec<u8>)>,
+    pub(crate) entries: Vec<Read>,
     pub(crate) root: Node,
     /// Where the next one begins.
     pub(crate) end: u64,
@@ -119,22 +126,18 @@ fn four(bytes: &[u8], at: usize) -> [u8; 4] {
     bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default()
 }
 
-/// The file, as it is read.
+/// One file of it, as it is read.
 pub(crate) struct Truth<'f, D: Disk> {
     pub(crate) disk: &'f D,
     pub(crate) file: &'f D::File,
     pub(crate) form: Form<'f>,
+    /// Its first entry.
+    pub(crate) first: u64,
+    /// Where its first batch begins.
+    pub(crate) start: u64,
 }
 
 impl<D: Disk> Truth<'_, D> {
-    /// Where the first batch begins.
-    pub(crate) const fn start(&self) -> u64 {
-        match self.form {
-            Form::Plain => 48,
-            Form::Sealed(_) => 64,
-        }
-    }
-
     /// Reads what stands at a place.
     pub(crate) fn next(&self, at: u64) -> io::Result<Next> {
         let mut head = [0; HEAD];
@@ -161,20 +164,22 @@ impl<D: Disk> Truth<'_, D> {
     }
 
     /// One entry that fits its leaf, and what follows.
-    fn record<'b>(&self, bytes: &'b [u8]) -> Option<(Node, &'b [u8], &'b [u8])> {
+    fn record<'b>(&self, bytes: &'b [u8]) -> Option<(Read, &'b [u8])> {
         let length = bytes.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)))?;
-        let entry = bytes.get(RECORD..RECORD + length).filter(|entry| entry.len() >= SHORTEST)?;
-        let leaf = self.form.leaf(entry)?;
-        (four(bytes, 2) == four(&leaf.0, 0)).then(|| (leaf, entry, &bytes[RECORD + length..]))
+        let stored = bytes.get(RECORD..RECORD + length).filter(|stored| stored.len() >= SHORTEST)?;
+        let entry = self.form.entry(stored)?;
+        let leaf = Node::leaf(&entry);
+        let fits = four(bytes, 2) == four(&leaf.0, 0);
+        fits.then(|| (Read { leaf, entry, stored: stored.to_vec() }, &bytes[RECORD + length..]))
     }
 
-    fn records(&self, mut bytes: &[u8], count: usize, length: usize) -> Option<Vec<(Node, Vec<u8>)>> {
+    fn records(&self, mut bytes: &[u8], count: usize, length: usize) -> Option<Vec<Read>> {
         if bytes.len() < length {
             return None;
         }
         let mut entries = Vec::with_capacity(count);
-        while let Some((leaf, entry, rest)) = self.record(bytes) {
-            entries.push((leaf, entry.to_vec()));
+        while let Some((read, rest)) = self.record(bytes) {
+            entries.push(read);
             bytes = rest;
         }
         (bytes.is_empty() && entries.len() == count).then_some(entries)
@@ -182,7 +187,7 @@ impl<D: Disk> Truth<'_, D> {
 
     fn whole(&self, mut bytes: &[u8], count: usize) -> usize {
         let mut whole = 0;
-        while let Some((_, _, rest)) = self.record(bytes) {
+        while let Some((_, rest)) = self.record(bytes) {
             whole += 1;
             bytes = rest;
         }

@@ -6,9 +6,11 @@
 //! head is ever signed over what a crash could take back.
 
 mod core;
+mod prune;
 mod recover;
 mod upgrade;
 
+pub use prune::Pruned;
 pub use recover::{OpenError, Recovery};
 
 use self::core::{Core, Stop, Stored};
@@ -112,8 +114,8 @@ impl<D: Disk> Audit<D> {
         }
         // Here, and not by whoever writes for all.
         let sealed = entries.iter().map(|entry| {
-            let entry = entry.to_bytes();
-            Ok((Node::leaf(&entry), self.key.seal(&entry)?))
+            let (time, entry) = (entry.time, entry.to_bytes());
+            Ok(Stored { leaf: Node::leaf(&entry), sealed: self.key.seal(&entry)?, time })
         });
         let sealed: Result<Vec<_>, trust::envelope::TooLarge> = sealed.collect();
         let entries = sealed.map_err(|error| AppendError::Refused(error.to_string()))?;

@@ -5,7 +5,7 @@ mod support;
 
 use audit::note::Note;
 use audit::verify::verify;
-use audit::{Checkpoint, NotSigned, OnDisk, OpenError, Opened};
+use audit::{Audit, Checkpoint, Entry, NotSigned, OnDisk, OpenError, Opened, Tiles};
 use sim::{Dice, Op, VirtualDisk};
 use std::collections::BTreeMap;
 use store::Barrier;
@@ -21,11 +21,17 @@ fn seen(disk: &VirtualDisk) -> Opened<OnDisk<'_, VirtualDisk>> {
     Opened::new(OnDisk(disk), Some(entry_key()))
 }
 
+fn time(entry: &[u8]) -> u64 {
+    Entry::from_bytes(entry).unwrap().time
+}
+
 /// What somebody has been told, and must stay so.
 #[derive(Default)]
 struct Told {
     acknowledged: BTreeMap<u64, Vec<u8>>,
     heads: Vec<Head>,
+    /// What is older may be gone.
+    before: u64,
 }
 
 impl Told {
@@ -38,6 +44,27 @@ impl Told {
         }
     }
 
+    fn acknowledges(&mut self, at: u64, entry: &Entry) -> Result<(), String> {
+        let is_first = self.acknowledged.insert(at, entry.to_bytes()).is_none();
+        is_first.then_some(()).ok_or_else(|| format!("entry {at} was acknowledged twice"))
+    }
+
+    /// Asks that what is older than some time goes.
+    fn prune(&mut self, audit: &Audit<VirtualDisk>, dice: &mut Dice) -> Result<(), String> {
+        let mut time = || 1_800_000_000_000 + dice.below(1 << 40);
+        let (before, time, mut says) = (time(), time(), None);
+        self.before = self.before.max(before);
+        let pruned = audit.prune(before, |act| {
+            let entry = Entry { act, time, ..support::entry(0) };
+            says = Some(entry.clone());
+            entry
+        });
+        match pruned {
+            Ok(Some(pruned)) => self.acknowledges(pruned.entry, &says.unwrap()),
+            _ => Ok(()),
+        }
+    }
+
     /// One life: opened, written to, and ended by the dice.
     fn live(&mut self, disk: &VirtualDisk, dice: &mut Dice) -> Result<(), String> {
         if dice.one_in(2) {
@@ -47,6 +74,9 @@ impl Told {
         match open(disk.clone()) {
             Ok((audit, _)) => {
                 for _ in 0..dice.below(12) {
+                    if dice.one_in(8) {
+                        self.prune(&audit, dice)?;
+                    }
                     if dice.one_in(12) {
                         disk.faults(|faults| faults.fails_once = Some(Op::SyncData));
                     }
@@ -56,9 +86,7 @@ impl Told {
                     self.look(disk);
                     if let Ok(first) = acknowledged {
                         for (at, entry) in (first..).zip(&sent) {
-                            if self.acknowledged.insert(at, entry.to_bytes()).is_some() {
-                                return Err(format!("entry {at} was acknowledged twice"));
-                            }
+                            self.acknowledges(at, entry)?;
                         }
                     }
                 }
@@ -83,8 +111,18 @@ impl Told {
             return Err(format!("{:?}", report.faults));
         }
         let size = report.signed.unwrap().checkpoint.head.size;
-        let mut tree = Tree::default();
-        for (index, entry) in (0..).zip(all(&seen(disk), size)?) {
+        let (mut tree, source) = (Tree::default(), seen(disk));
+        let tiles = Tiles::new(&source, size);
+        for bundle in 0..report.pruned / 256 {
+            tiles.tile(0, bundle).map_err(|error| error.to_string())?.into_iter().for_each(|leaf| {
+                tree.append(leaf);
+            });
+        }
+        let gone = self.acknowledged.range(..report.pruned).find(|(_, entry)| time(entry) >= self.before);
+        if let Some((at, _)) = gone {
+            return Err(format!("entry {at} is too young to be pruned, and is gone"));
+        }
+        for (index, entry) in (report.pruned..).zip(all(&source, report.pruned, size)?) {
             if self.acknowledged.get(&index).is_some_and(|told| *told != entry) {
                 return Err(format!("entry {index} is another"));
             }
@@ -149,7 +187,7 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
 
 #[test]
 fn every_removed_sync_is_found() {
-    for barrier in [Barrier::Group, Barrier::Head, Barrier::Name, Barrier::Found, Barrier::Mark] {
+    for barrier in Barrier::ALL {
         let found = (0..SEEDS_FOR_A_BUG).find_map(|seed| run(seed, Some(barrier)).err().map(|wrong| (seed, wrong)));
         let (seed, wrong) = found.unwrap_or_else(|| panic!("nobody misses the sync of {barrier:?}"));
         println!("without {barrier:?}: seed {seed}: {wrong}");

@@ -31,6 +31,11 @@ const GATHER: Duration = Duration::from_secs(1);
 /// Bans of the monitor that are named in that time: at some 150 bytes each they
 /// are 200 MB in a day that is one long attack.
 const MOST_NAMED: usize = 16;
+/// How often it is looked for entries that are older than the log is kept:
+/// segments are closed after thirty days, so that one waits for no longer.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+/// How long the log is kept where the planet does not say.
+const KEPT: Millis = Millis::days(365);
 
 /// Who has something done, by which right, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +110,12 @@ struct Gathering {
 }
 
 impl Gathering {
-    /// Waits until there is something, and then a while longer; whether it is
-    /// over.
+    /// Waits until there is something, or it is time to look for what is too
+    /// old, and then a while longer; whether it is over.
     fn wait(&self) -> bool {
         let nothing = |gathered: &mut Gathered| gathered.named.is_empty() && gathered.more == 0 && !gathered.ended;
-        let waited = self.something.wait_while(locked(&self.gathered), nothing);
-        let waited = waited.unwrap_or_else(PoisonError::into_inner);
+        let waited = self.something.wait_timeout_while(locked(&self.gathered), LOOK, nothing);
+        let waited = waited.unwrap_or_else(PoisonError::into_inner).0;
         let waited = self.something.wait_timeout_while(waited, GATHER, |gathered| !gathered.ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
@@ -132,6 +137,8 @@ pub struct Acts {
     gathering: Arc<Gathering>,
     gatherer: Mutex<Option<JoinHandle<()>>>,
     entered: AtomicU64,
+    /// How long entries are kept, in milliseconds.
+    kept: AtomicU64,
     /// Whether what is done is still entered: not before the first act, and not
     /// after the last.
     is_open: Mutex<bool>,
@@ -162,6 +169,7 @@ impl Acts {
             vkey,
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
+            kept: AtomicU64::new(KEPT.0),
             clock,
             gathering: Arc::default(),
             gatherer: Mutex::default(),
@@ -183,13 +191,15 @@ impl Acts {
         *locked(&self.is_open) = true;
         let (acts, gathering) = (Arc::downgrade(self), Arc::clone(&self.gathering));
         let gather = move || {
-            loop {
-                let is_over = gathering.wait();
-                let Some(acts) = acts.upgrade() else { return };
+            let mut is_over = false;
+            while let Some(acts) = acts.upgrade() {
                 acts.enter_gathered();
                 if is_over {
                     return;
                 }
+                acts.prune();
+                drop(acts);
+                is_over = gathering.wait();
             }
         };
         let gatherer = std::thread::Builder::new().name("audit".to_owned()).spawn(gather);
@@ -275,6 +285,21 @@ impl Acts {
             // They are counted, and told when the log can be written again.
             locked(&self.gathering.gathered).more += more + named;
             tracing::warn!(%why, "bans of the monitor cannot be entered in the audit log");
+        }
+    }
+
+    /// Says how long entries are kept, as the planet's file does.
+    pub fn keeps(&self, kept: Millis) {
+        self.kept.store(kept.0, Relaxed);
+    }
+
+    /// Prunes what is older; their hashes stay.
+    fn prune(&self) {
+        let before = self.clock.now().0.saturating_sub(self.kept.load(Relaxed));
+        match self.log.prune(before, |act| self.entry(&By::node(), self.place.clone(), act, "")) {
+            Ok(None) => {}
+            Ok(Some(pruned)) => tracing::info!(first = pruned.first, "older entries of the audit log were pruned"),
+            Err(why) => tracing::warn!(%why, "older entries of the audit log cannot be pruned"),
         }
     }
 

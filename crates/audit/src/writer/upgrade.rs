@@ -6,9 +6,11 @@
 //! truth. Bundles follow from it as they always do.
 
 use super::recover::{OpenError, check};
+use crate::edge::Edge;
 use crate::number::wide;
 use crate::sealed::EntryKey;
-use crate::truth::{FILE, Form, Next, Truth, batch};
+use crate::segment;
+use crate::truth::{Form, Next, Truth, batch};
 use std::io::{self, ErrorKind};
 use store::{Barrier, Disk};
 use trust::merkle::Head;
@@ -24,19 +26,21 @@ pub(super) fn upgrade<D: Disk>(
     (origin, key): (&str, &EntryKey),
     signed: Head,
 ) -> Result<u64, OpenError> {
-    let truth = Truth { disk, file: old, form: Form::Plain };
-    let end = check(&truth, signed)?.end;
+    let start = wide(Form::Plain.start(origin).len());
+    let truth = [Truth { disk, file: old, form: Form::Plain, first: 0, start }];
+    let end = check(&truth, Edge::default(), signed)?.end;
+    let [truth] = truth;
     remove(disk, DRAFT)?;
     // What a crash of the other version has left of a bundle.
     remove(disk, "draft")?;
     let new = disk.create(DRAFT)?;
     let start = Form::Sealed(key).start(origin);
     disk.write_at(&new, 0, &start)?;
-    let (mut from, mut to) = (truth.start(), wide(start.len()));
+    let (mut from, mut to) = (truth.start, wide(start.len()));
     while from < end
         && let Next::Batch(read) = truth.next(from)?
     {
-        let sealed = read.entries.iter().map(|(leaf, entry)| Ok((*leaf, key.seal(entry)?)));
+        let sealed = read.entries.iter().map(|read| Ok((read.leaf, key.seal(&read.entry)?)));
         let sealed: Vec<_> = sealed
             .collect::<Result<_, _>>()
             .map_err(|error: trust::envelope::TooLarge| io::Error::new(ErrorKind::InvalidData, error))?;
@@ -47,7 +51,7 @@ pub(super) fn upgrade<D: Disk>(
         from = read.end;
     }
     disk.sync_data(&new, Barrier::Head)?;
-    disk.rename(DRAFT, FILE)?;
+    disk.rename(DRAFT, &segment::name(0))?;
     // Before a bundle is written anew that the old file would find wrong.
     disk.sync_dir(Barrier::Name)?;
     Ok(disk.len(old)?.saturating_sub(end))

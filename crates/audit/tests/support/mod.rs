@@ -46,11 +46,11 @@ pub(crate) fn mirrored(from: &Path, to: &Path) {
     audit::copy::copy(&opened(from), &Folders::open(to).unwrap(), &verifier(), true, &mut |_, _| {}).unwrap();
 }
 
-/// All entries of a log of so many.
-pub(crate) fn all(source: &impl Source, size: u64) -> Result<Vec<Vec<u8>>, String> {
+/// All entries of a log of so many, from a bundle's first on.
+pub(crate) fn all(source: &impl Source, from: u64, size: u64) -> Result<Vec<Vec<u8>>, String> {
     let tiles = Tiles::new(source, size);
     let mut all = Vec::new();
-    for index in 0..size.div_ceil(256) {
+    for index in from / 256..size.div_ceil(256) {
         let (path, bytes) = tiles.bundle(index).map_err(|error| error.to_string())?;
         let entries = audit::bundle::read(&bytes).map_err(|error| error.to_string())?;
         all.extend(entries[..path.width].iter().map(|entry| entry.to_vec()));
