@@ -19,9 +19,10 @@
     clippy::disallowed_methods
 )]
 
+use audit::copy::copy;
 use audit::entry::{Act, Name, Place, Reason, Right, Who};
 use audit::verify::verify;
-use audit::{Audit, Entry, Folders, KeyKind, Mirror, Signer, origin};
+use audit::{Audit, Entry, EntryKey, Folders, KeyKind, Mirror, Opened, Signer, origin};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -38,6 +39,10 @@ const ENTRIES: u64 = 20_480;
 fn log() -> Signer {
     let key = SigningKey::new(&Secret::take(&mut [1; 32]));
     Signer::new(&origin("bench", PlanetId([1; 16])).unwrap(), KeyKind::Note, key).unwrap()
+}
+
+fn entry_key() -> EntryKey {
+    EntryKey::new(log().verifier().name(), Secret::take(&mut [2; 32]))
 }
 
 fn entry(number: u64) -> Entry {
@@ -57,7 +62,7 @@ fn entry(number: u64) -> Entry {
 fn ours(folder: &Path, batch: u64) -> f64 {
     let folder = folder.join("ours");
     let _ = fs::remove_dir_all(&folder);
-    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log()).unwrap();
+    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log(), entry_key()).unwrap();
     let batches: Vec<Vec<_>> =
         (0..ENTRIES / batch).map(|at| (at * batch..(at + 1) * batch).map(entry).collect()).collect();
     let start = Instant::now();
@@ -71,7 +76,7 @@ fn ours(folder: &Path, batch: u64) -> f64 {
 fn together(folder: &Path, threads: u64) -> f64 {
     let folder = folder.join("ours");
     let _ = fs::remove_dir_all(&folder);
-    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log()).unwrap();
+    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log(), entry_key()).unwrap();
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -121,19 +126,15 @@ fn appends(folder: &Path) {
 fn verification(folder: &Path) {
     let many = std::env::var("MYCEL_AUDIT_ENTRIES").ok().and_then(|many| many.parse().ok()).unwrap_or(1_000_000_u64);
     let folder = folder.join("long");
-    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log()).unwrap();
+    let (audit, _) = Audit::open(Folders::open(&folder).unwrap(), log(), entry_key()).unwrap();
     for from in (0..many).step_by(4_096) {
         audit.append(&(from..many.min(from + 4_096)).map(entry).collect::<Vec<_>>()).unwrap();
     }
     drop(audit);
-    let (mirror, key) = (Mirror::new(&folder), log());
-    let mut good = 0;
-    let mut ns = f64::MAX;
-    for _ in 0..3 {
-        let one = measure::once(|| good = verify(&mirror, key.verifier(), &[], &mut |_, _| {}).unwrap().good);
-        ns = ns.min(one / many as f64);
-    }
-    assert_eq!(good, many);
+    let copied = folder.with_file_name("copy");
+    let (own, key) = (Opened::new(Mirror::new(&folder), Some(entry_key())), log());
+    copy(&own, &Folders::open(&copied).unwrap(), key.verifier(), true, &mut |_, _| {}).unwrap();
+    let plain = Opened::new(Mirror::new(&copied), None);
     let (leaf, node) = (vec![0_u8; entry(0).to_bytes().len() + 1], [1_u8; 65]);
     let hashes = measure::many(|| {
         black_box(Sha256::digest(black_box(&leaf)));
@@ -141,7 +142,16 @@ fn verification(folder: &Path) {
     });
     println!();
     measure::title();
-    measure::at_least(&format!("entries verified, of {many}, one core"), 500_000.0, ns, Some(("two SHA-256", hashes)));
+    for (name, source) in [("of a copy", plain), ("in their envelopes", own)] {
+        let (mut good, mut ns) = (0, f64::MAX);
+        for _ in 0..3 {
+            let one = measure::once(|| good = verify(&source, key.verifier(), &[], &mut |_, _| {}).unwrap().good);
+            ns = ns.min(one / many as f64);
+        }
+        assert_eq!(good, many);
+        let name = format!("{many} entries verified {name}, one core");
+        measure::at_least(&name, 500_000.0, ns, Some(("two SHA-256", hashes)));
+    }
 }
 
 fn main() {

@@ -1,6 +1,8 @@
 //! Bundles: up to 256 entries, one after another, each behind its length.
+//! Where a log is written they stand in envelopes, see [`crate::sealed`].
 
 use crate::path::WIDTH;
+use crate::sealed::SEALED;
 use crate::{Malformed, number};
 
 /// Adds an entry; it has at most [`MAX_ENTRY`](crate::entry::MAX_ENTRY) bytes.
@@ -12,8 +14,13 @@ pub fn write(bundle: &mut Vec<u8>, entry: &[u8]) {
 /// Reads a bundle.
 ///
 /// # Errors
-/// When it is not whole entries, from 1 to 256 of them.
+/// When it is not whole entries, from 1 to 256 of them, or is sealed.
 pub fn read(mut bundle: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+    if bundle.starts_with(SEALED) {
+        return Err(Malformed(
+            "its entries are sealed, and keys/audit.entries.key, which opens them, is not beside it",
+        ));
+    }
     let mut entries = Vec::with_capacity(WIDTH);
     while let Some((length, rest)) = bundle.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes(*length));

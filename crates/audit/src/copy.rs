@@ -83,10 +83,11 @@ pub fn copy<D: Disk>(
     let disk = OnDisk(to);
     let here = Tiles::new(&disk, before);
     // A copy that a crash has left half, or that had no entries, is fetched again and held against what it was.
-    let has_entries = before == 0 || here.bundle((before - 1) / wide(WIDTH)).is_ok() && here.bundle(0).is_ok();
+    let there = Tiles::new(from, new.size);
+    let begins = || here.bundle(0).is_ok() || matches!(there.bundle(0), Err(Missing::File(_)));
+    let has_entries = before == 0 || here.bundle((before - 1) / wide(WIDTH)).is_ok() && begins();
     let whole = old.and_then(|old| restored(&here, old)).filter(|_| has_entries || !entries);
     let mut edge = whole.unwrap_or_default();
-    let there = Tiles::new(from, new.size);
     for index in edge.size() / wide(WIDTH)..new.size.div_ceil(wide(WIDTH)) {
         progress(edge.size(), new.size);
         let leaves = leaves(&there, index, entries, to)?;
@@ -122,7 +123,11 @@ fn leaves<S: Source, D: Disk>(there: &Tiles<'_, S>, index: u64, entries: bool, t
     if !entries {
         return Ok(there.tile(0, index)?);
     }
-    let (path, bytes) = there.bundle(index)?;
+    let (path, bytes) = match there.bundle(index) {
+        // It was pruned; where it was not, whoever verifies the copy is told.
+        Err(Missing::File(path)) if path.width == WIDTH => return Ok(there.tile(0, index)?),
+        read => read?,
+    };
     let damaged = |why| NotCopied::Missing(Missing::Damaged(path, why));
     let read = bundle::read(&bytes).map_err(damaged)?;
     // A full bundle may stand in for one that was not full when it was signed.

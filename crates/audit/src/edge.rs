@@ -61,6 +61,11 @@ impl Edge {
         Self { size, rows }
     }
 
+    /// The hashes of its tiles that are not full, from level 0 on.
+    pub(crate) fn rows(&self) -> &[Vec<Node>] {
+        &self.rows
+    }
+
     /// How many leaves there are.
     #[must_use]
     pub const fn size(&self) -> u64 {

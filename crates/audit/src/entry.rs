@@ -106,6 +106,11 @@ pub struct Entry {
     pub reason: Reason,
 }
 
+/// When an entry was made, also one that this program cannot read.
+pub(crate) fn time_of(entry: &[u8]) -> u64 {
+    entry.get(2..).and_then(|rest| rest.first_chunk()).map_or(0, |time| u64::from_be_bytes(*time))
+}
+
 impl Entry {
     /// The entry in bytes.
     #[must_use]

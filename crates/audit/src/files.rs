@@ -18,7 +18,7 @@ pub trait Source {
     fn file(&self, name: &str, most: usize) -> io::Result<Option<Vec<u8>>>;
 }
 
-fn too_long() -> io::Error {
+pub(crate) fn too_long() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "the file is longer than it can be")
 }
 
@@ -70,8 +70,8 @@ impl<D: Disk> Source for OnDisk<'_, D> {
 }
 
 /// A real disk whose names may have folders in them, which are made as they
-/// are needed. Nothing makes these folders durable: what is in them follows
-/// from the one file that is.
+/// are needed. Nothing makes these folders durable, for what is in them follows
+/// from the truth; but before some of that is pruned all of them are synced.
 #[derive(Debug)]
 pub struct Folders {
     disk: RealDisk,
@@ -86,6 +86,22 @@ impl Folders {
     pub fn open(root: &Path) -> io::Result<Self> {
         Ok(Self { disk: RealDisk::open(root)?, root: root.to_owned() })
     }
+}
+
+fn sync_below(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        // Below folders of partial files nothing is kept.
+        let is_partial = entry.path().extension().is_some_and(|end| end == "p");
+        if entry.file_type()?.is_dir() && !is_partial {
+            sync_below(&entry.path())?;
+        }
+    }
+    fs::File::open(folder)?.sync_all()
 }
 
 impl Disk for Folders {
@@ -148,6 +164,10 @@ impl Disk for Folders {
     }
 
     fn sync_dir(&self, why: Barrier) -> io::Result<()> {
+        if why == Barrier::Pruned {
+            // Tiles follow from nothing any more, so their names are to stay as well.
+            sync_below(&self.root.join("tile"))?;
+        }
         self.disk.sync_dir(why)
     }
 

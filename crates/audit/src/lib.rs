@@ -21,6 +21,8 @@ pub mod note;
 mod number;
 pub mod path;
 pub mod proof;
+mod sealed;
+mod segment;
 mod tiles;
 mod truth;
 pub mod verify;
@@ -32,8 +34,9 @@ pub use edge::{Edge, Tile};
 pub use entry::Entry;
 pub use files::{Folders, Mirror, OnDisk, Source, checkpoint as read_checkpoint};
 pub use note::{KeyKind, Verifier};
+pub use sealed::{EntryKey, Opened};
 pub use tiles::{Missing, Tiles};
-pub use writer::{AppendError, Audit, OpenError, Recovery};
+pub use writer::{AppendError, Audit, OpenError, Pruned, Recovery};
 
 /// A text or bytes that are not of the form that they should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -68,9 +68,21 @@ impl Proof {
         if index >= head.size {
             return Err(Unprovable::Beyond { index, size: head.size });
         }
-        let mut tiles = Tiles::new(source, head.size);
-        let entry = tiles.entry(index)?;
-        let inclusion = walk::inclusion(&mut tiles, index, head.size)?;
+        let entry = Tiles::new(source, head.size).entry(index)?;
+        Self::of(source, signed, index, entry)
+    }
+
+    /// Makes the proof of one entry that somebody has kept, where the log has
+    /// its hash alone, and checks it.
+    ///
+    /// # Errors
+    /// When it is not that entry, or the log is not what was signed.
+    pub fn of(source: &impl Source, signed: &Signed, index: u64, entry: Vec<u8>) -> Result<Self, Unprovable> {
+        let head = signed.checkpoint.head;
+        if index >= head.size {
+            return Err(Unprovable::Beyond { index, size: head.size });
+        }
+        let inclusion = walk::inclusion(&mut Tiles::new(source, head.size), index, head.size)?;
         inclusion.verify(&Node::leaf(&entry), &head).map_err(|_| Unprovable::Unlike(index))?;
         Ok(Self { entry, inclusion, checkpoint: signed.note.to_string() })
     }

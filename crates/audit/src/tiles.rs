@@ -4,7 +4,7 @@ use crate::edge::{nodes, root};
 use crate::files::Source;
 use crate::number::{size as fits, wide};
 use crate::path::{Path, Row, WIDTH};
-use crate::{Malformed, bundle};
+use crate::{Entry, Malformed, bundle};
 use std::io;
 use trust::merkle::Node;
 use trust::merkle::walk::Subtrees;
@@ -93,6 +93,33 @@ impl<'s, S: Source> Tiles<'s, S> {
             .map(|entry| entry.to_vec())
             .ok_or(Missing::Damaged(path, Malformed("it has fewer entries than it should")))
     }
+}
+
+/// The newest entry of which something is wanted, with its number, looked for from the end, as
+/// far as entries are there. Nobody has checked it.
+///
+/// # Errors
+/// When the log's files cannot be read.
+pub fn newest<T>(
+    source: &impl Source,
+    size: u64,
+    mut wanted: impl FnMut(u64, &Entry) -> Option<T>,
+) -> Result<Option<T>, Missing> {
+    let tiles = Tiles::new(source, size);
+    for index in (0..size.div_ceil(wide(WIDTH))).rev() {
+        let bytes = match tiles.bundle(index) {
+            // What is older was pruned, or is in another copy.
+            Err(Missing::File(path)) if path.width == WIDTH => return Ok(None),
+            read => read?.1,
+        };
+        let entries = bundle::read(&bytes).unwrap_or_default();
+        let numbered: Vec<_> = (index * wide(WIDTH)..).zip(&entries).collect();
+        let found = numbered.iter().rev().find_map(|(number, entry)| wanted(*number, &Entry::from_bytes(entry).ok()?));
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 impl<S: Source> Subtrees for Tiles<'_, S> {

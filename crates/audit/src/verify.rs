@@ -12,12 +12,12 @@ mod settle;
 pub use name::How;
 
 use crate::checkpoint::{NotSigned, Signed};
-use crate::entry::Entry;
+use crate::entry::{Act, Entry};
 use crate::files::{Source, checkpoint};
 use crate::note::Verifier;
 use crate::number::wide;
 use crate::path::{Path, WIDTH};
-use crate::tiles::{Missing, Tiles};
+use crate::tiles::{Missing, Tiles, newest};
 use crate::{Malformed, bundle};
 use name::Namer;
 use settle::Rows;
@@ -81,6 +81,11 @@ impl fmt::Display for Fault {
 pub struct Report {
     /// The log, and what its checkpoint says; nothing when it is not believed.
     pub signed: Option<Signed>,
+    /// Entries from the first on that were pruned by age, and whose hashes are here.
+    pub pruned: u64,
+    /// When the youngest of these was made at the latest, in milliseconds since
+    /// 1970 began; 0 where there are none.
+    pub pruned_before: u64,
     /// Entries that are the signed ones.
     pub good: u64,
     /// Entries that are the signed ones, and that this program cannot read.
@@ -119,7 +124,8 @@ pub fn verify<S: Source>(
     others: &[String],
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {
-    let mut report = Report { signed: None, good: 0, unknown: 0, faults: Vec::new(), more: 0 };
+    let (faults, pruned_before) = (Vec::new(), 0);
+    let mut report = Report { signed: None, pruned: 0, pruned_before, good: 0, unknown: 0, faults, more: 0 };
     let opened = match checkpoint(source) {
         Ok(Some(text)) => Signed::open(&text, log),
         Ok(None) => Err(Malformed("there is no file `checkpoint`").into()),
@@ -147,9 +153,17 @@ fn content<S: Source>(source: &S, head: Head, report: &mut Report, progress: &mu
     let tiles = Tiles::new(source, head.size);
     let mut rows = Rows::new(&tiles, head);
     let mut namer = Namer::default();
+    let (kept, before) = pruned(source, &tiles, head);
     for index in 0..head.size.div_ceil(wide(WIDTH)) {
         let first = index * wide(WIDTH);
         progress(first, head.size);
+        if index < kept && matches!(tiles.bundle(index), Err(Missing::File(_))) {
+            // Nothing of it can be said to be good but its hashes.
+            let good = report.good;
+            rows.bundle(index, None, report, &mut namer);
+            (report.good, report.pruned, report.pruned_before) = (good, first + wide(WIDTH), before);
+            continue;
+        }
         let mut unknown = 0;
         let leaves = leaves(&tiles, index, &mut unknown, report);
         if rows.bundle(index, leaves, report, &mut namer) {
@@ -161,6 +175,20 @@ fn content<S: Source>(source: &S, head: Head, report: &mut Report, progress: &mu
         report.fault(Fault::Entry(index, how));
     }
     progress(head.size, head.size);
+}
+
+/// How many bundles an entry says were pruned, and before which time. The
+/// entry is checked with all the others.
+fn pruned<S: Source>(source: &S, tiles: &Tiles<'_, S>, head: Head) -> (u64, u64) {
+    // A log that begins with its first entry is not looked through for it.
+    if head.size == 0 || !matches!(tiles.bundle(0), Err(Missing::File(_))) {
+        return (0, 0);
+    }
+    let says = |_, entry: &Entry| match entry.act {
+        Act::Pruned { first, before } => Some((first.min(head.size) / wide(WIDTH), before)),
+        _ => None,
+    };
+    newest(source, head.size, says).ok().flatten().unwrap_or_default()
 }
 
 /// The leaves of a bundle, as far as it can be read.

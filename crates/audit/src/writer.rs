@@ -6,18 +6,22 @@
 //! head is ever signed over what a crash could take back.
 
 mod core;
+mod prune;
 mod recover;
+mod upgrade;
 
+pub use prune::Pruned;
 pub use recover::{OpenError, Recovery};
 
-use self::core::{Core, Stop};
+use self::core::{Core, Stop, Stored};
 use crate::entry::Entry;
+use crate::sealed::EntryKey;
 use crate::truth;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use store::{Barrier, Disk};
-use trust::merkle::Head;
+use trust::merkle::{Head, Node};
 
 /// Appends that wait: as many as connections that could each ask for one.
 const MAX_WAITING: usize = 16_384;
@@ -43,7 +47,7 @@ pub enum AppendError {
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    entries: Vec<Vec<u8>>,
+    entries: Vec<Stored>,
 }
 
 struct Shared<D: Disk> {
@@ -60,11 +64,12 @@ struct Shared<D: Disk> {
 pub struct Audit<D: Disk> {
     shared: Mutex<Shared<D>>,
     answered: Condvar,
+    key: EntryKey,
     _lock: Mutex<D::Lock>,
 }
 
 impl<D: Disk> Audit<D> {
-    fn new(core: Core<D>, lock: D::Lock) -> Self {
+    fn new(core: Core<D>, key: EntryKey, lock: D::Lock) -> Self {
         let shared = Shared {
             queue: VecDeque::new(),
             next_ticket: 0,
@@ -73,7 +78,7 @@ impl<D: Disk> Audit<D> {
             core: Some(core),
             failed: None,
         };
-        Self { shared: Mutex::new(shared), answered: Condvar::new(), _lock: Mutex::new(lock) }
+        Self { shared: Mutex::new(shared), answered: Condvar::new(), key, _lock: Mutex::new(lock) }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared<D>> {
@@ -107,7 +112,13 @@ impl<D: Disk> Audit<D> {
         if entries.len() > truth::MOST {
             return Err(AppendError::TooMany(entries.len()));
         }
-        let entries: Vec<_> = entries.iter().map(Entry::to_bytes).collect();
+        // Here, and not by whoever writes for all.
+        let sealed = entries.iter().map(|entry| {
+            let (time, entry) = (entry.time, entry.to_bytes());
+            Ok(Stored { leaf: Node::leaf(&entry), sealed: self.key.seal(&entry)?, time })
+        });
+        let sealed: Result<Vec<_>, trust::envelope::TooLarge> = sealed.collect();
+        let entries = sealed.map_err(|error| AppendError::Refused(error.to_string()))?;
         let mut shared = self.shared();
         if shared.queue.len() >= MAX_WAITING {
             return Err(AppendError::Busy);

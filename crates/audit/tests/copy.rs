@@ -7,12 +7,13 @@ mod support;
 use audit::asked::Id;
 use audit::copy::{NotCopied, copy};
 use audit::entry::Who;
+use audit::home::Copies;
 use audit::verify::verify;
-use audit::{Audit, Folders, Mirror, Source, home};
+use audit::{Folders, Mirror, Opened, Source, home};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use support::{entries, log, verifier, written};
+use support::{entries, open, opened, verifier, written};
 use tempfile::{TempDir, tempdir};
 use trust::Secret;
 
@@ -29,7 +30,7 @@ fn good(folder: &Path) -> u64 {
 
 /// A source of which some files are others.
 struct Lies {
-    of: Mirror,
+    of: Opened<Mirror>,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -41,7 +42,7 @@ impl Source for Lies {
 }
 
 fn lies(of: &TempDir, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Lies {
-    let of = Mirror::new(of.path());
+    let of = opened(of.path());
     let mut bytes = of.file(name, 1 << 24).unwrap().unwrap();
     change(&mut bytes);
     Lies { of, files: BTreeMap::from([(name.to_owned(), bytes)]) }
@@ -50,7 +51,7 @@ fn lies(of: &TempDir, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Lies {
 #[test]
 fn a_copy_follows_its_log_and_is_as_good() {
     let (of, whole, hashes) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
-    let from = Mirror::new(of.path());
+    let from = opened(of.path());
     let mut before = 0;
     for size in [1, 3, 200, 255, 256, 257, 600, 600, 70_000] {
         written(of.path(), size);
@@ -74,16 +75,16 @@ fn a_copy_follows_its_log_and_is_as_good() {
 fn what_does_not_continue_a_copy_is_not_taken() {
     let (of, to) = (tempdir().unwrap(), tempdir().unwrap());
     written(of.path(), 300);
-    copied(&Mirror::new(of.path()), to.path(), true).unwrap();
+    copied(&opened(of.path()), to.path(), true).unwrap();
     // Another history of the same log, by whoever has its key.
     let fork = tempdir().unwrap();
-    let (forked, _) = Audit::open(Folders::open(fork.path()).unwrap(), log()).unwrap();
+    let (forked, _) = open(Folders::open(fork.path()).unwrap()).unwrap();
     forked.append(&entries(1, 290)).unwrap();
-    let rolled = copied(&Mirror::new(fork.path()), to.path(), true);
+    let rolled = copied(&opened(fork.path()), to.path(), true);
     assert!(matches!(rolled, Err(NotCopied::Rollback { old: 300, new: 290 })), "{rolled:?}");
     forked.append(&entries(291, 400)).unwrap();
     for with_entries in [true, false] {
-        let forked = copied(&Mirror::new(fork.path()), to.path(), with_entries);
+        let forked = copied(&opened(fork.path()), to.path(), with_entries);
         assert!(matches!(forked, Err(NotCopied::Fork(300))), "{forked:?}");
     }
     assert_eq!(good(to.path()), 300, "what was good still is");
@@ -97,7 +98,7 @@ fn what_does_not_continue_a_copy_is_not_taken() {
     let first = |bytes: &mut Vec<u8>| bytes[40] ^= 1;
     let changed = copied(&lies(&of, "checkpoint", first), to.path(), true);
     assert!(matches!(changed, Err(NotCopied::Checkpoint(_))), "{changed:?}");
-    copied(&Mirror::new(of.path()), to.path(), true).unwrap();
+    copied(&opened(of.path()), to.path(), true).unwrap();
     assert_eq!(good(to.path()), 700);
 }
 
@@ -106,10 +107,10 @@ fn the_newest_entry_of_a_kind_is_found_from_the_end() {
     let of = tempdir().unwrap();
     written(of.path(), 600);
     let time = |wanted: u64| {
-        home::newest(&Mirror::new(of.path()), 600, |_, entry| (entry.time % 600 == wanted % 600).then_some(entry.time))
+        home::newest(&opened(of.path()), 600, |_, entry| (entry.time % 600 == wanted % 600).then_some(entry.time))
     };
     assert_eq!(time(7).unwrap(), Some(1_800_000_000_007));
-    assert_eq!(home::newest(&Mirror::new(of.path()), 600, |_, _| None::<()>).unwrap(), None);
+    assert_eq!(home::newest(&opened(of.path()), 600, |_, _| None::<()>).unwrap(), None);
 }
 
 #[test]
@@ -132,7 +133,9 @@ fn one_act_is_entered_where_no_process_is() {
     let refused = enter("garden", 3).unwrap_err().to_string();
     assert!(refused.contains("another process"), "{refused}");
     drop(held);
-    let kept = custody::folder::existing(&data.path().join("keys"), home::KEY).unwrap().unwrap();
+    let kept = |name: &str| custody::folder::existing(&data.path().join("keys"), name).unwrap().unwrap();
+    let signing = *kept(home::KEY).expose();
+    let kept_signing = || Secret::take(&mut signing.clone());
     // Another key beside the public one is refused, and nothing is made.
     let other = custody::folder::letters(&[7; 32]);
     custody::folder::replace(&data.path().join("keys/audit.key"), other.as_bytes()).unwrap();
@@ -143,9 +146,16 @@ fn one_act_is_entered_where_no_process_is() {
     std::fs::remove_file(&key).unwrap();
     let id = Id([4; 16]);
     let entry = audit::Entry { who: Who::Directory, address: id.address(), ..entries(1, 1)[0].clone() };
-    let with =
-        |copy: &Secret| home::append_at_rest(data.path(), ("", planet, Some(copy)), (id, std::slice::from_ref(&entry)));
-    assert!(with(&Secret::take(&mut [7; 32])).is_err(), "another key is no copy");
-    assert_eq!(with(&kept).unwrap(), 2);
-    assert!(!key.exists());
+    let with = |signing: Secret, entries: Option<Secret>| {
+        let copies = Copies { signing, entries };
+        home::append_at_rest(data.path(), ("", planet, Some(&copies)), (id, std::slice::from_ref(&entry)))
+    };
+    assert!(with(Secret::take(&mut [7; 32]), None).is_err(), "another key is no copy");
+    assert_eq!(with(kept_signing(), None).unwrap(), 2);
+    // So is the key to the entries.
+    let opens = kept(home::ENTRY_KEY);
+    std::fs::remove_file(data.path().join("keys/audit.entries.key")).unwrap();
+    assert!(with(kept_signing(), None).is_err());
+    assert_eq!(with(kept_signing(), Some(opens)).unwrap(), 2, "it is not entered again");
+    assert!(!key.exists() && !data.path().join("keys/audit.entries.key").exists());
 }

@@ -5,22 +5,33 @@ mod support;
 
 use audit::note::Note;
 use audit::verify::verify;
-use audit::{Audit, Checkpoint, NotSigned, OnDisk, OpenError, Tiles};
+use audit::{Audit, Checkpoint, Entry, NotSigned, OnDisk, OpenError, Opened, Tiles};
 use sim::{Dice, Op, VirtualDisk};
 use std::collections::BTreeMap;
 use store::Barrier;
-use support::{entries, log, verifier};
+use support::{all, entries, entry_key, open, verifier};
 use trust::merkle::{Head, Node, Tree};
 
 const SEEDS: u64 = 400;
 const SEEDS_FOR_A_BUG: u64 = 3_000;
 const LIVES: u64 = 4;
 
+/// The log on a disk, with its entries out of their envelopes.
+fn seen(disk: &VirtualDisk) -> Opened<OnDisk<'_, VirtualDisk>> {
+    Opened::new(OnDisk(disk), Some(entry_key()))
+}
+
+fn time(entry: &[u8]) -> u64 {
+    Entry::from_bytes(entry).unwrap().time
+}
+
 /// What somebody has been told, and must stay so.
 #[derive(Default)]
 struct Told {
     acknowledged: BTreeMap<u64, Vec<u8>>,
     heads: Vec<Head>,
+    /// What is older may be gone.
+    before: u64,
 }
 
 impl Told {
@@ -33,15 +44,39 @@ impl Told {
         }
     }
 
+    fn acknowledges(&mut self, at: u64, entry: &Entry) -> Result<(), String> {
+        let is_first = self.acknowledged.insert(at, entry.to_bytes()).is_none();
+        is_first.then_some(()).ok_or_else(|| format!("entry {at} was acknowledged twice"))
+    }
+
+    /// Asks that what is older than some time goes.
+    fn prune(&mut self, audit: &Audit<VirtualDisk>, dice: &mut Dice) -> Result<(), String> {
+        let mut time = || 1_800_000_000_000 + dice.below(1 << 40);
+        let (before, time, mut says) = (time(), time(), None);
+        self.before = self.before.max(before);
+        let pruned = audit.prune(before, |act| {
+            let entry = Entry { act, time, ..support::entry(0) };
+            says = Some(entry.clone());
+            entry
+        });
+        match pruned {
+            Ok(Some(pruned)) => self.acknowledges(pruned.entry, &says.unwrap()),
+            _ => Ok(()),
+        }
+    }
+
     /// One life: opened, written to, and ended by the dice.
     fn live(&mut self, disk: &VirtualDisk, dice: &mut Dice) -> Result<(), String> {
         if dice.one_in(2) {
             let after = 5 + dice.below(150);
             disk.faults(|faults| faults.stops_after = Some(after));
         }
-        match Audit::open(disk.clone(), log()) {
+        match open(disk.clone()) {
             Ok((audit, _)) => {
                 for _ in 0..dice.below(12) {
+                    if dice.one_in(8) {
+                        self.prune(&audit, dice)?;
+                    }
                     if dice.one_in(12) {
                         disk.faults(|faults| faults.fails_once = Some(Op::SyncData));
                     }
@@ -51,9 +86,7 @@ impl Told {
                     self.look(disk);
                     if let Ok(first) = acknowledged {
                         for (at, entry) in (first..).zip(&sent) {
-                            if self.acknowledged.insert(at, entry.to_bytes()).is_some() {
-                                return Err(format!("entry {at} was acknowledged twice"));
-                            }
+                            self.acknowledges(at, entry)?;
                         }
                     }
                 }
@@ -73,15 +106,23 @@ impl Told {
 
     /// All that was told is so.
     fn holds(&self, disk: &VirtualDisk) -> Result<(), String> {
-        let report = verify(&OnDisk(disk), &verifier(), &[], &mut |_, _| {}).map_err(|error| error.to_string())?;
+        let report = verify(&seen(disk), &verifier(), &[], &mut |_, _| {}).map_err(|error| error.to_string())?;
         if !report.is_good() {
             return Err(format!("{:?}", report.faults));
         }
         let size = report.signed.unwrap().checkpoint.head.size;
-        let (mut tree, source) = (Tree::default(), OnDisk(disk));
+        let (mut tree, source) = (Tree::default(), seen(disk));
         let tiles = Tiles::new(&source, size);
-        for index in 0..size {
-            let entry = tiles.entry(index).map_err(|error| error.to_string())?;
+        for bundle in 0..report.pruned / 256 {
+            tiles.tile(0, bundle).map_err(|error| error.to_string())?.into_iter().for_each(|leaf| {
+                tree.append(leaf);
+            });
+        }
+        let gone = self.acknowledged.range(..report.pruned).find(|(_, entry)| time(entry) >= self.before);
+        if let Some((at, _)) = gone {
+            return Err(format!("entry {at} is too young to be pruned, and is gone"));
+        }
+        for (index, entry) in (report.pruned..).zip(all(&source, report.pruned, size)?) {
             if self.acknowledged.get(&index).is_some_and(|told| *told != entry) {
                 return Err(format!("entry {index} is another"));
             }
@@ -103,7 +144,7 @@ fn run(seed: u64, ignores: Option<Barrier>) -> Result<u64, String> {
     for _ in 0..LIVES {
         told.live(&disk, &mut dice)?;
     }
-    Audit::open(disk.clone(), log()).map_err(|error| error.to_string())?;
+    open(disk.clone()).map_err(|error| error.to_string())?;
     told.holds(&disk)?;
     Ok(u64::try_from(told.acknowledged.len()).unwrap())
 }
@@ -129,7 +170,7 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
     for stops in 0..400 {
         let (disk, mut told) = (VirtualDisk::new(stops), Told::default());
         disk.faults(|faults| faults.stops_after = Some(stops));
-        if let Ok((audit, _)) = Audit::open(disk.clone(), log()) {
+        if let Ok((audit, _)) = open(disk.clone()) {
             for from in (0..600).step_by(100) {
                 let sent = entries(from, 100);
                 if let Ok(first) = audit.append(&sent) {
@@ -139,14 +180,14 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
             }
         }
         disk.crash();
-        Audit::open(disk.clone(), log()).unwrap_or_else(|error| panic!("after {stops} calls: {error}"));
+        open(disk.clone()).unwrap_or_else(|error| panic!("after {stops} calls: {error}"));
         told.holds(&disk).unwrap_or_else(|wrong| panic!("after {stops} calls: {wrong}"));
     }
 }
 
 #[test]
 fn every_removed_sync_is_found() {
-    for barrier in [Barrier::Group, Barrier::Head, Barrier::Name, Barrier::Found, Barrier::Mark] {
+    for barrier in Barrier::ALL {
         let found = (0..SEEDS_FOR_A_BUG).find_map(|seed| run(seed, Some(barrier)).err().map(|wrong| (seed, wrong)));
         let (seed, wrong) = found.unwrap_or_else(|| panic!("nobody misses the sync of {barrier:?}"));
         println!("without {barrier:?}: seed {seed}: {wrong}");
@@ -170,7 +211,7 @@ fn same_seed_same_digest() {
 /// A disk with 600 entries in six batches, all signed.
 fn full() -> VirtualDisk {
     let disk = VirtualDisk::new(1);
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
+    let (audit, _) = open(disk.clone()).unwrap();
     for from in (0..600).step_by(100) {
         audit.append(&entries(from, 100)).unwrap();
     }
@@ -179,11 +220,21 @@ fn full() -> VirtualDisk {
     disk
 }
 
-/// Where an entry stands in the truth.
+/// Where an entry's envelope stands in the truth.
 fn place(disk: &VirtualDisk, index: u64) -> u64 {
-    let bytes = support::entry(index).to_bytes();
-    let found = disk.bytes("entries").unwrap().windows(bytes.len()).position(|window| window == bytes).unwrap();
-    u64::try_from(found).unwrap()
+    let bytes = disk.bytes("entries").unwrap();
+    let (mut at, mut entry) = (64, 0);
+    loop {
+        let count = u32::from_be_bytes(bytes[at + 4..at + 8].try_into().unwrap());
+        at += 44;
+        for _ in 0..count {
+            if entry == index {
+                return u64::try_from(at + 6).unwrap();
+            }
+            at += 6 + usize::from(u16::from_be_bytes(bytes[at..at + 2].try_into().unwrap()));
+            entry += 1;
+        }
+    }
 }
 
 #[test]
@@ -191,31 +242,31 @@ fn opening_refuses_what_is_not_what_was_signed_and_names_the_entry() {
     for index in [0, 1, 99, 100, 257, 511, 599] {
         let disk = full();
         disk.flip("entries", place(&disk, index) + 4, 3);
-        let error = Audit::open(disk.clone(), log()).unwrap_err();
+        let error = open(disk.clone()).unwrap_err();
         assert!(matches!(error, OpenError::Changed(named) if named == index), "{index}: {error}");
         // The tiles are evidence, and stay as they are.
-        assert!(verify(&OnDisk(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
+        assert!(verify(&seen(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
     }
     let disk = full();
     let shorter = VirtualDisk::new(2);
-    Audit::open(shorter.clone(), log()).unwrap().0.append(&entries(0, 100)).unwrap();
+    open(shorter.clone()).unwrap().0.append(&entries(0, 100)).unwrap();
     shorter.kill();
     copy(&disk, &shorter, "checkpoint");
-    let error = Audit::open(shorter, log()).unwrap_err();
+    let error = open(shorter).unwrap_err();
     assert!(matches!(error, OpenError::Lost { has: 100, signed: 600 }), "{error}");
     // Written anew, with every sum right: only what was signed tells.
     let other = VirtualDisk::new(3);
-    let (audit, _) = Audit::open(other.clone(), log()).unwrap();
+    let (audit, _) = open(other.clone()).unwrap();
     let mut all = entries(0, 600);
     all[333].reason = audit::entry::Reason::new("another").unwrap();
     audit.append(&all).unwrap();
     drop(audit);
     other.kill();
     copy(&other, &disk, "entries");
-    let error = Audit::open(disk.clone(), log()).unwrap_err();
+    let error = open(disk.clone()).unwrap_err();
     assert!(matches!(error, OpenError::Changed(333)), "{error}");
     disk.flip("checkpoint", 40, 1);
-    let error = Audit::open(disk, log()).unwrap_err();
+    let error = open(disk).unwrap_err();
     assert!(
         matches!(error, OpenError::Checkpoint(NotSigned::False | NotSigned::Malformed(_) | NotSigned::Origin)),
         "{error}"
@@ -233,13 +284,13 @@ fn copy(from: &VirtualDisk, to: &VirtualDisk, name: &str) {
 fn a_damage_behind_what_was_signed_is_no_torn_end() {
     let disk = full();
     let old = VirtualDisk::new(2);
-    let (audit, _) = Audit::open(old.clone(), log()).unwrap();
+    let (audit, _) = open(old.clone()).unwrap();
     audit.append(&entries(0, 100)).unwrap();
     drop(audit);
     // As if the newest names of the checkpoint had been lost, and a bit with them.
     copy(&old, &disk, "checkpoint");
     disk.flip("entries", place(&disk, 250) + 4, 3);
-    let error = Audit::open(disk, log()).unwrap_err();
+    let error = open(disk).unwrap_err();
     assert!(matches!(error, OpenError::Changed(250)), "{error}");
 }
 
@@ -251,16 +302,16 @@ fn tiles_that_are_gone_or_wrong_are_made_again() {
         use store::Disk as _;
         disk.remove("tile/entries/000").unwrap();
     }
-    let (_, recovery) = Audit::open(disk.clone(), log()).unwrap();
+    let (_, recovery) = open(disk.clone()).unwrap();
     assert_eq!((recovery.entries, recovery.cut, recovery.mended), (600, 0, 2));
-    assert!(verify(&OnDisk(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
+    assert!(verify(&seen(&disk), &verifier(), &[], &mut |_, _| {}).unwrap().is_good());
 }
 
 #[test]
 fn a_full_disk_is_an_answer_and_passes() {
     let disk = full();
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
-    let used = 200_000;
+    let (audit, _) = open(disk.clone()).unwrap();
+    let used = 400_000;
     disk.faults(|faults| faults.capacity = Some(used));
     let mut told = 600;
     while audit.append(&entries(told, 50)).is_ok() {
@@ -271,14 +322,14 @@ fn a_full_disk_is_an_answer_and_passes() {
     assert_eq!(audit.append(&entries(told, 3)).unwrap(), told);
     drop(audit);
     disk.crash();
-    let (_, recovery) = Audit::open(disk.clone(), log()).unwrap();
+    let (_, recovery) = open(disk.clone()).unwrap();
     assert_eq!(recovery.entries, told + 3);
 }
 
 #[test]
 fn many_who_append_at_once_have_a_place_each() {
     let disk = VirtualDisk::new(9);
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
+    let (audit, _) = open(disk.clone()).unwrap();
     let before = disk.calls();
     let places: std::collections::BTreeSet<u64> = std::thread::scope(|scope| {
         let one = |thread: u64| {

@@ -4,14 +4,13 @@
 
 mod support;
 
-use audit::Audit;
 use sim::{VirtualDisk, VirtualFile, VirtualLock};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use store::{Barrier, Disk};
-use support::{entries, log};
+use support::{entries, open};
 
 #[derive(Clone)]
 struct Slow {
@@ -74,7 +73,7 @@ impl Disk for Slow {
 #[test]
 fn all_who_wait_share_one_sync_and_nobody_is_answered_before_it() {
     let slow = Slow { disk: VirtualDisk::new(1), open: Arc::default(), syncs: Arc::default() };
-    let (audit, _) = Audit::open(slow.clone(), log()).unwrap();
+    let (audit, _) = open(slow.clone()).unwrap();
     let (sender, answers) = mpsc::channel();
     let places: BTreeSet<u64> = std::thread::scope(|scope| {
         for number in 0..17 {

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use support::{verifier, written};
+use support::{mirrored, verifier, written};
 use tempfile::TempDir;
 
 /// Where Python is; none where it may be missing.
@@ -33,8 +33,9 @@ fn run(python: &Path, folder: &Path, key: &str, indexes: &[&str]) -> Output {
 #[test]
 fn another_program_verifies_the_checkpoint_and_the_proofs() {
     let Some(python) = python() else { return };
-    let folder = TempDir::new().unwrap();
-    written(folder.path(), 700);
+    let (log, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    written(log.path(), 700);
+    mirrored(log.path(), folder.path());
     let key = verifier().to_string();
     let good = run(&python, folder.path(), &key, &["0", "1", "255", "256", "511", "512", "699"]);
     let said = String::from_utf8_lossy(&good.stdout).into_owned();

@@ -7,26 +7,34 @@ use audit::entry::Reason;
 use audit::path::Path as Name;
 use audit::proof::{NotProved, Proof, Unprovable};
 use audit::verify::{Fault, How, Report, verify};
-use audit::{Audit, Edge, Folders, Mirror, NotSigned, Signed, bundle, read_checkpoint};
+use audit::{Edge, Folders, Mirror, NotSigned, Signed, bundle, read_checkpoint};
 use std::fs;
 use std::path::Path;
-use support::{entries, entry, log, verifier, written};
+use support::{entries, entry, mirrored, open, opened, verifier, written};
 use tempfile::TempDir;
 use trust::merkle::Node;
 
+/// How a bundle begins that is in envelopes.
+const SEALED: &[u8] = b"\xff\xffMABS1\n";
 /// Two full tiles of level 0 and more, so that there are two levels.
 const MANY: u64 = 700;
 
 fn some() -> TempDir {
+    let (log, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    written(log.path(), MANY);
+    mirrored(log.path(), folder.path());
+    folder
+}
+
+/// The same where it was written: its entries are in envelopes.
+fn sealed() -> TempDir {
     let folder = TempDir::new().unwrap();
     written(folder.path(), MANY);
-    // Only what a mirror has.
-    fs::remove_file(folder.path().join("entries")).unwrap();
     folder
 }
 
 fn check(folder: &Path, others: &[String]) -> Report {
-    verify(&Mirror::new(folder), &verifier(), others, &mut |_, _| {}).unwrap()
+    verify(&opened(folder), &verifier(), others, &mut |_, _| {}).unwrap()
 }
 
 fn faults(folder: &TempDir) -> Vec<Fault> {
@@ -37,23 +45,30 @@ fn faults(folder: &TempDir) -> Vec<Fault> {
 fn content(folder: &TempDir) -> Vec<Vec<u8>> {
     let read = |name: &str| fs::read(folder.path().join("tile/entries").join(name)).unwrap();
     let bundles = [read("000"), read("001"), read("002.p/188")];
+    let plain = |bytes: &[u8]| bytes.strip_prefix(SEALED).unwrap_or(bytes).to_vec();
+    let bundles = bundles.map(|bytes| plain(&bytes));
     bundles.iter().flat_map(|bytes| bundle::read(bytes).unwrap().into_iter().map(<[u8]>::to_vec)).collect()
 }
 
 fn put(folder: &TempDir, entries: &[Vec<u8>]) {
     for (chunk, name) in entries.chunks(256).zip(["000", "001", "002.p/188"]) {
-        let mut bytes = Vec::new();
+        let file = folder.path().join("tile/entries").join(name);
+        let mut bytes = if fs::read(&file).unwrap().starts_with(SEALED) { SEALED.to_vec() } else { Vec::new() };
         chunk.iter().for_each(|entry| bundle::write(&mut bytes, entry));
-        fs::write(folder.path().join("tile/entries").join(name), bytes).unwrap();
+        fs::write(file, bytes).unwrap();
     }
 }
 
-fn changed(change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<Fault> {
-    let folder = some();
-    let mut entries = content(&folder);
-    change(&mut entries);
-    put(&folder, &entries);
-    faults(&folder)
+/// What is found in a copy, and no less where the entries are in envelopes.
+fn changed(change: impl Fn(&mut Vec<Vec<u8>>)) -> Vec<Fault> {
+    let [copy, log] = [some(), sealed()].map(|folder| {
+        let mut entries = content(&folder);
+        change(&mut entries);
+        put(&folder, &entries);
+        faults(&folder)
+    });
+    assert_eq!(copy, log);
+    copy
 }
 
 #[test]
@@ -151,7 +166,7 @@ fn a_file_that_is_gone_or_cut_is_named() {
 #[test]
 fn what_was_written_anew_behind_a_signature_is_told() {
     let (folder, other) = (some(), TempDir::new().unwrap());
-    let (audit, _) = Audit::open(Folders::open(other.path()).unwrap(), log()).unwrap();
+    let (audit, _) = open(Folders::open(other.path()).unwrap()).unwrap();
     let mut all = entries(0, MANY);
     all[5].reason = Reason::new("nothing to see").unwrap();
     audit.append(&all).unwrap();
@@ -165,6 +180,20 @@ fn what_was_written_anew_behind_a_signature_is_told() {
     entries[..256].iter().for_each(|entry| edge.append(Node::leaf(entry), &mut |tile| full = Some(tile)));
     fs::write(folder.path().join("tile/0/000"), full.unwrap().bytes()).unwrap();
     assert_eq!(faults(&folder), [Fault::Entries(0, 255)]);
+}
+
+/// Whoever has the disk and not the key.
+#[test]
+fn sealed_entries_are_told_as_sealed_where_their_key_is_not() {
+    let folder = sealed();
+    let report = verify(&Mirror::new(folder.path()), &verifier(), &[], &mut |_, _| {}).unwrap();
+    let told = |fault: &Fault| matches!(fault, Fault::File(_, why) if why.contains("audit.entries.key"));
+    assert!(report.faults.len() == 3 && report.faults.iter().all(told), "{:?}", report.faults);
+    // A bit of an envelope: the entry in it is the one that is named.
+    let mut entries = content(&folder);
+    entries[300][60] ^= 1;
+    put(&folder, &entries);
+    assert_eq!(faults(&folder), [Fault::Entry(300, How::Changed)]);
 }
 
 #[test]
@@ -192,7 +221,7 @@ fn a_fork_and_a_rollback_are_told() {
     // The later checkpoint, of somebody who has the whole of it.
     assert_eq!(check(early.path(), &[newest]).faults, [Fault::Behind(MANY)]);
     // Another history under the same key.
-    let (audit, _) = Audit::open(Folders::open(other.path()).unwrap(), log()).unwrap();
+    let (audit, _) = open(Folders::open(other.path()).unwrap()).unwrap();
     audit.append(&entries(1, 300)).unwrap();
     assert_eq!(check(folder.path(), &[point(other.path())]).faults, [Fault::Fork(300)]);
     audit.append(&entries(301, 400)).unwrap();

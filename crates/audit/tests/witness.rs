@@ -4,16 +4,16 @@
 mod support;
 
 use audit::witness::{Refused, cosign};
-use audit::{Audit, OnDisk, Signed};
+use audit::{OnDisk, Signed};
 use sim::{Dice, VirtualDisk};
 use store::Barrier;
-use support::{entries, log, verifier, witness};
+use support::{entries, open, verifier, witness};
 use trust::merkle::Head;
 
 /// A log of so many entries that begins with this one.
 fn logged(first: u64, many: u64) -> VirtualDisk {
     let disk = VirtualDisk::new(first + many);
-    let (audit, _) = Audit::open(disk.clone(), log()).unwrap();
+    let (audit, _) = open(disk.clone()).unwrap();
     let all = entries(first, many);
     all.chunks(100).for_each(|chunk| {
         audit.append(chunk).unwrap();

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::word;
 use audit::asked::{Answer, Asked, Id, MOST_ENTRIES};
 use audit::entry::{Act, Name, Place, Reason, Right, Who};
-use audit::home::HomeError;
+use audit::home::{Copies, HomeError};
 use audit::{Entry, OpenError, home};
 use custody::authority::root;
 use custody::folder::{self, failed};
@@ -39,8 +39,8 @@ pub(crate) struct Log {
     name: String,
     planet: PlanetId,
     place: Place,
-    /// A copy of the log's key, for a directory whose keys are gone.
-    copy: Option<Secret>,
+    /// Copies of the log's keys, for a directory whose keys are gone.
+    copies: Option<Copies>,
 }
 
 /// Entries that stand: where each run of them begins, and how long it is.
@@ -66,7 +66,7 @@ impl Log {
         // It matters where there is no log: one that is there keeps its name.
         let name = name.map(str::to_owned).or_else(known).unwrap_or_else(|| "planet".to_owned());
         let data = data.to_owned();
-        Ok(Self { data, name: home::plain(&name), planet, place: Place::Planet, copy: None })
+        Ok(Self { data, name: home::plain(&name), planet, place: Place::Planet, copies: None })
     }
 
     /// That of a directory whose keys are brought back by its root; nothing when
@@ -77,11 +77,15 @@ impl Log {
         }
         let keys = data.join("keys");
         let planet = PlanetId::of_root(SigningKey::new(root).id());
-        let copy = sealed::read(&keys, home::KEY)?;
-        let copy = copy.and_then(|copy| sealed::open(&sealed::opener(root), planet, home::KEY, &copy).ok());
-        let letters = copy.and_then(|copy| folder::hex(std::str::from_utf8(&copy).ok()?.trim()));
-        let copy = letters.map(|mut bytes| Secret::take(&mut bytes));
-        Ok(Some(Self { data: data.to_owned(), name: String::new(), planet, place: Place::Planet, copy }))
+        let opens = sealed::opener(root);
+        let copy = |name: &str| -> Result<Option<Secret>, Failure> {
+            let copy = sealed::read(&keys, name)?.and_then(|copy| sealed::open(&opens, planet, name, &copy).ok());
+            let letters = copy.and_then(|copy| folder::hex(std::str::from_utf8(&copy).ok()?.trim()));
+            Ok(letters.map(|mut bytes| Secret::take(&mut bytes)))
+        };
+        let entries = copy(home::ENTRY_KEY)?;
+        let copies = copy(home::KEY)?.map(|signing| Copies { signing, entries });
+        Ok(Some(Self { data: data.to_owned(), name: String::new(), planet, place: Place::Planet, copies }))
     }
 
     /// The same, about what is done in a region.
@@ -130,7 +134,7 @@ impl Log {
         };
         let entries: Vec<_> = acts.iter().map(entry).collect();
         let (begun, mut asked) = (now(), None);
-        let log = (self.name.as_str(), self.planet, self.copy.as_ref());
+        let log = (self.name.as_str(), self.planet, self.copies.as_ref());
         loop {
             match home::append_at_rest(&self.data, log, (id, &entries)) {
                 Ok(first) => return Ok(first),

@@ -15,7 +15,7 @@ use audit::path::WIDTH;
 use audit::proof::{Proof, Unprovable};
 use audit::verify::{Fault, Report, verify};
 use audit::witness::{Refused, cosign};
-use audit::{Checkpoint, Entry, KeyKind, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
+use audit::{Checkpoint, Entry, KeyKind, Missing, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -38,12 +38,12 @@ pub(crate) fn run(command: &AuditCommand, screen: &Screen) -> Result<Verdict, Fa
         AuditCommand::Tail { log, most } => {
             let log = Log::of(log)?;
             let newest = newest(&log)?.checkpoint.head.size;
-            each(&log, newest.saturating_sub(*most)..newest, &mut |index, bytes| show(index, bytes, screen))
+            each(&log, newest.saturating_sub(*most)..newest, screen, &mut |index, bytes| show(index, bytes, screen))
         }
         AuditCommand::Export { log } => {
             let log = Log::of(log)?;
             let newest = newest(&log)?.checkpoint.head.size;
-            each(&log, 0..newest, &mut |index, bytes| screen.data(as_json(index, bytes)))
+            each(&log, 0..newest, screen, &mut |index, bytes| screen.data(as_json(index, bytes)))
         }
         AuditCommand::Prove { log, index } => prove(&Log::of(log)?, *index, screen),
         AuditCommand::Mirror(args) => planet::mirror(args, screen),
@@ -87,7 +87,7 @@ fn unread(log: &Log, error: &io::Error) -> Failure {
 type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Failure> + 't;
 
 /// Hands over entries in their order.
-fn each(log: &Log, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<Verdict, Failure> {
+fn each(log: &Log, which: std::ops::Range<u64>, screen: &Screen, take: &mut Take<'_>) -> Result<Verdict, Failure> {
     let damaged = |error: &dyn std::fmt::Display| {
         Failure::told(
             error.to_string(),
@@ -96,7 +96,18 @@ fn each(log: &Log, which: std::ops::Range<u64>, take: &mut Take<'_>) -> Result<V
     };
     let wide = u64::try_from(WIDTH).unwrap_or(u64::MAX);
     let tiles = Tiles::new(log, newest(log)?.checkpoint.head.size);
-    for number in which.start / wide..which.end.div_ceil(wide) {
+    let mut numbers = which.start / wide..which.end.div_ceil(wide);
+    // Those that were pruned are the first ones; at least the newest is there.
+    while numbers.end - numbers.start > 1 && matches!(tiles.bundle(numbers.start), Err(Missing::File(_))) {
+        numbers.start += 1;
+    }
+    if numbers.start > which.start / wide {
+        let first = thousands(numbers.start * wide);
+        screen.say(format_args!(
+            "entries before {first} are not here; `mycel audit verify` says whether they were pruned"
+        ));
+    }
+    for number in numbers {
         let (path, bytes) = tiles.bundle(number).map_err(|error| damaged(&error))?;
         let entries = bundle::read(&bytes).map_err(|why| damaged(&format!("{path}: {why}")))?;
         for (index, entry) in (number * wide..).zip(entries).filter(|(index, _)| which.contains(index)) {
@@ -186,7 +197,7 @@ fn found(report: &Report) -> serde_json::Value {
     json!({
         "version": 1, "good": report.is_good(), "log": point.map(|point| &point.origin),
         "entries": point.map(|point| point.head.size), "root": point.map(|point| point.head.root.to_string()),
-        "entries_good": report.good, "entries_unknown": report.unknown,
+        "entries_pruned": report.pruned, "entries_pruned_before": report.pruned_before, "entries_good": report.good, "entries_unknown": report.unknown,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(), "more_faults": report.more,
     })
 }
@@ -196,6 +207,12 @@ fn tell(report: &Report, others: usize, screen: &Screen) -> Result<(), Failure> 
         let Checkpoint { origin, head } = &signed.checkpoint;
         screen.data(format_args!("log      {origin}"))?;
         screen.data(format_args!("signed   {} entries, root {}", thousands(head.size), head.root))?;
+        if report.pruned > 0 {
+            let (last, before) = (thousands(report.pruned - 1), word::utc(report.pruned_before));
+            screen.data(format_args!(
+                "pruned   entries 0 to {last} were pruned by age, before {before}; their hashes are here"
+            ))?;
+        }
         screen.data(format_args!("entries  {} are the signed ones, each by its leaf", thousands(report.good)))?;
         if report.unknown > 0 {
             screen.data(format_args!("         {} of them are of a newer program", thousands(report.unknown)))?;
@@ -246,6 +263,7 @@ fn prove(log: &Log, index: u64, screen: &Screen) -> Result<Verdict, Failure> {
     let proof = Proof::make(log, &newest(log)?, index).map_err(|why| {
         let hint = match why {
             Unprovable::Beyond { .. } => "`mycel audit tail` shows the newest entries with their numbers",
+            Unprovable::Missing(_) => "if it was pruned, a copy that was made before has it and proves it",
             _ => "`mycel audit verify` says which file is wrong",
         };
         Failure::told(why.to_string(), hint)

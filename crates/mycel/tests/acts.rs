@@ -308,7 +308,7 @@ fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
         let data = folder.0.join(&name);
         if data.join("keys/ca.endorsed").exists() {
             let ca = |entry: &Entry| matches!(&entry.act, Act::KeyMade { line, .. } if line.as_str() == "ca");
-            assert!(entries(&data).iter().any(|entry| ca(entry)), "round {round}");
+            assert!(entries(&data).iter().any(ca), "round {round}");
         }
         // What is missing is made by the next.
         good(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
@@ -328,7 +328,7 @@ fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
         child.wait().unwrap();
         let last = custody::recovery::last_split(&data.join("keys")).unwrap().unwrap().epoch;
         let split = |entry: &Entry| matches!(entry.act, Act::RootSplit { epoch, .. } if epoch == last);
-        assert!(entries(&data).iter().any(|entry| split(entry)), "round {round}: split {last}");
+        assert!(entries(&data).iter().any(split), "round {round}: split {last}");
         let told = entries(&data).iter().filter(|entry| matches!(entry.act, Act::RootSplit { .. })).count();
         let shares = (0..=round).filter(|round| folder.0.join(format!("shares-{round}")).exists()).count();
         assert!(shares <= told, "round {round}: {shares} and {told}");

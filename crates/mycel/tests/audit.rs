@@ -6,7 +6,7 @@
 mod run;
 
 use audit::entry::{Act, Key, Name, Place, Reason, Right, Who};
-use audit::{Audit, Entry, Folders, KeyKind, Signer, origin};
+use audit::{Entry, Folders, KeyKind, Signer, home, origin};
 use expect_test::expect_file;
 use run::{code, err, folder, json, mycel, out};
 use std::fs;
@@ -47,8 +47,13 @@ fn entry(number: u64) -> Entry {
     Entry { time, act, who, right, rule: name(rule), address: name(address), place, reason }
 }
 
-fn write(folder: &Path, from: u64, to: u64) {
-    let (audit, _) = Audit::open(Folders::open(folder).unwrap(), log()).unwrap();
+/// A data directory under this log's keys; the log is in `audit`.
+fn write(data: &Path, from: u64, to: u64) {
+    let keys = data.join("keys");
+    fs::create_dir_all(&keys).unwrap();
+    custody::folder::replace(&keys.join("audit.key"), "01".repeat(32).as_bytes()).unwrap();
+    fs::write(keys.join("audit.vkey"), log().verifier().to_string()).unwrap();
+    let (audit, _) = home::open(data, "garden", PlanetId([0x1a; 16])).unwrap();
     audit.append(&(from..to).map(entry).collect::<Vec<_>>()).unwrap();
 }
 
@@ -59,9 +64,9 @@ fn text(path: &Path) -> String {
 #[test]
 fn an_auditor_sees_what_was_done_and_what_was_changed() {
     let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
-    let (log, before) = (text(dir.path()), text(&dir.path().join("before")));
+    let (log, before) = (text(&dir.path().join("audit")), text(&dir.path().join("before")));
     write(dir.path(), 0, 300);
-    fs::copy(dir.path().join("checkpoint"), &before).unwrap();
+    fs::copy(dir.path().join("audit/checkpoint"), &before).unwrap();
     write(dir.path(), 300, 600);
     let golden = |name: &str, shown: &str| expect_file![folder("tests/golden").join(name)].assert_eq(shown);
     golden("audit-help.txt", &out(&["audit", "--help"]));
@@ -74,16 +79,24 @@ fn an_auditor_sees_what_was_done_and_what_was_changed() {
     golden("audit-proof.txt", &out(&["audit", "verify", &text(&proof), "--key", &key]));
     assert_eq!(json(&["audit", "verify", &text(&proof), "--key", &key, "--json"])["entry"]["act"], "sealed");
     assert_eq!(json(&["audit", "verify", &log, "--key", &key, "--json"])["good"], true);
-    // An operator who would rather not have sealed anything.
-    let bundle = dir.path().join("tile/entries/001");
+    // An operator who would rather not have sealed anything, and gives a copy away.
+    let (from, copy) = (home::reader(&dir.path().join("audit")).unwrap(), dir.path().join("copy"));
+    audit::copy::copy(&from, &Folders::open(&copy).unwrap(), self::log().verifier(), true, &mut |_, _| {}).unwrap();
+    let bundle = copy.join("tile/entries/001");
     let mut bytes = fs::read(&bundle).unwrap();
     let at = bytes.windows(8).position(|window| window == b"somebody").unwrap();
     bytes[at..at + 8].copy_from_slice(b"everyone");
     fs::write(&bundle, bytes).unwrap();
-    let bad = ["audit", "verify", &log, "--key", &key];
+    let copy = text(&copy);
+    let bad = ["audit", "verify", &copy, "--key", &key];
     assert_eq!(code(&bad), 1);
     golden("audit-changed.txt", &out(&bad));
     assert_eq!(json(&[&bad[..], &["--json"]].concat())["faults"][0]["entry"], 259);
+    // Whoever has the log's folder and not the key to its entries has hashes.
+    fs::remove_file(dir.path().join("keys/audit.entries.key")).unwrap();
+    let sealed = mycel(&["audit", "verify", &log, "--key", &key]);
+    let said = String::from_utf8(sealed.stdout).unwrap();
+    assert!(said.contains("its entries are sealed, and keys/audit.entries.key"), "{said}");
     let guide = fs::read_to_string(folder("../../docs/guides/audit.md")).unwrap();
     for name in ["audit-tail", "audit-verify", "audit-changed", "audit-proof"] {
         let golden = fs::read_to_string(folder("tests/golden").join(format!("{name}.txt"))).unwrap();
@@ -97,8 +110,10 @@ fn a_witness_cosigns_what_continues_and_says_why_not() {
     let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
     let (one, other) = (dir.path().join("one"), dir.path().join("other"));
     let (own, state) = (text(&dir.path().join("key")), text(&dir.path().join("garden.cosigned")));
-    let ask =
-        |log: &Path| mycel(&["audit", "witness", &text(log), "--key", &key, "--key-file", &own, "--state", &state]);
+    let ask = |data: &Path| {
+        let log = text(&data.join("audit"));
+        mycel(&["audit", "witness", &log, "--key", &key, "--key-file", &own, "--state", &state])
+    };
     write(&one, 0, 300);
     let first = ask(&one);
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
@@ -122,7 +137,7 @@ fn a_witness_cosigns_what_continues_and_says_why_not() {
 fn mistakes_are_told_with_what_to_try() {
     let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
     write(&dir.path().join("log"), 0, 3);
-    let log = text(&dir.path().join("log"));
+    let log = text(&dir.path().join("log/audit"));
     let nothing = text(&dir.path().join("nothing"));
     for (arguments, what, hint) in [
         (&["audit", "tail", &nothing][..], "has no checkpoint", "name the directory"),

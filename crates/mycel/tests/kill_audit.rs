@@ -6,7 +6,7 @@
 mod process;
 
 use audit::entry::Act;
-use audit::{Entry, Mirror, Tiles, Verifier, home};
+use audit::{Entry, Tiles, Verifier, home};
 use client::{Body, Client, Place};
 use process::{Folder, Up, key, operator};
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ async fn administer(client: Client, (round, writer): (u32, u32), told: Told) {
 /// was signed before.
 fn entries(data: &Path, before: &mut Vec<String>) -> Vec<Entry> {
     let log: Verifier = home::verifier(data).unwrap().unwrap();
-    let mirror = Mirror::new(&home::folder(data));
+    let mirror = home::reader(&home::folder(data)).unwrap();
     let report = audit::verify::verify(&mirror, &log, before, &mut |_, _| {}).unwrap();
     assert!(report.is_good() && report.unknown == 0, "{:?}", report.faults);
     let signed = report.signed.unwrap();

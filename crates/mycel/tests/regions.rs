@@ -206,7 +206,7 @@ async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
     up.stop();
     // The gateways' log has the file that was taken, and not the one that was not.
     let verifier = audit::home::verifier(&data).unwrap().unwrap();
-    let mirror = audit::Mirror::new(&audit::home::folder(&data));
+    let mirror = audit::home::reader(&audit::home::folder(&data)).unwrap();
     let report = audit::verify::verify(&mirror, &verifier, &[], &mut |_, _| {}).unwrap();
     assert!(report.is_good(), "{:?}", report.faults);
     let tiles = audit::Tiles::new(&mirror, report.good);

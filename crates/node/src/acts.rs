@@ -15,7 +15,7 @@ use crate::engine::{Code, Refusal};
 use audit::asked::Id;
 use audit::entry::{Act, Digest, Key, Name, Place, Reason, Right, Who};
 use audit::path::Path as Tile;
-use audit::{AppendError, Audit, Entry, Folders, Mirror, Source, home};
+use audit::{AppendError, Audit, Entry, Folders, Mirror, Opened, Source, home};
 use block::bans::Net;
 use policy::access::{Because, Decision};
 use std::io;
@@ -33,6 +33,11 @@ const GATHER: Duration = Duration::from_secs(1);
 /// Bans of the monitor that are named in that time: at some 150 bytes each they
 /// are 200 MB in a day that is one long attack.
 const MOST_NAMED: usize = 16;
+/// How often it is looked for entries that are older than the log is kept:
+/// segments are closed after thirty days, so that one waits for no longer.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+/// How long the log is kept where the planet does not say.
+const KEPT: Millis = Millis::days(365);
 
 /// Who has something done, by which right, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,12 +118,12 @@ struct Gathering {
 }
 
 impl Gathering {
-    /// Waits until there is something, and then a while longer; whether it is
-    /// over.
+    /// Waits until there is something, or it is time to look for what is too
+    /// old, and then a while longer; whether it is over.
     fn wait(&self) -> bool {
         let nothing = |gathered: &mut Gathered| gathered.named.is_empty() && gathered.more == 0 && !gathered.ended;
-        let waited = self.something.wait_while(locked(&self.gathered), nothing);
-        let waited = waited.unwrap_or_else(PoisonError::into_inner);
+        let waited = self.something.wait_timeout_while(locked(&self.gathered), LOOK, nothing);
+        let waited = waited.unwrap_or_else(PoisonError::into_inner).0;
         let waited = self.something.wait_timeout_while(waited, GATHER, |gathered| !gathered.ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
@@ -133,7 +138,8 @@ impl Gathering {
 pub struct Acts {
     log: Audit<Folders>,
     data: PathBuf,
-    folder: PathBuf,
+    /// Its files as they are served, with entries out of their envelopes.
+    files: Opened<Mirror>,
     vkey: String,
     place: Place,
     clock: Arc<Clock>,
@@ -141,6 +147,8 @@ pub struct Acts {
     gatherer: Mutex<Option<JoinHandle<()>>>,
     asking: Mutex<Option<Asking>>,
     entered: AtomicU64,
+    /// How long entries are kept, in milliseconds.
+    kept: AtomicU64,
     /// Whether what is done is still entered: not before the first act, and not
     /// after the last.
     is_open: Mutex<bool>,
@@ -167,10 +175,11 @@ impl Acts {
         Ok(Arc::new(Self {
             log,
             data: data.to_owned(),
-            folder: home::folder(data),
+            files: home::reader(&home::folder(data))?,
             vkey,
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
+            kept: AtomicU64::new(KEPT.0),
             clock,
             gathering: Arc::default(),
             gatherer: Mutex::default(),
@@ -195,13 +204,15 @@ impl Acts {
         *locked(&self.is_open) = true;
         let (acts, gathering) = (Arc::downgrade(self), Arc::clone(&self.gathering));
         let gather = move || {
-            loop {
-                let is_over = gathering.wait();
-                let Some(acts) = acts.upgrade() else { return };
+            let mut is_over = false;
+            while let Some(acts) = acts.upgrade() {
                 acts.enter_gathered();
                 if is_over {
                     return;
                 }
+                acts.prune();
+                drop(acts);
+                is_over = gathering.wait();
             }
         };
         let gatherer = std::thread::Builder::new().name("audit".to_owned()).spawn(gather);
@@ -226,7 +237,7 @@ impl Acts {
             _ => None,
         };
         // A log that cannot be read back is one in which the file is entered once more.
-        let last = home::newest(&Mirror::new(&self.folder), self.log.published().size, of).ok().flatten();
+        let last = home::newest(&self.files, self.log.published().size, of).ok().flatten();
         let (from, to) = (last.unwrap_or(Digest([0; 32])), Digest(file));
         let act = Act::PolicyChanged { section: Name::cut("planet file"), from, to };
         (last != Some(to)).then(|| self.entry(&By::node(), self.place.clone(), act, ""))
@@ -246,7 +257,7 @@ impl Acts {
     /// When it cannot be written: then the act is not to be done.
     pub fn enter_once(&self, by: &By, place: Place, act: Act, reason: &str) -> Result<(), Refusal> {
         let same = |_, entry: &Entry| (entry.act == act).then_some(());
-        let there = home::newest(&Mirror::new(&self.folder), self.log.published().size, same);
+        let there = home::newest(&self.files, self.log.published().size, same);
         // A log that cannot be read back has it once more.
         if there.is_ok_and(|there| there.is_some()) {
             return Ok(());
@@ -258,13 +269,13 @@ impl Acts {
     /// the first.
     pub(crate) fn enter_asked(&self, id: Id, asked: &[Entry]) -> Result<u64, String> {
         let size = self.log.published().size;
-        let there = home::first_of(&self.data, size, id, asked.len()).map_err(|why| why.to_string())?;
+        let there = home::first_of(&self.files, size, id, asked.len()).map_err(|why| why.to_string())?;
         if let Some(there) = there {
             return Ok(there);
         }
         for entry in asked {
             if let Act::NotDone { entry } = entry.act {
-                let about = audit::Tiles::new(&Mirror::new(&self.folder), size).entry(entry);
+                let about = audit::Tiles::new(&self.files, size).entry(entry);
                 let about = about.ok().and_then(|bytes| Entry::from_bytes(&bytes).ok());
                 if about.is_none_or(|about| about.who != Who::Directory) {
                     return Err(format!("entry {entry} is not about what a command does"));
@@ -329,6 +340,21 @@ impl Acts {
         }
     }
 
+    /// Says how long entries are kept, as the planet's file does.
+    pub fn keeps(&self, kept: Millis) {
+        self.kept.store(kept.0, Relaxed);
+    }
+
+    /// Prunes what is older; their hashes stay.
+    fn prune(&self) {
+        let before = self.clock.now().0.saturating_sub(self.kept.load(Relaxed));
+        match self.log.prune(before, |act| self.entry(&By::node(), self.place.clone(), act, "")) {
+            Ok(None) => {}
+            Ok(Some(pruned)) => tracing::info!(first = pruned.first, "older entries of the audit log were pruned"),
+            Err(why) => tracing::warn!(%why, "older entries of the audit log cannot be pruned"),
+        }
+    }
+
     /// Enters that the process ends as it should, and takes nothing more.
     pub fn end(&self) {
         if !std::mem::take(&mut *locked(&self.is_open)) {
@@ -389,7 +415,7 @@ impl Acts {
     /// # Errors
     /// What the disk says.
     pub fn checkpoint(&self) -> io::Result<Option<Vec<u8>>> {
-        Ok(audit::read_checkpoint(&Mirror::new(&self.folder))?.map(String::into_bytes))
+        Ok(audit::read_checkpoint(&self.files)?.map(String::into_bytes))
     }
 
     /// A tile or a bundle of entries; nothing when it is not there.
@@ -397,7 +423,7 @@ impl Acts {
     /// # Errors
     /// What the disk says.
     pub fn file(&self, tile: &Tile) -> io::Result<Option<Vec<u8>>> {
-        Mirror::new(&self.folder).file(&tile.to_string(), audit::path::WIDTH * (2 + audit::entry::MAX_ENTRY))
+        self.files.file(&tile.to_string(), audit::path::WIDTH * (2 + audit::entry::MAX_ENTRY))
     }
 }
 

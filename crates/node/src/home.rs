@@ -11,7 +11,7 @@
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
 //! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
 //! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
-//! | `keys/audit.vkey` | the audit log's public key, under its name |
+//! | `keys/audit.vkey` | the audit log's public key, under its name; what seals its entries is `keys/audit.entries.key` |
 //! | `audit/` | the audit log, see `acts` |
 //! | `audit-asked/` | what commands ask to have entered in it, see `asked` |
 //! | `owners` | the owners' wrapped keys, see `keyring` |

@@ -4,8 +4,9 @@
 
 mod support;
 
-use node::{Body, Engine, Where};
+use node::{Body, By, Engine, Where};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use support::{Agent, PLANET, key, start};
 use tempfile::tempdir;
@@ -70,6 +71,36 @@ async fn nothing_that_an_agent_said_stands_on_the_disk() {
     // The looking itself finds what is there.
     fs::write(folder.path().join("log").join("slip"), SAID[1]).unwrap();
     assert_eq!(where_said(folder.path(), &words).len(), 1);
+}
+
+/// What only an act says: why, about whom, by which address, and where.
+const ACTS: [&str; 4] = ["marzipan-reason", "198.51.100.77", "203.0.113.88", "role operator"];
+
+/// The audit log says who did what to whom and why; on the disk it does not,
+/// but in its hashes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_an_act_says_stands_on_the_disk() {
+    let folder = tempdir().unwrap();
+    let (engine, _) = start(PLANET, folder.path());
+    let agent = Agent::attach(&engine, key(1), Where::Region("one".into())).await;
+    let [reason, net, address, rule] = ACTS;
+    let by = By { rule: audit::entry::Name::cut(rule), ..By::administers(key(9).id(), address.parse().unwrap()) };
+    for number in 0..300 {
+        engine.seal(&by, &agent.attached.block, &format!("{reason} {number}")).await.unwrap();
+        engine.open_block(&by, &agent.attached.block).await.unwrap();
+    }
+    let of: IpAddr = net.parse().unwrap();
+    engine.ban(&by, block::bans::Net::of_source(of), engine.now().after(vocab::Millis::minutes(1))).unwrap();
+    let mut words: Vec<Vec<u8>> = ACTS.iter().map(|word| word.as_bytes().to_vec()).collect();
+    // Whoever did it, as bytes and as letters.
+    words.push(key(9).id().0.to_vec());
+    words.push(key(9).id().to_string().into_bytes());
+    let entered = support::entered(folder.path());
+    assert!(entered.len() > 600 && entered[1].reason.as_str() == "marzipan-reason 0", "and it is read where it may be");
+    assert_eq!(where_said(folder.path(), &words), [], "while it runs");
+    engine.stop();
+    drop((engine, agent));
+    assert_eq!(where_said(folder.path(), &words), [], "when it has stopped");
 }
 
 /// A secret is in its own file, and in no other: neither as letters nor as bytes.

@@ -216,20 +216,25 @@ async fn a_log_that_was_edited_is_not_gone_on_with() {
     engine.stop();
     drop((engine, agent));
     let (truth, bundle) = (data.join("audit/entries"), data.join("audit/tile/entries/000.p/3"));
-    let edit = |file: &Path| {
-        let bytes = fs::read(file).unwrap();
-        let at = bytes.windows(13).position(|text| text == b"somebody else").unwrap();
-        let changed = [&bytes[..at], b"nobody at all", &bytes[at + 13..]].concat();
-        fs::write(file, changed).unwrap();
-        bytes
+    // A bit of the second entry's envelope; each stands behind its length in two bytes.
+    let edit = |file: &Path, (first, beside, between): (usize, usize, usize)| {
+        let mut bytes = fs::read(file).unwrap();
+        let before = bytes.clone();
+        let length = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+        let second = first + 2 + beside + length(first) + between;
+        let middle = second + 2 + beside + length(second) / 2;
+        bytes[middle] ^= 1;
+        fs::write(file, bytes).unwrap();
+        before
     };
-    let before = edit(&truth);
+    // In the truth each is a batch of its own, behind 44 bytes, and has four of its leaf.
+    let before = edit(&truth, (64 + 44, 4, 44));
     let why = refuses(data);
     assert!(why.contains("entry 1") && why.contains("mycel audit verify"), "{why}");
     fs::write(&truth, before).unwrap();
-    edit(&bundle);
+    edit(&bundle, (8, 0, 0));
     let log = audit::home::verifier(data).unwrap().unwrap();
-    let mirror = audit::Mirror::new(&audit::home::folder(data));
+    let mirror = audit::home::reader(&audit::home::folder(data)).unwrap();
     let report = audit::verify::verify(&mirror, &log, &[], &mut |_, _| {}).unwrap();
     assert_eq!(report.faults.len(), 1, "{:?}", report.faults);
     assert!(report.faults[0].to_string().starts_with("entry 1 was changed"), "{}", report.faults[0]);
@@ -240,8 +245,12 @@ async fn a_log_that_was_edited_is_not_gone_on_with() {
     fs::rename(data.join("keys/audit.key"), data.join("kept")).unwrap();
     assert!(refuses(data).contains("two halves"), "{}", refuses(data));
     assert!(!data.join("keys/audit.key").exists());
-    // Entries are gone that were signed.
     fs::rename(data.join("kept"), data.join("keys/audit.key")).unwrap();
+    fs::rename(data.join("keys/audit.entries.key"), data.join("kept")).unwrap();
+    assert!(refuses(data).contains("mycel trust recover"), "{}", refuses(data));
+    assert!(!data.join("keys/audit.entries.key").exists());
+    fs::rename(data.join("kept"), data.join("keys/audit.entries.key")).unwrap();
+    // Entries are gone that were signed.
     fs::remove_file(truth).unwrap();
     assert!(refuses(data).contains("are gone"), "{}", refuses(data));
 }

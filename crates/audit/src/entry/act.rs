@@ -206,6 +206,14 @@ acts! {
         /// How many shares were given.
         shares: u32,
     }
+    /// Entries of this log that are older than it keeps them go; their hashes
+    /// stay.
+    40 Pruned = "pruned" {
+        /// The first entry that stays.
+        first: u64,
+        /// All before it are older than this, in milliseconds since 1970 began.
+        before: u64,
+    }
 }
 
 #[cfg(test)]
@@ -252,7 +260,7 @@ mod tests {
 
     #[test]
     fn each_act_has_its_number_one_form_and_room() {
-        for (number, act) in (1..).zip(each()) {
+        for (number, act) in (1..).zip(each()).chain([(40, Act::Pruned { first: 1, before: 1 })]) {
             assert_eq!(act.number(), number);
             let entry = Entry {
                 time: 1_800_000_000_000,

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use audit::entry::{Act, Key, Name, Place, Reason, Right, Who};
-use audit::{Audit, Entry, KeyKind, Signer, Verifier, origin};
+use audit::{Audit, Entry, EntryKey, Folders, KeyKind, Mirror, OpenError, Opened, Recovery, Signer, Source, Tiles};
+use audit::{Verifier, origin};
 use std::path::Path;
+use store::Disk;
 use trust::sign::SigningKey;
 use trust::{AgentId, PlanetId, Secret};
 
@@ -23,6 +25,37 @@ pub(crate) fn verifier() -> Verifier {
 
 pub(crate) fn witness() -> Signer {
     Signer::new("witness.example/w1", KeyKind::Cosignature, key(2)).unwrap()
+}
+
+/// The key to the entries of the log.
+pub(crate) fn entry_key() -> EntryKey {
+    EntryKey::new(verifier().name(), Secret::take(&mut [4; 32]))
+}
+
+pub(crate) fn open<D: Disk>(disk: D) -> Result<(Audit<D>, Recovery), OpenError> {
+    Audit::open(disk, log(), entry_key())
+}
+
+/// The log in a folder, with entries as everybody else has them.
+pub(crate) fn opened(folder: &Path) -> Opened<Mirror> {
+    Opened::new(Mirror::new(folder), Some(entry_key()))
+}
+
+/// A copy of the log in a folder, as a mirror has it.
+pub(crate) fn mirrored(from: &Path, to: &Path) {
+    audit::copy::copy(&opened(from), &Folders::open(to).unwrap(), &verifier(), true, &mut |_, _| {}).unwrap();
+}
+
+/// All entries of a log of so many, from a bundle's first on.
+pub(crate) fn all(source: &impl Source, from: u64, size: u64) -> Result<Vec<Vec<u8>>, String> {
+    let tiles = Tiles::new(source, size);
+    let mut all = Vec::new();
+    for index in from / 256..size.div_ceil(256) {
+        let (path, bytes) = tiles.bundle(index).map_err(|error| error.to_string())?;
+        let entries = audit::bundle::read(&bytes).map_err(|error| error.to_string())?;
+        all.extend(entries[..path.width].iter().map(|entry| entry.to_vec()));
+    }
+    Ok(all)
 }
 
 /// Some entry, another for each number.
@@ -53,7 +86,7 @@ pub(crate) fn entries(from: u64, many: u64) -> Vec<Entry> {
 
 /// A log of so many entries in a folder, written in some batches.
 pub(crate) fn written(folder: &Path, many: u64) {
-    let (audit, _) = Audit::open(audit::Folders::open(folder).unwrap(), log()).unwrap();
+    let (audit, _) = open(Folders::open(folder).unwrap()).unwrap();
     let mut at = audit.published().size;
     while at < many {
         let next = (many - at).min(77);

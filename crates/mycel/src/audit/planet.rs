@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::store::{ENTRIES, bar};
 use audit::copy::{Copied, NotCopied, copy};
-use audit::{Checkpoint, Folders, Mirror, Source, Verifier};
+use audit::{Checkpoint, Folders, Mirror, Opened, Source, Verifier, home};
 use client::{Client, Options};
 use serde_json::json;
 use std::fs;
@@ -26,7 +26,7 @@ const KEY: &str = "log.vkey";
 /// Where a log is read.
 pub(super) enum Log {
     /// In a folder.
-    Here(Mirror, String),
+    Here(Opened<Mirror>, String),
     /// On a planet that runs.
     There(Planet),
 }
@@ -49,7 +49,13 @@ impl Log {
     pub(super) fn named(dir: Option<&Path>, from: &FromArgs) -> Result<Self, Failure> {
         match (dir, &from.url) {
             (None, Some(url)) => Ok(Self::There(Planet::reach(url, from)?)),
-            (Some(dir), None) => Ok(Self::Here(Mirror::new(dir), dir.display().to_string())),
+            (Some(dir), None) => {
+                let reader = home::reader(dir).map_err(|error| {
+                    let hint = "who may read the planet's keys reads entries there; a copy has them as they are";
+                    Failure::told(error.to_string(), hint)
+                })?;
+                Ok(Self::Here(reader, dir.display().to_string()))
+            }
             _ => Err(Failure::told("a log is in a folder or at a planet", "name DIR, or --url, and not both")),
         }
     }

@@ -198,6 +198,9 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
     let clock = Arc::new(Clock::ahead(options.clock_ahead));
     let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
+    if let Some(watch) = &planet.watch {
+        acts.keeps(watch.audit.value);
+    }
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {

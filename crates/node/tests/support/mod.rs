@@ -153,7 +153,7 @@ pub fn copy(from: &Path, to: &Path) {
 /// What the audit log of a data directory says, every entry of it checked.
 pub fn entered(data: &Path) -> Vec<audit::Entry> {
     let log = audit::home::verifier(data).unwrap().unwrap();
-    let mirror = audit::Mirror::new(&audit::home::folder(data));
+    let mirror = audit::home::reader(&audit::home::folder(data)).unwrap();
     let report = audit::verify::verify(&mirror, &log, &[], &mut |_, _| {}).unwrap();
     assert!(report.is_good() && report.unknown == 0, "{:?}", report.faults);
     let size = report.signed.unwrap().checkpoint.head.size;

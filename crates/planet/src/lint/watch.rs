@@ -26,6 +26,7 @@ pub(super) const ALL: &[&Lint] = &[
     &keys::BRIDGE_TWICE,
     &enrol::NOBODY,
     &enrol::UNREAD_KEYS,
+    &keys::AUDIT_YEAR,
 ];
 
 static HIERARCHY: Lint = Lint {

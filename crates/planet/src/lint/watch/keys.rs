@@ -100,6 +100,28 @@ fn audit(facts: &Facts<'_>, report: &mut Report) {
     }
 }
 
+/// What the law asks of most who must keep such a log at all.
+const A_YEAR: Millis = Millis::days(365);
+
+pub(super) static AUDIT_YEAR: Lint = Lint {
+    code: "MY0616",
+    severity: Severity::Warning,
+    title: "an audit log that is kept for less than a year",
+    why: "What an operator did is often asked for at the end of a year, and whole entries are pruned once they are older than `audit`; their hashes alone stay. A planet that is only tried out may forget sooner.",
+    hint: "write audit = \"365d\" or more",
+    look: |facts, report| {
+        let Some(watch) = &facts.planet.watch else { return };
+        // Where it is shorter than a key lives, that is what is said.
+        let keys = facts.planet.keys.as_ref();
+        let good = keys.map_or(0, |keys| keys.rotation.value.0.saturating_add(keys.overlap.value.0));
+        if watch.audit.value < A_YEAR && watch.audit.value.0 >= good {
+            report
+                .add(&AUDIT_YEAR, format!("the audit log is kept for {}", watch.audit.value))
+                .at(watch.audit.span, "");
+        }
+    },
+};
+
 pub(super) static BRIDGE_TWICE: Lint = Lint {
     code: "MY0613",
     severity: Severity::Error,
