@@ -130,7 +130,11 @@ fn since_1970(time: SystemTime) -> u64 {
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn remove(file: &Path) -> Result<(), KeyError> {
+/// Removes a file that may not be there.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn remove(file: &Path) -> Result<(), KeyError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(failed(format!("remove {}", file.display()))(error))
@@ -139,7 +143,7 @@ fn remove(file: &Path) -> Result<(), KeyError> {
     }
 }
 
-fn sync(keys: &Path) -> Result<(), KeyError> {
+pub(crate) fn sync(keys: &Path) -> Result<(), KeyError> {
     let synced = fs::File::open(keys).and_then(|folder| folder.sync_all());
     synced.map_err(failed(format!("write {}", keys.display())))
 }

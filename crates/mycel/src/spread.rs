@@ -12,7 +12,7 @@ use custody::credentials::Credentials;
 use custody::office::Open;
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
-use node::{Acts, HomeError, Homes};
+use node::{Acts, HomeError, Homes, Turning};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -39,6 +39,8 @@ struct Running<'a> {
     file: &'a Path,
     homes: Homes,
     acts: Arc<Acts>,
+    /// The keys that are rotated here.
+    turning: Arc<Turning>,
     hosts: Vec<Host>,
     /// What each gateway shows.
     credentials: Vec<Arc<Credentials>>,
@@ -86,8 +88,10 @@ pub(crate) fn run(
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
+    let ids: Vec<String> = regions.iter().map(|region| region.id.clone()).collect();
+    let turning = homes.turn(&ids, planet.keys.as_ref()).map_err(|error| failed(error.to_string()))?;
     let (gateways, bans, _office) = (Vec::new(), String::new(), office);
-    let mut running = Running { args, file, homes, acts, hosts, credentials, regions, gateways, bans, _office };
+    let mut running = Running { args, file, homes, acts, turning, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -141,6 +145,7 @@ impl Running<'_> {
         settings.nodes = Some(Arc::clone(&self.credentials[number]));
         settings.costs = costs(planet);
         settings.acts = Some(Arc::clone(&self.acts));
+        settings.turning = Some(Arc::clone(&self.turning));
         if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
         } else {

@@ -4,12 +4,15 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::acts::Acts;
-use crate::home::{HomeError, failed, lock};
+use crate::home::{HomeError, lock};
+use crate::signing::{self, NOTICE, Signing, Turning};
 use custody::ca::Ca;
 use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
+use custody::lineage;
 use custody::office::{Office, Open};
 use custody::sealed;
+use custody::signer::Signer;
 use custody::spiffe::Name;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,6 +31,8 @@ pub struct Homes {
     gateways: Vec<Arc<SigningKey>>,
     _lock: File,
 }
+
+const OPERATOR: &str = "operator";
 
 /// More gateways than anybody runs on one machine.
 pub const MOST_GATEWAYS: usize = 64;
@@ -139,18 +144,52 @@ impl Homes {
         for (name, key) in named {
             write_public(&keys, &name, key)?;
         }
+        for (own, name) in self.told() {
+            lineage::bring((&self.keys(), &own), (&keys, &name))?;
+        }
         // Here, so that it is there before anybody expects it.
         public(&keys, "node")?;
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {
-            match std::fs::remove_file(keys.join(format!("gateway-{number}.pub"))) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(format!("remove what is trusted in {}", keys.display()))(error));
-                }
-                _ => {}
+            for end in ["pub", "line"] {
+                custody::succession::remove(&keys.join(format!("gateway-{number}.{end}")))?;
             }
         }
         Ok(place)
+    }
+
+    /// Keys that regions are told of: what they are called here, and there.
+    fn told(&self) -> Vec<(String, String)> {
+        let gateways = (1..=self.gateways.len()).map(|number| (called(number), format!("gateway-{number}")));
+        std::iter::once((OPERATOR.to_owned(), OPERATOR.to_owned())).chain(gateways).collect()
+    }
+
+    /// Rotates the gateways' keys, and the operator's where its secret is here,
+    /// as the planet file says, until what is returned is dropped. These regions
+    /// are told of each key before it is used.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn turn(&self, regions: &[String], keys: Option<&planet::Keys>) -> Result<Arc<Turning>, HomeError> {
+        let (every, overlap) = signing::times(keys);
+        let folders = regions.iter().map(|region| self.place.join("regions").join(region).join("keys"));
+        let folders: Vec<PathBuf> = folders.collect();
+        let mut signing = Vec::new();
+        for (own, name) in self.told() {
+            if own == OPERATOR && !signing::has_operator(&self.keys()) {
+                continue;
+            }
+            let signer = Signer::new(self.keys(), own.clone(), self.planet(), every, overlap);
+            let mut key = Signing::new(signer, Arc::default());
+            key.signer.notice = NOTICE;
+            let (from, folders) = (self.keys(), folders.clone());
+            key.tell = Box::new(move || {
+                let bring = |to: &PathBuf| lineage::bring((&from, &own), (to, &name));
+                folders.iter().filter(|folder| folder.is_dir()).try_for_each(bring)
+            });
+            signing.push(key);
+        }
+        Turning::start(signing)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod acts;
 mod ask;
+mod believed;
 mod below;
 mod clock;
 mod directory;
@@ -25,6 +26,7 @@ mod rest;
 mod retention;
 mod rotation;
 mod served;
+mod signing;
 mod trace;
 mod turnstile;
 mod wake;
@@ -38,5 +40,6 @@ pub use engine::{
 pub use home::HomeError;
 pub use homes::{Homes, MOST_GATEWAYS};
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, NotProven, Opens, Proven, RestError, opens, restore_planet};
+pub use signing::Turning;
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

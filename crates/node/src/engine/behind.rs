@@ -10,6 +10,8 @@ use crate::follower::Follower;
 use crate::lane::Ask;
 use crate::retention::Keeper;
 use crate::rotation::{DATA_ROTATION, Rotation, Turning};
+use crate::signing::{self, NOTICE, Signing};
+use custody::signer::Signer;
 use planet::Planet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,11 +56,27 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
 
 /// Whoever rotates the regions' keys.
 fn rotation(planet: &Planet, parts: &Parts) -> Rotation {
+    let keys = parts.home.place.join("keys");
+    let (every, overlap) = signing::times(planet.keys.as_ref());
+    let sign = |(name, ages): &(String, _)| {
+        let signer = Signer::new(keys.clone(), name.clone(), parts.home.planet, every, overlap);
+        let mut signing = Signing::new(signer, Arc::clone(ages));
+        if name == "node" {
+            let node = Arc::clone(&parts.home.node);
+            signing.turned = Box::new(move |key, line| node.next(key, line));
+        } else {
+            signing.signer.notice = NOTICE;
+        }
+        signing
+    };
     let turning = |region: &Region| {
         let (keys, ages) = (Arc::clone(region.key.as_ref()?), Arc::clone(&region.ages));
         Some(Turning { id: region.id.clone(), tag: region.tag, keys, ages })
     };
     Rotation {
+        signing: parts.signing.iter().map(sign).collect(),
+        believed: Arc::clone(&parts.believed),
+        settled: Settled::new(),
         folder: parts.home.place.join("keys"),
         planet: parts.home.planet,
         regions: parts.regions.iter().filter_map(turning).collect(),

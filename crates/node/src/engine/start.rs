@@ -4,6 +4,7 @@
 use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::acts::Acts;
+use crate::believed::Believed;
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
@@ -14,6 +15,8 @@ use crate::keyring::{Keyring, Wrapping};
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
 use crate::reopen::Reopened;
 use crate::reply::Token;
+use crate::rotation::Ages;
+use crate::signing;
 use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, invited};
@@ -113,6 +116,9 @@ pub(super) type Lanes = Arc<Mutex<Vec<SyncSender<Ask>>>>;
 /// The parts of a planet that are there before its threads.
 pub(super) struct Parts {
     pub(super) home: Home,
+    pub(super) believed: Arc<Believed>,
+    /// The keys of its folder that sign, by name.
+    pub(super) signing: Vec<(String, Arc<Ages>)>,
     pub(super) acts: Arc<Acts>,
     pub(super) layout: Layout,
     pub(super) regions: Vec<Region>,
@@ -197,6 +203,8 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
     let clock = Arc::new(Clock::ahead(options.clock_ahead));
+    let believed = Arc::new(Believed::read(&home.place.join("keys"), home.planet, clock.now())?);
+    let signing = signing::here(&home.place.join("keys"));
     let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
@@ -241,7 +249,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
     acts.begin(options.file).map_err(audit::home::HomeError::from)?;
     Ok((
-        Parts { home, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
+        Parts { home, believed, signing, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
         recovered,
     ))
 }
@@ -343,8 +351,8 @@ fn run(
         retention: retention(planet),
         classes: classes(planet),
         node: parts.home.node,
-        operator: parts.home.operator,
-        gateways: parts.home.gateways,
+        signing: parts.signing,
+        believed: parts.believed,
         policy,
         access: Access::new(planet),
         book: Mutex::new(book),

@@ -8,6 +8,7 @@ use crate::http::{No, decode};
 use hyper::Response;
 use hyper::http::request::Parts;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vocab::Millis;
@@ -65,6 +66,17 @@ pub(crate) fn metrics(shared: &Shared) -> String {
     for (name, number) in shared.settings().acts.iter().flat_map(|acts| acts.figures()) {
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
         let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {number}");
+    }
+    let mut keys: BTreeMap<&str, Vec<(String, u64)>> = BTreeMap::new();
+    for (name, label, number) in shared.settings().turning.iter().flat_map(|turning| turning.figures()) {
+        keys.entry(name).or_default().push((label, number));
+    }
+    for (name, series) in keys {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let _ = writeln!(text, "# TYPE {name} {kind}");
+        for (label, number) in series {
+            let _ = writeln!(text, "{name}{{{label}}} {number}");
+        }
     }
     let usable = "mycel_gateway_region_usable";
     let _ = writeln!(text, "# HELP {usable} Whether a region is used.\n# TYPE {usable} gauge");
