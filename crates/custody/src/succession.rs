@@ -39,6 +39,11 @@ pub fn begin(keys: &Path, name: &str) -> Result<Secret, KeyError> {
     secret(keys, &next_of(name))
 }
 
+/// Destroys the next key, as if it had never been made.
+pub(crate) fn withdraw(keys: &Path, name: &str) -> Result<(), KeyError> {
+    destroy(keys, &next_of(name))
+}
+
 /// Puts the next key in the place of the present one, which is kept beside it.
 ///
 /// # Errors
@@ -72,7 +77,10 @@ pub fn before(keys: &Path, name: &str) -> Result<Option<(Secret, Moment)>, KeyEr
 /// # Errors
 /// When the disk refuses.
 pub fn forget(keys: &Path, name: &str) -> Result<(), KeyError> {
-    let named = before_of(name);
+    destroy(keys, &before_of(name))
+}
+
+fn destroy(keys: &Path, named: &str) -> Result<(), KeyError> {
     let file = keys.join(format!("{named}.key"));
     if file.exists() {
         scratch::wipe(&file)?;

@@ -122,7 +122,8 @@ fn a_key_gives_its_place_with_its_certificate_and_whoever_knew_it_follows() {
     assert_ne!(first, second);
     assert_eq!((key(&host, "node"), key(&host, "node.before")), (second, first));
     assert_eq!(certificate(&host, "node.pem").key, second);
-    let all = ["node.before.key", "node.before.sealed", "node.key", "node.line", "node.pem", "node.request", "node.sealed"];
+    let all =
+        ["node.before.key", "node.before.sealed", "node.key", "node.line", "node.pem", "node.request", "node.sealed"];
     assert_eq!(files(&host), all, "nothing of the next one is left");
     let line = lineage::read(&host, "node").unwrap();
     let knew = Followed::new(first, &line, world.planet, world.now).unwrap();
@@ -217,7 +218,11 @@ fn whatever_is_killed_goes_on_to_the_same_key_and_says_nothing_twice() {
         if killed > 4 {
             assert_eq!(kept(".line"), line, "after step {killed}: what was said stays said");
         }
-        assert!(!files(&host).iter().any(|name| name.contains(".next.") && !name.ends_with("sealed")), "{:?}", files(&host));
+        assert!(
+            !files(&host).iter().any(|name| name.contains(".next.") && !name.ends_with("sealed")),
+            "{:?}",
+            files(&host)
+        );
         assert_eq!(succession::before(&host, "node").unwrap().map(|(key, _)| SigningKey::new(&key).id()), Some(first));
     }
 }
@@ -323,6 +328,18 @@ fn overlap_has_an_end_and_a_key_that_was_put_there_by_hand_begins_another_line()
     let next = rotate(&mut world, &mut signer);
     let line = lineage::read(&host, "node").unwrap();
     assert_eq!((line.len(), line[0].line, line[0].new), (1, other, next));
+}
+
+/// What a recovery makes of a sealed copy that a kill has left.
+#[test]
+fn a_next_key_that_is_the_present_one_is_none() {
+    let mut world = World::new();
+    let (host, mut signer) = (world.host(), world.signer());
+    let first = key(&host, "node");
+    fs::copy(host.join("node.key"), host.join("node.next.key")).unwrap();
+    assert_eq!(world.turn(&mut signer), None);
+    assert_eq!((key(&host, "node"), files(&host)), (first, vec!["node.key".to_owned(), "node.sealed".to_owned()]));
+    assert_ne!(rotate(&mut world, &mut signer), first);
 }
 
 /// What is shown changes with the next handshake, and only once a certificate is

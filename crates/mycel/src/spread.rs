@@ -91,7 +91,8 @@ pub(crate) fn run(
     let ids: Vec<String> = regions.iter().map(|region| region.id.clone()).collect();
     let turning = homes.turn(&ids, planet.keys.as_ref()).map_err(|error| failed(error.to_string()))?;
     let (gateways, bans, _office) = (Vec::new(), String::new(), office);
-    let mut running = Running { args, file, homes, acts, turning, hosts, credentials, regions, gateways, bans, _office };
+    let mut running =
+        Running { args, file, homes, acts, turning, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);

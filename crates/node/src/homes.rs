@@ -4,7 +4,7 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::acts::Acts;
-use crate::home::{HomeError, lock};
+use crate::home::{HomeError, failed, lock};
 use crate::signing::{self, NOTICE, Signing, Turning};
 use custody::ca::Ca;
 use custody::credentials::{Clock, Node};
@@ -12,13 +12,14 @@ use custody::folder::{private, public, secret, write_public};
 use custody::lineage;
 use custody::office::{Office, Open};
 use custody::sealed;
-use custody::signer::Signer;
+use custody::signer::{Looked, Signer};
 use custody::spiffe::Name;
+use custody::succession;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
-use trust::{AgentId, PlanetId};
+use trust::{AgentId, Moment, PlanetId};
 use vocab::Millis;
 
 /// The directory of a planet whose regions are served by several processes:
@@ -152,7 +153,7 @@ impl Homes {
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {
             for end in ["pub", "line"] {
-                custody::succession::remove(&keys.join(format!("gateway-{number}.{end}")))?;
+                succession::remove(&keys.join(format!("gateway-{number}.{end}")))?;
             }
         }
         Ok(place)
@@ -191,6 +192,40 @@ impl Homes {
         }
         Turning::start(signing)
     }
+}
+
+/// Rotates the operator's key of a planet that does not run: nobody has to be
+/// told, but those who start. Whether nobody uses the directory, and it is done.
+///
+/// # Errors
+/// When the disk refuses, or a key is damaged.
+pub fn turn_operator(place: &Path, asked: Option<&planet::Keys>, now: Moment) -> Result<bool, HomeError> {
+    let keys = place.join("keys");
+    let mut folders = vec![place.to_owned()];
+    match std::fs::read_dir(place.join("regions")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        list => {
+            let what = || format!("read {}", place.join("regions").display());
+            for region in list.map_err(failed(what()))? {
+                folders.push(region.map_err(failed(what()))?.path());
+            }
+        }
+    }
+    let mut held = Vec::new();
+    for folder in &folders {
+        match lock(folder) {
+            Ok(lock) => held.push(lock),
+            // Whoever runs there does it, once everybody has been told.
+            Err(HomeError::InUse { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    let ((every, overlap), planet) = (signing::times(asked), PlanetId::of_root(public(&keys, "root")?));
+    let mut signer = Signer::new(keys.clone(), OPERATOR.to_owned(), planet, every, overlap);
+    let told: Vec<PathBuf> = folders.iter().skip(1).map(|region| region.join("keys")).collect();
+    let mut tell = || told.iter().try_for_each(|to| lineage::bring((&keys, OPERATOR), (to, OPERATOR)));
+    succession::ask(&keys, OPERATOR)?;
+    Ok(matches!(signer.look((now, true), &mut tell)?, Looked::Turned { .. }))
 }
 
 /// What the files of a gateway are called, counted from 1.

@@ -1,6 +1,5 @@
 //! Rotation of regional keys, while the planet runs: a thread that looks whether
-//! one is due, or was asked for. It looks at the keys that sign as well, see
-//! `signing`, and at whose word is taken here.
+//! one is due, or was asked for. That of keys which sign is in `signing`.
 //!
 //! It must never make anything with a key that is not on the disk, nor take a
 //! key away while something is under it: the next key is written, all owners'
@@ -8,12 +7,10 @@
 //! then are leases made with it. What a kill cuts short goes on at the next
 //! start. Nobody waits for it, and no lease ends by it.
 
-use crate::believed::Believed;
-use crate::clock::{Clock, Settled};
+use crate::clock::Clock;
 use crate::engine::keys::Keys;
 use crate::home::{HomeError, regional_name};
 use crate::keyring::Keyring;
-use crate::signing::Signing;
 use crate::wake::Progress;
 use custody::{folder, succession};
 use std::path::PathBuf;
@@ -91,10 +88,6 @@ pub(crate) struct Rotation {
     pub(crate) overlap: Millis,
     /// Looks until a failed one is tried again.
     pub(crate) wait: u32,
-    /// The keys of this folder that sign.
-    pub(crate) signing: Vec<Signing>,
-    pub(crate) believed: Arc<Believed>,
-    pub(crate) settled: Settled,
 }
 
 impl Rotation {
@@ -110,11 +103,6 @@ impl Rotation {
     pub(crate) fn look(&mut self) {
         self.wait = self.wait.saturating_sub(1);
         let now = self.clock.now();
-        if let Err(why) = self.believed.look(now) {
-            tracing::warn!(%why, "whose word is taken stays as it was");
-        }
-        let settled = self.settled.is(&self.clock);
-        self.signing.iter_mut().for_each(|key| key.look(now, settled));
         for region in &self.regions {
             if let Err(why) = self.region(region, now) {
                 self.wait = AGAIN;

@@ -2,12 +2,16 @@
 //! gateway's, the operator's. Each in the process that uses it, or, for the
 //! operator's, in the one whose directory it is in.
 //!
-//! It must never use a key before whoever has to know of it does. What a kill
-//! cuts short goes on at the next look, see `custody::signer`.
+//! It must never use a key before whoever has to know of it does, nor wait
+//! behind anything else that takes long: whoever is to know of a key looks each
+//! second. What a kill cuts short goes on at the next look, see
+//! `custody::signer`.
 
+use crate::believed::Believed;
 use crate::clock::{Clock, Settled};
 use crate::home::{HomeError, failed};
 use crate::rotation::{AGAIN, Ages, LOOK};
+use crate::wake::Progress;
 use custody::KeyError;
 use custody::signer::{Looked, Signer};
 use planet::Keys;
@@ -28,6 +32,9 @@ const OVERLAP: Millis = Millis::days(7);
 /// Looks between telling of a key and using it: hosts look as often as this
 /// does, and have looked twice by then.
 pub(crate) const NOTICE: u32 = 3;
+
+/// Looks after which a rotation that waits is told of: a minute.
+const PATIENCE: u32 = 60;
 
 /// How long keys that sign are used, and believed after that.
 pub(crate) fn times(keys: Option<&Keys>) -> (Millis, Millis) {
@@ -56,11 +63,13 @@ pub(crate) struct Signing {
     pub(crate) turned: Box<dyn Fn(SigningKey, Vec<Statement>) + Send>,
     /// Looks until one that failed is tried again.
     wait: u32,
+    /// Looks since it began to wait for something.
+    waits: u32,
 }
 
 impl Signing {
     pub(crate) fn new(signer: Signer, ages: Arc<Ages>) -> Self {
-        Self { signer, ages, tell: Box::new(|| Ok(())), turned: Box::new(|_, _| ()), wait: 0 }
+        Self { signer, ages, tell: Box::new(|| Ok(())), turned: Box::new(|_, _| ()), wait: 0, waits: 0 }
     }
 
     /// Looks at it once.
@@ -75,10 +84,16 @@ impl Signing {
             return;
         }
         match self.signer.look((now, settled), &mut self.tell) {
-            Ok(Looked::Rests) => {}
-            Ok(Looked::Waits(what)) => tracing::debug!(key = self.signer.name, what, "a key's rotation waits"),
+            Ok(Looked::Rests) => self.waits = 0,
+            Ok(Looked::Waits(what)) => {
+                self.waits = self.waits.saturating_add(1);
+                if self.waits == PATIENCE {
+                    tracing::warn!(key = self.signer.name, what, "a key's rotation waits for this: it stays in use");
+                }
+            }
             Ok(Looked::Turned { from, to, line }) => {
                 let id = to.id();
+                self.waits = 0;
                 (self.turned)(to, line);
                 self.ages.turned();
                 tracing::info!(key = self.signer.name, %from, to = %id, "a key was rotated");
@@ -89,6 +104,35 @@ impl Signing {
                 tracing::warn!(key = name, %why, "it cannot be rotated: it stays in use, and is tried again");
             }
         }
+    }
+}
+
+/// Whoever looks at the keys of a host that sign, and at whose word is taken
+/// there.
+pub(crate) struct Watch {
+    pub(crate) signing: Vec<Signing>,
+    pub(crate) believed: Arc<Believed>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) settled: Settled,
+}
+
+impl Watch {
+    /// Looks until the planet stops.
+    pub(crate) fn run(mut self) {
+        self.look();
+        while self.progress.wait_to_try_again(LOOK) {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let now = self.clock.now();
+        if let Err(why) = self.believed.look(now) {
+            tracing::warn!(%why, "whose word is taken stays as it was");
+        }
+        let settled = self.settled.is(&self.clock);
+        self.signing.iter_mut().for_each(|key| key.look(now, settled));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::follower::Follower;
 use crate::lane::Ask;
 use crate::retention::Keeper;
 use crate::rotation::{DATA_ROTATION, Rotation, Turning};
-use crate::signing::{self, NOTICE, Signing};
+use crate::signing::{self, NOTICE, Signing, Watch};
 use custody::signer::Signer;
 use planet::Planet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,8 @@ pub(super) fn behind(
     }
     let rotation = rotation(planet, parts);
     behind.push(spawn("rotation".to_owned(), move || rotation.run())?);
+    let watch = watch(planet, parts);
+    behind.push(spawn("keys".to_owned(), move || watch.run())?);
     Ok(behind)
 }
 
@@ -54,8 +56,8 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
     })
 }
 
-/// Whoever rotates the regions' keys.
-fn rotation(planet: &Planet, parts: &Parts) -> Rotation {
+/// Whoever rotates the keys that sign.
+fn watch(planet: &Planet, parts: &Parts) -> Watch {
     let keys = parts.home.place.join("keys");
     let (every, overlap) = signing::times(planet.keys.as_ref());
     let sign = |(name, ages): &(String, _)| {
@@ -69,14 +71,22 @@ fn rotation(planet: &Planet, parts: &Parts) -> Rotation {
         }
         signing
     };
+    Watch {
+        signing: parts.signing.iter().map(sign).collect(),
+        believed: Arc::clone(&parts.believed),
+        progress: Arc::clone(&parts.progress),
+        clock: Arc::clone(&parts.clock),
+        settled: Settled::new(),
+    }
+}
+
+/// Whoever rotates the regions' keys.
+fn rotation(planet: &Planet, parts: &Parts) -> Rotation {
     let turning = |region: &Region| {
         let (keys, ages) = (Arc::clone(region.key.as_ref()?), Arc::clone(&region.ages));
         Some(Turning { id: region.id.clone(), tag: region.tag, keys, ages })
     };
     Rotation {
-        signing: parts.signing.iter().map(sign).collect(),
-        believed: Arc::clone(&parts.believed),
-        settled: Settled::new(),
         folder: parts.home.place.join("keys"),
         planet: parts.home.planet,
         regions: parts.regions.iter().filter_map(turning).collect(),

@@ -176,7 +176,8 @@ impl Engine {
     /// # Errors
     /// Where it is, or that there is none.
     pub fn serves(&self, region: &str) -> Result<(), Refusal> {
-        let nowhere = || Refusal::new(Code::NotFound, format!("this planet has no region \"{region}\"")).field("region");
+        let nowhere =
+            || Refusal::new(Code::NotFound, format!("this planet has no region \"{region}\"")).field("region");
         self.0.regions.iter().find(|known| known.id == region).ok_or_else(nowhere)?.key().map(drop)
     }
 

@@ -235,13 +235,8 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let log = Arc::new(log);
-    let of_log = Arc::clone(&log);
-    let end = Box::new(move || of_log.end());
-    let keyring = Arc::new(Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, end)?);
-    let blocks: Vec<usize> =
-        regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
-    let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
-    let directory = Arc::new(Mutex::new(Directory::new(&blocks, slots)));
+    let keyring = Arc::new(keyring(&home, wrapping, &log)?);
+    let directory = Arc::new(Mutex::new(directory(&layout, &regions)));
     let seats = Arc::clone(&directory);
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
@@ -249,9 +244,37 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
     acts.begin(options.file).map_err(audit::home::HomeError::from)?;
     Ok((
-        Parts { home, believed, signing, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
+        Parts {
+            home,
+            believed,
+            signing,
+            acts,
+            layout,
+            regions,
+            log,
+            index,
+            progress,
+            bells,
+            directory,
+            clock,
+            keyring,
+            lanes,
+        },
         recovered,
     ))
+}
+
+/// The register of the owners' keys, which knows where the log ends.
+fn keyring(home: &Home, wrapping: Wrapping, log: &Arc<Log<RealDisk>>) -> Result<Keyring, HomeError> {
+    let log = Arc::clone(log);
+    Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, Box::new(move || log.end()))
+}
+
+/// Nobody sits anywhere yet.
+fn directory(layout: &Layout, regions: &[Region]) -> Directory {
+    let blocks: Vec<usize> =
+        regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
+    Directory::new(&blocks, u8::try_from(layout.slots()).unwrap_or(Slot::MOST))
 }
 
 /// Every shard that is served, with its region.

@@ -44,12 +44,7 @@ impl Front {
     }
 
     /// How the node of a region came by its key, as its host says.
-    pub(super) async fn line(
-        &self,
-        head: Parts,
-        seen: &mut Seen,
-        settings: &Settings,
-    ) -> Result<Response<Told>, No> {
+    pub(super) async fn line(&self, head: Parts, seen: &mut Seen, settings: &Settings) -> Result<Response<Told>, No> {
         let ask::Line { region } = decode::query(head.uri.query())?;
         let unknown = || No::new(Code::NotFound, "this planet has no such region").field("region");
         let region = match region {

@@ -14,6 +14,7 @@ mod raw;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;
+mod turned;
 mod two;
 
 use client::{Body, Client, Place};
