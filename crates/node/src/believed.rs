@@ -11,7 +11,7 @@ use crate::home::{HomeError, failed};
 use custody::folder::{known, read_public};
 use custody::lineage::{self, Followed};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use trust::{AgentId, Moment, PlanetId};
 
 const OPERATOR: &str = "operator";
@@ -29,14 +29,14 @@ pub(crate) struct Believed {
     keys: PathBuf,
     planet: PlanetId,
     seen: Mutex<Vec<Told>>,
-    held: RwLock<Arc<Held>>,
+    held: RwLock<Held>,
 }
 
 impl Believed {
     /// Reads a folder of keys, which has an operator's.
     pub(crate) fn read(keys: &Path, planet: PlanetId, now: Moment) -> Result<Self, HomeError> {
         let told = told(keys)?;
-        let held = RwLock::new(Arc::new(held(keys, planet, &told, now)?));
+        let held = RwLock::new(held(keys, planet, &told, now)?);
         Ok(Self { keys: keys.to_owned(), planet, seen: Mutex::new(told), held })
     }
 
@@ -48,7 +48,7 @@ impl Believed {
             // What is wrong is said once, and not at each look.
             seen.clone_from(&told);
             let held = held(&self.keys, self.planet, &told, now)?;
-            *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
+            *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
         }
         Ok(())
     }
@@ -57,8 +57,8 @@ impl Believed {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self) -> Arc<Held> {
-        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody is the operator, by the key of today or, for as long as
@@ -73,6 +73,11 @@ impl Believed {
     }
 }
 
+fn nobody(keys: &Path) -> HomeError {
+    let file = keys.join("operator.pub").display().to_string();
+    HomeError::Damaged { file, what: "nobody says who the operator is".to_owned() }
+}
+
 fn told(keys: &Path) -> Result<Vec<Told>, HomeError> {
     let what = || format!("read {}", keys.display());
     let mut names = vec![OPERATOR.to_owned()];
@@ -84,13 +89,9 @@ fn told(keys: &Path) -> Result<Vec<Told>, HomeError> {
         }
     }
     names.sort();
-    let none = || HomeError::Damaged {
-        file: keys.join("operator.pub").display().to_string(),
-        what: "nobody says who the operator is".to_owned(),
-    };
     let of = |name: String| {
         let key = match name.as_str() {
-            OPERATOR => known(keys, OPERATOR)?.ok_or_else(none)?,
+            OPERATOR => known(keys, OPERATOR)?.ok_or_else(|| nobody(keys))?,
             name => read_public(&keys.join(format!("{name}.pub")))?,
         };
         let line = lineage::letters(keys, &name)?;
@@ -107,9 +108,5 @@ fn held(keys: &Path, planet: PlanetId, told: &[Told], now: Moment) -> Result<Hel
         let followed = Followed::new(*key, &statements, planet, now).map_err(|why| damaged(why.to_string()))?;
         if name == OPERATOR { operator = Some(followed) } else { gateways.push(followed) }
     }
-    let none = || HomeError::Damaged {
-        file: keys.join("operator.pub").display().to_string(),
-        what: "nobody says who the operator is".to_owned(),
-    };
-    Ok(Held { operator: operator.ok_or_else(none)?, gateways })
+    Ok(Held { operator: operator.ok_or_else(|| nobody(keys))?, gateways })
 }
