@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use trust::rotation::{Line, Refused, Statement};
 use trust::{AgentId, Moment, PlanetId};
-use wire::tell;
+use wire::{Code, tell};
 
 /// Where it is told how a node came by its key.
 const LINE: &str = "/v1/planet/line";
@@ -74,7 +74,11 @@ impl Client {
             return Ok(key);
         }
         let path = format!("{LINE}?region={}", encoded(region));
-        let said: tell::Line = self.call(Method::GET, &path, None, false, Duration::ZERO).await?;
+        let said = match self.call(Method::GET, &path, None, false, Duration::ZERO).await {
+            // An earlier version has no lines.
+            Err(error) if error.code() == Some(Code::NotFound) => tell::Line { statements: Vec::new() },
+            said => said?,
+        };
         let mut known = known();
         let another = |why: String| Error::Chain(format!("its head is signed by another node: {why}"));
         known.follow(&said, self.0.planet, self.now()).map_err(another)?;
