@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::frames::Wire;
 use crate::http::{Line, Sent};
 use crate::names::Names;
+use crate::node::Nodes;
 use crate::op::{Ask, Done};
 use crate::path::block_path;
 use crate::retry::Tries;
@@ -14,7 +15,6 @@ use block::kinds::Cursor;
 use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -41,7 +41,8 @@ const RENEW_AGAIN: Duration = Duration::from_secs(10);
 pub struct Options {
     /// For https: the PEM file of whoever signed the planet's certificate.
     pub authority: Option<PathBuf>,
-    /// The node whose key signs heads; without it the first answer is believed.
+    /// The node whose key signs heads, or one that it had before; without it the
+    /// first answer is believed.
     pub node: Option<AgentId>,
     /// Of which residency class it is what is asked for: a gateway seats the
     /// agent, and lets its requests go, where records of the class may be.
@@ -82,9 +83,7 @@ pub(crate) struct Inner {
     pub(crate) dial: Dial,
     pub(crate) key: SigningKey,
     pub(crate) planet: PlanetId,
-    node: AgentId,
-    /// The nodes of the regions, where each has its own.
-    nodes: BTreeMap<String, AgentId>,
+    pub(crate) nodes: Nodes,
     /// The planet's time when it said so: the clock here may be wrong.
     began: (Moment, Instant),
     lines: Mutex<Vec<Line>>,
@@ -101,23 +100,17 @@ impl Client {
     pub async fn connect(url: &str, key: SigningKey, options: Options) -> Result<Self, Error> {
         let dial = Dial::new(url.parse::<Url>()?, &options)?;
         let mut tries = Tries::default();
-        let (line, told) = loop {
+        let (mut line, told) = loop {
             match hello(&dial).await {
                 Err(error) if error.is_of_connection() && tries.again().await => {}
                 answer => break answer?,
             }
         };
-        let node = AgentId(told.node.0);
-        let nodes = told.nodes.iter().map(|known| (known.region.clone(), AgentId(known.node.0))).collect();
-        if let Some(expected) = options.node.filter(|expected| *expected != node) {
-            let why = format!("its node is {node}, and {expected} was expected");
-            return Err(Error::Strange { at: dial.url.to_string(), why });
-        }
+        let nodes = Nodes::hear(&mut line, &told, options.node, &dial.url).await?;
         Ok(Self(Arc::new(Inner {
             dial,
             key,
             planet: PlanetId(told.planet.0),
-            node,
             nodes,
             began: (Moment(told.now), Instant::now()),
             lines: Mutex::new(vec![line]),
@@ -143,7 +136,7 @@ impl Client {
     /// The node whose key signs heads.
     #[must_use]
     pub fn node(&self) -> AgentId {
-        self.0.node
+        self.0.nodes.first()
     }
 
     /// The planet's time.
@@ -220,15 +213,16 @@ impl Client {
     }
 
     /// Reads a chain from where `follow` stands, checks every link, and the
-    /// node's signature over where it ends.
+    /// node's signature over where it ends. When its node has another key by now,
+    /// that is believed if the keys between say so.
     pub async fn chain(&self, follow: &mut Follow, most: usize, wait: Duration) -> Result<Stretch, Error> {
         let wait = wait.min(LONGEST_WAIT);
         let from = follow.from().map_or_else(String::new, |from| format!("&from={from}"));
         let path = block_path(follow.block());
         let path = format!("{path}/chain?most={most}&wait_ms={}{from}", wait.as_millis());
-        let told = self.call(Method::GET, &path, None, true, wait).await?;
-        let node = self.0.nodes.get(&follow.block().region).unwrap_or(&self.0.node);
-        follow.take(told, *node)
+        let told: tell::Chain = self.call(Method::GET, &path, None, true, wait).await?;
+        let node = self.signs(&follow.block().region, AgentId(told.head.node.0)).await?;
+        follow.take(told, node)
     }
 
     /// Messages after one; when there are none, waits for one.

@@ -15,6 +15,7 @@ mod error;
 mod frames;
 mod http;
 mod names;
+mod node;
 mod op;
 mod path;
 mod retry;

@@ -1,7 +1,8 @@
 //! What a node shows, and whom it believes, kept new by a thread of its own:
 //! a certificate is asked for at two thirds of the last one's life, and a new
 //! one, another CA or a longer list of what is revoked is taken from the next
-//! handshake on. Connections that are open stay.
+//! handshake on. So is another key, once its certificate is there: see `signer`.
+//! Connections that are open stay.
 //!
 //! Everything comes and goes by files in the node's folder of keys, so that it
 //! does not matter who carries them: the CA's office beside it, or a person.
@@ -114,14 +115,43 @@ fn pause(time: Duration) {
 
 struct Held {
     certificate: Certificate,
-    shown: Arc<CertifiedKey>,
+    shown: Shown,
+}
+
+/// What one handshake shows, and the key that it is for.
+#[derive(Clone)]
+pub struct Shown {
+    /// The node's key.
+    pub key: Arc<SigningKey>,
+    pub(crate) certified: Arc<CertifiedKey>,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("key", &self.key.id()).finish_non_exhaustive()
+    }
+}
+
+/// The key in the node's folder.
+struct Own {
+    secret: Secret,
+    /// With no certificate.
+    shown: Shown,
+}
+
+impl Own {
+    fn new(secret: Secret) -> Result<Self, KeyError> {
+        let shown = Shown { key: Arc::new(SigningKey::new(&secret)), certified: certified(&secret, Vec::new())? };
+        Ok(Self { secret, shown })
+    }
 }
 
 /// What was last seen of the files.
 #[derive(Default)]
 struct Seen {
     authority: [Stamp; 3],
-    certificate: Stamp,
+    key: Stamp,
+    certificate: [Stamp; 2],
     /// When the last request was made.
     asked: Option<Moment>,
     said: Option<Moment>,
@@ -132,11 +162,9 @@ type Told = Box<dyn Fn(&Authority) + Send + Sync>;
 /// What a node shows, and whom it believes.
 pub struct Credentials {
     node: Node,
-    secret: Secret,
-    key: SigningKey,
     clock: Clock,
+    own: RwLock<Arc<Own>>,
     held: RwLock<Option<Held>>,
-    empty: Arc<CertifiedKey>,
     authority: RwLock<Arc<Authority>>,
     seen: Mutex<Seen>,
     told: Mutex<Vec<Told>>,
@@ -179,8 +207,8 @@ impl Credentials {
     /// comes.
     pub fn obtain(node: Node, clock: Clock, patience: Duration) -> Result<Arc<Self>, NoCredentials> {
         let secret = folder::secret(&node.keys, &node.files)?;
-        let (key, empty) = (SigningKey::new(&secret), certified(&secret, Vec::new())?);
-        let mut seen = Seen::default();
+        let own = RwLock::new(Arc::new(Own::new(secret)?));
+        let mut seen = Seen { key: stamp(&node.file("key")), ..Seen::default() };
         let deadline = patience.as_millis() / FIRST_LOOK.as_millis();
         let mut looks = 0;
         let authority = loop {
@@ -196,7 +224,7 @@ impl Credentials {
         };
         let (held, seen) = (RwLock::new(None), Mutex::new(seen));
         let (authority, told) = (RwLock::new(Arc::new(authority)), Mutex::default());
-        let credentials = Arc::new(Self { node, secret, key, clock, held, empty, authority, seen, told });
+        let credentials = Arc::new(Self { node, clock, own, held, authority, seen, told });
         credentials.look();
         while credentials.certificate().is_none() {
             if looks >= deadline {
@@ -230,10 +258,14 @@ impl Credentials {
         &self.node.name
     }
 
-    /// Its key.
+    /// Its key. What it shows may be the one before, until this has a certificate.
     #[must_use]
     pub fn key(&self) -> AgentId {
-        self.key.id()
+        self.own().shown.key.id()
+    }
+
+    fn own(&self) -> Arc<Own> {
+        Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The time, by its clock.
@@ -250,9 +282,10 @@ impl Credentials {
     }
 
     /// What it shows.
-    pub(crate) fn shown(&self) -> Arc<CertifiedKey> {
+    #[must_use]
+    pub fn shown(&self) -> Shown {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().map_or_else(|| Arc::clone(&self.empty), |held| Arc::clone(&held.shown))
+        held.as_ref().map_or_else(|| self.own().shown.clone(), |held| held.shown.clone())
     }
 
     /// Whom it believes.
@@ -271,7 +304,8 @@ impl Credentials {
     pub fn look(&self) {
         let mut seen = locked(&self.seen);
         let now = self.now();
-        let looked = self.look_at_authority(&mut seen).and_then(|()| self.look_at_certificate(&mut seen, now));
+        let looked = self.look_at_authority(&mut seen).and_then(|()| self.look_at_key(&mut seen));
+        let looked = looked.and_then(|()| self.look_at_certificate(&mut seen, now));
         if let Err(why) = looked
             && seen.said.is_none_or(|said| now.0.abs_diff(said.0) >= SAID)
         {
@@ -296,7 +330,7 @@ impl Credentials {
         }
         seen.authority = stamps;
         // Whether the certificate is good is asked again.
-        seen.certificate = None;
+        seen.certificate = [None; 2];
         let read = Arc::new(read);
         *self.authority.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
         self.let_go(&read);
@@ -311,29 +345,51 @@ impl Credentials {
     fn let_go(&self, authority: &Authority) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let stranger = |held: &Held| {
-            held.shown.cert.first().is_some_and(|der| authority.is_signed(der, held.certificate.from).is_err())
+            let der = held.shown.certified.cert.first();
+            der.is_some_and(|der| authority.is_signed(der, held.certificate.from).is_err())
         };
         if held.as_ref().is_some_and(stranger) {
             *held = None;
         }
     }
 
+    /// Takes another key that has the place of the last one.
+    fn look_at_key(&self, seen: &mut Seen) -> Result<(), NoCredentials> {
+        let stamp = stamp(&self.node.file("key"));
+        if stamp == seen.key {
+            return Ok(());
+        }
+        // One that was moved away is no other one.
+        if let Some(secret) = folder::existing(&self.node.keys, &self.node.files)? {
+            let own = Own::new(secret)?;
+            if own.shown.key.id() != self.key() {
+                *self.own.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(own);
+                (seen.certificate, seen.asked) = ([None; 2], None);
+            }
+        }
+        seen.key = stamp;
+        Ok(())
+    }
+
     fn look_at_certificate(&self, seen: &mut Seen, now: Moment) -> Result<(), NoCredentials> {
-        let file = self.node.certificate();
-        let stamp = stamp(&file);
-        if stamp != seen.certificate {
-            seen.certificate = stamp;
-            if self.take(&file, now) {
+        // The second is where a key's first certificate is, until its key has its place.
+        let files = [self.node.certificate(), self.node.file("next.pem")];
+        let stamps = [stamp(&files[0]), stamp(&files[1])];
+        if stamps != seen.certificate {
+            // One key's as well as the other's may have changed: both are looked at.
+            seen.certificate = stamps;
+            if files.iter().any(|file| self.take(file, now)) {
                 // It was answered: what is due from now on is asked for at once.
                 seen.asked = None;
             }
         }
-        let is_due = self.certificate().is_none_or(|held| held.is_due(now));
+        let is_due = self.certificate().is_none_or(|held| held.key != self.key() || held.is_due(now));
         let waits = seen.asked.is_some_and(|asked| now.0.abs_diff(asked.0) < AGAIN);
         if is_due && !waits {
             let last = fs::read_to_string(self.node.request()).ok().and_then(|text| Request::read(&text).ok());
             let last = last.filter(|last| last.key == self.key());
-            let request = Request::after(last.as_ref(), &self.key, self.node.name.clone(), now);
+            let own = self.own();
+            let request = Request::after(last.as_ref(), &own.shown.key, self.node.name.clone(), now);
             folder::replace(&self.node.request(), request.text().as_bytes())?;
             seen.asked = Some(now);
         }
@@ -346,8 +402,11 @@ impl Credentials {
         let Ok(text) = fs::read_to_string(file) else { return false };
         let Ok(der) = CertificateDer::from_pem_slice(text.as_bytes()) else { return false };
         let expected = Expected { role: self.node.name.role(), region: self.node.name.region().map(str::to_owned) };
+        let own = self.own();
         let found = match self.authority().judge(&der, &[], &expected, now) {
-            Ok(found) if found.key == self.key() && found.name == self.node.name => found,
+            Ok(found) if found.key == own.shown.key.id() && found.name == self.node.name => found,
+            // The present key's while the next one waits for its place, and the other way round.
+            Ok(found) if found.name == self.node.name => return false,
             Ok(found) => {
                 tracing::warn!(node = %self.node.name, name = %found.name, "a certificate is another node's");
                 return false;
@@ -357,7 +416,8 @@ impl Credentials {
                 return false;
             }
         };
-        let Ok(shown) = certified(&self.secret, vec![der]) else { return false };
+        let Ok(certified) = certified(&own.secret, vec![der]) else { return false };
+        let shown = Shown { key: Arc::clone(&own.shown.key), certified };
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         *held = Some(Held { certificate: found, shown });
         true

@@ -134,6 +134,9 @@ pub fn revoke(keys: &Path, ca: &Ca, what: &[What], reason: &str, now: Moment) ->
 /// A node that the office answers by files.
 struct Desk {
     node: Node,
+    /// Whether it is the node's by its next key: then it has all else by the
+    /// present one's.
+    is_next: bool,
     /// The request that was looked at last, so that it is looked at once.
     seen: String,
     /// When it was last said that there is trouble.
@@ -193,9 +196,13 @@ impl Office {
         (self, ages)
     }
 
-    /// Expects a node in a folder: whichever key is there may bear its name.
+    /// Expects a node in a folder: whichever key is there may bear its name, and
+    /// so may the one that is to follow.
     pub fn expect(&mut self, node: Node) {
-        self.desks.push(Desk { node, seen: String::new(), said: None });
+        let next = Node { files: format!("{}.next", node.files), ..node.clone() };
+        for (node, is_next) in [(node, false), (next, true)] {
+            self.desks.push(Desk { node, is_next, seen: String::new(), said: None });
+        }
     }
 
     /// Answers a request of a key that may bear a name, with a certificate as
@@ -326,7 +333,7 @@ impl Office {
     }
 
     fn serve(&self, desk: &mut Desk, now: Moment) -> Result<(), NotIssued> {
-        for name in [ENDORSED, CERTIFICATE, REVOKED] {
+        for name in [ENDORSED, CERTIFICATE, REVOKED].into_iter().filter(|_| !desk.is_next) {
             self.bring(name, &desk.node.keys)?;
         }
         let file = desk.node.request();

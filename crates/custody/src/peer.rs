@@ -5,7 +5,7 @@
 //! certificate, so a revoked one would come in with it.
 
 use crate::authority::{Expected, Refused};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Shown};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{self, WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -152,13 +152,13 @@ impl ClientCertVerifier for Verifier {
 
 impl ResolvesServerCert for Credentials {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.shown())
+        Some(self.shown().certified)
     }
 }
 
-impl ResolvesClientCert for Credentials {
+impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        schemes.contains(&SignatureScheme::ED25519).then(|| self.shown())
+        schemes.contains(&SignatureScheme::ED25519).then(|| Arc::clone(&self.certified))
     }
 
     fn has_certs(&self) -> bool {
@@ -188,7 +188,8 @@ pub fn server(credentials: &Arc<Credentials>, expected: Expected) -> Result<Serv
     Ok(config)
 }
 
-/// How a node comes to whom it expects.
+/// How a node comes to whom it expects, and what it shows there at first: see
+/// [`showing`].
 ///
 /// # Errors
 /// When rustls has no TLS 1.3.
@@ -197,9 +198,18 @@ pub fn client(credentials: &Arc<Credentials>, expected: Expected) -> Result<Clie
     let clock = Arc::clone(credentials);
     let config = ClientConfig::builder_with_details(provider, clock).with_protocol_versions(&[&version::TLS13])?;
     let config = config.dangerous().with_custom_certificate_verifier(Verifier::new(credentials, expected));
-    let mut config = config.with_client_cert_resolver(Arc::clone(credentials) as _);
+    let mut config = config.with_client_cert_resolver(Arc::new(credentials.shown()));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
     Ok(config)
+}
+
+/// The same for one connection, on which this is shown: whoever signs there does
+/// so with the key of its handshake, also when another has taken its place since.
+#[must_use]
+pub fn showing(config: &ClientConfig, shown: &Shown) -> ClientConfig {
+    let mut config = config.clone();
+    config.client_auth_cert_resolver = Arc::new(shown.clone());
+    config
 }

@@ -39,6 +39,11 @@ pub fn begin(keys: &Path, name: &str) -> Result<Secret, KeyError> {
     secret(keys, &next_of(name))
 }
 
+/// Destroys the next key, as if it had never been made.
+pub(crate) fn withdraw(keys: &Path, name: &str) -> Result<(), KeyError> {
+    scratch::destroy(keys, &next_of(name))
+}
+
 /// Puts the next key in the place of the present one, which is kept beside it.
 ///
 /// # Errors
@@ -124,7 +129,11 @@ fn since_1970(time: SystemTime) -> u64 {
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub(crate) fn remove(file: &Path) -> Result<(), KeyError> {
+/// Removes a file that may not be there.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn remove(file: &Path) -> Result<(), KeyError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(failed(format!("remove {}", file.display()))(error))
@@ -133,7 +142,7 @@ pub(crate) fn remove(file: &Path) -> Result<(), KeyError> {
     }
 }
 
-fn sync(keys: &Path) -> Result<(), KeyError> {
+pub(crate) fn sync(keys: &Path) -> Result<(), KeyError> {
     let synced = fs::File::open(keys).and_then(|folder| folder.sync_all());
     synced.map_err(failed(format!("write {}", keys.display())))
 }

@@ -12,7 +12,7 @@ use custody::credentials::Credentials;
 use custody::office::{Ages, Open};
 use node::gateway::{Gateway, Host, Settings};
 use node::http::Tls;
-use node::{Acts, HomeError, Homes};
+use node::{Acts, HomeError, Homes, Turning};
 use planet::plan::Plan;
 use planet::price::Bill;
 use planet::{Planet, Tables};
@@ -41,6 +41,8 @@ struct Running<'a> {
     homes: Homes,
     acts: Arc<Acts>,
     ca: Arc<Ages>,
+    /// The keys that are rotated here.
+    turning: Arc<Turning>,
     hosts: Vec<Host>,
     /// What each gateway shows.
     credentials: Vec<Arc<Credentials>>,
@@ -113,8 +115,11 @@ pub(crate) fn run(
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
     let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
     let hosts = processes::hosts(&regions);
+    let ids: Vec<String> = regions.iter().map(|region| region.id.clone()).collect();
+    let turning = homes.turn(&ids, planet.keys.as_ref(), &acts).map_err(|error| failed(error.to_string()))?;
     let (gateways, bans, _office) = (Vec::new(), String::new(), office);
-    let mut running = Running { args, file, homes, acts, ca, hosts, credentials, regions, gateways, bans, _office };
+    let mut running =
+        Running { args, file, homes, acts, ca, turning, hosts, credentials, regions, gateways, bans, _office };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     let planet = Arc::new(planet);
@@ -169,6 +174,7 @@ impl Running<'_> {
         settings.costs = costs(planet);
         settings.acts = Some(Arc::clone(&self.acts));
         settings.ca = Some(Arc::clone(&self.ca));
+        settings.turning = Some(Arc::clone(&self.turning));
         if self.args.gateways == 1 {
             settings.addresses.clone_from(&self.args.listen);
         } else {

@@ -8,7 +8,7 @@ mod process;
 mod run;
 
 use client::{Body, Client, Place};
-use process::{Folder, Up, key};
+use process::{Folder, Up, key, operator};
 use run::{code, err, json, out};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -222,21 +222,29 @@ async fn whatever_is_killed_while_certificates_are_renewed_they_are_the_old_ones
     up.stop();
 }
 
-/// Every region's key, while agents work: nobody notices.
+/// Every key, while agents work: nobody notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_of_regions_are_rotated_on_request_while_the_planet_runs() {
+async fn keys_are_rotated_on_request_while_the_planet_runs() {
     let folder = Folder::new("trust-rotate");
     let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
     let nothing = ["trust", "rotate", "--data", text(&data)];
-    assert!(code(&nothing) == 1 && err(&nothing).contains("no key of any region"), "{}", err(&nothing));
+    assert!(code(&nothing) == 1 && err(&nothing).contains("no such key"), "{}", err(&nothing));
     let up = Up::regions(&file, &data);
     let agents = [seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await];
     for agent in &agents {
         agent.op(put("before")).await.unwrap();
     }
-    for region in [None, Some("dublin")] {
+    // Two regions' keys, two nodes', a gateway's and the operator's; then those that are named.
+    let first = client::Options { node: Some(agents[0].node()), ..client::Options::default() };
+    for (named, keys) in [
+        (&[][..], 6),
+        (&["--region", "dublin"], 1),
+        (&["--node", "--region", "dublin"], 1),
+        (&["--node", "--gateway"], 3),
+        (&["--operator"], 1),
+    ] {
         let mut asked = vec!["trust", "rotate", "--data", text(&data), "--json"];
-        asked.extend(region.iter().flat_map(|region| ["--region", region]));
+        asked.extend(named);
         let asked: Vec<String> = asked.into_iter().map(str::to_owned).collect();
         let told = tokio::task::spawn_blocking(move || json(&asked.iter().map(String::as_str).collect::<Vec<_>>()));
         while !told.is_finished() {
@@ -245,7 +253,6 @@ async fn keys_of_regions_are_rotated_on_request_while_the_planet_runs() {
             }
         }
         let told = told.await.unwrap();
-        let keys = if region.is_none() { 2 } else { 1 };
         assert_eq!((told["rotated"].as_u64(), told["waiting"].as_u64()), (Some(keys), Some(0)), "{told}");
     }
     for agent in &agents {
@@ -256,5 +263,85 @@ async fn keys_of_regions_are_rotated_on_request_while_the_planet_runs() {
     let status = json(&["trust", "status", "--data", text(&data), "--json"]);
     let before = status["keys"].as_array().unwrap().iter().filter(|item| item["what"] == "region's key before");
     assert_eq!(before.filter(|item| item["good"] == true).count(), 2, "{status:#}");
+    let come = |url: String, options| async move { Client::connect(&url, key(9), options).await.map(drop) };
+    come(up.url.clone(), first.clone()).await.unwrap();
+    up.stop();
+    // The operator's nobody has to be up for.
+    let before = operator(&data).id();
+    let rotate = ["trust", "rotate", "--operator", "--data", text(&data), "--json"];
+    let told = json(&rotate);
+    assert_eq!((told["rotated"].as_u64(), told["waiting"].as_u64()), (Some(1), Some(0)), "{told}");
+    assert_ne!(operator(&data).id(), before);
+    // The others wait, and are replaced when it is up again.
+    let rotate = ["trust", "rotate", "--node", "--patience", "0s", "--data", text(&data)];
+    assert!(code(&rotate) == 1 && err(&rotate).contains("when their planet runs"), "{}", err(&rotate));
+    let up = Up::regions(&file, &data);
+    let late = up.client(operator(&data)).await;
+    assert!(late.attach(Place::Region("dublin".to_owned()), None).await.unwrap().administers);
+    late.blocks(None, 10).await.unwrap();
+    all_are_rotated(&data);
+    come(up.url.clone(), first).await.unwrap();
+    assert_eq!(code(&["trust", "status", "--data", text(&data)]), 0);
+    up.stop();
+}
+
+/// Waits until no key waits to be replaced.
+fn all_are_rotated(data: &Path) {
+    let folders = ["keys", "regions/ashburn/keys", "regions/dublin/keys"].map(|folder| data.join(folder));
+    let waits = |name: &str| name.ends_with(".rotate") || name.ends_with(".next.key");
+    let begun = Instant::now();
+    loop {
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+        let left: Vec<String> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).filter(|name| waits(name)).collect();
+        if left.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{left:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The whole planet, at moments that differ: every start goes on with the old
+/// keys or the new ones, and whoever knew the first follows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_while_keys_are_rotated_they_are_the_old_ones_or_new_ones() {
+    let folder = Folder::new("trust-rotate-kill");
+    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let mut first = None;
+    for round in 0_u64..8 {
+        let up = Up::regions(&file, &data);
+        let node = first.get_or_insert(up.client(key(1)).await.node());
+        let options = client::Options { node: Some(*node), ..client::Options::default() };
+        let agent = Client::connect(&up.url, key(1), options).await.unwrap();
+        let block = agent.attach(Place::Region("ashburn".to_owned()), None).await.unwrap().block;
+        agent.op(put(&round.to_string())).await.unwrap();
+        let mut follow = client::Follow::from_the_oldest(block);
+        agent.chain(&mut follow, 500, Duration::ZERO).await.unwrap();
+        let own = up.client(operator(&data)).await;
+        assert!(own.attach(Place::Region("dublin".to_owned()), None).await.unwrap().administers, "round {round}");
+        code(&["trust", "rotate", "--patience", "0s", "--data", text(&data)]);
+        tokio::time::sleep(Duration::from_millis(350 * round)).await;
+        up.kill();
+        let status = json(&["trust", "status", "--data", text(&data), "--json"]);
+        let bad = status["keys"].as_array().unwrap().iter().any(|item| item["good"] != true);
+        assert!(!bad, "{status:#}");
+        // Its children end with it, and let go of what they have locked.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // A region's process alone, while its gateway stays.
+    let up = Up::regions(&file, &data);
+    let (stays, goes) = (seated(&up, 2, "ashburn").await, seated(&up, 3, "dublin").await);
+    code(&["trust", "rotate", "--node", "--patience", "0s", "--data", text(&data)]);
+    let killed = Command::new("kill").args(["-KILL", &process_of(&up, "dublin")]).status().unwrap();
+    assert!(killed.success());
+    let begun = Instant::now();
+    while goes.op(put("value")).await.is_err() {
+        stays.op(put("value")).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    all_are_rotated(&data);
+    stays.op(put("value")).await.unwrap();
     up.stop();
 }

@@ -251,6 +251,11 @@ impl Acts {
         self.append(&[self.entry(by, place, act, reason)]).map_err(|why| refused(&why))
     }
 
+    /// Where what this process does of itself is done.
+    pub(crate) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
     /// Enters an act that goes on after a kill, or after it failed, once.
     ///
     /// # Errors

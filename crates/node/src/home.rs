@@ -7,6 +7,7 @@
 //! | `planet.json` | the planet's identity and its shards, version 1 |
 //! | `keys/*.key` | secrets, readable by their owner alone: 64 letters each |
 //! | `keys/node.pem`, `keys/node.request` | its certificate, and what it asked the CA for, see `custody::credentials` |
+//! | `keys/*.line` | how a key follows from the ones before it, see `custody::lineage` |
 //! | `keys/ca.pem`, `keys/ca.endorsed`, `keys/revoked` | whom it believes |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
 //! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
@@ -21,17 +22,19 @@
 //! It must never change the number of a shard, nor lose a key: what is new is
 //! on the disk before anything depends on it.
 
+use crate::engine::keys::NodeKeys;
 use custody::KeyError;
-use custody::folder::{private, public, read_public, replace, secret};
-use custody::{sealed, succession};
+use custody::folder::{private, public, replace, secret};
+use custody::{lineage, sealed, succession};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use store::Beside;
 use trust::sign::SigningKey;
-use trust::{AgentId, Moment, PlanetId, RegionTag, RegionalKey};
+use trust::{Moment, PlanetId, RegionTag, RegionalKey};
 
 /// Blocks of a shard: 64 cells. A batch is one shard's, so a region that is
 /// small is one batch, and the largest planet stays below the shards that one
@@ -119,11 +122,7 @@ pub(crate) struct Home {
     pub(crate) planet: PlanetId,
     pub(crate) shards: Vec<ShardOf>,
     /// Signs what this node vouches for.
-    pub(crate) node: SigningKey,
-    /// Who may administer.
-    pub(crate) operator: AgentId,
-    /// Gateways whose word is taken.
-    pub(crate) gateways: Vec<AgentId>,
+    pub(crate) node: Arc<NodeKeys>,
     /// Its own for as long as this is held.
     pub(crate) lock: File,
 }
@@ -138,8 +137,10 @@ impl Home {
         private(&keys)?;
         let id = PlanetId::of_root(sealed::root(&keys)?);
         let node = SigningKey::new(&secret(&keys, "node")?);
-        let operator = public(&keys, "operator")?;
-        let gateways = gateways(&keys)?;
+        let line = lineage::up_to(lineage::read(&keys, "node")?, node.id());
+        let node = Arc::new(NodeKeys::new(node, line));
+        // Here, so that there is one.
+        public(&keys, "operator")?;
         let file = place.join("planet.json");
         let mut identity = match fs::read(&file) {
             Ok(bytes) => read_identity(&file, &bytes)?,
@@ -169,7 +170,7 @@ impl Home {
             let bytes = serde_json::to_vec_pretty(&identity).unwrap_or_default();
             replace(&file, &bytes)?;
         }
-        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, operator, gateways, lock })
+        Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, lock })
     }
 
     /// The secret of a region, made when there is none.
@@ -215,7 +216,7 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
         let name = key?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidInput)?;
         // A planet that is made of a backup begins an audit log of its own: to go on with this one would fork it.
         let is_the_logs = name.split_once('.').is_some_and(|(name, _)| name == audit::home::KEY);
-        let ends = [".key", ".pub", ".sealed"].iter().any(|end| name.ends_with(end));
+        let ends = [".key", ".pub", ".sealed", ".line"].iter().any(|end| name.ends_with(end));
         if !is_the_logs && (ends || name == "split" || name == "drills") {
             names.push(format!("keys/{name}"));
         }
@@ -254,18 +255,4 @@ pub(crate) fn lock(place: &Path) -> Result<File, HomeError> {
         Err(TryLockError::WouldBlock) => Err(HomeError::InUse { place: place.display().to_string() }),
         Err(TryLockError::Error(error)) => Err(failed(format!("lock {}", named.display()))(error)),
     }
-}
-
-fn gateways(keys: &Path) -> Result<Vec<AgentId>, HomeError> {
-    let what = || format!("read {}", keys.display());
-    let mut files = Vec::new();
-    for file in fs::read_dir(keys).map_err(failed(what()))? {
-        let file = file.map_err(failed(what()))?.path();
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with("gateway-") && name.ends_with(".pub") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files.iter().map(|file| read_public(file)).collect::<Result<_, _>>()?)
 }

@@ -5,18 +5,23 @@
 
 use crate::acts::{Acts, By};
 use crate::home::{HomeError, failed, lock};
+use crate::signing::{self, NOTICE, Signing, Turning};
 use audit::entry::{Act, Key, Name as Text, Place};
+use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
 use custody::credentials::{Clock, Node};
 use custody::folder::{private, public, secret, write_public};
+use custody::lineage;
 use custody::office::{Ages, Office, Open};
 use custody::sealed;
+use custody::signer::{Around, Looked, Signer};
 use custody::spiffe::Name;
+use custody::succession;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
-use trust::{AgentId, PlanetId};
+use trust::{AgentId, Moment, PlanetId};
 use vocab::Millis;
 
 /// The directory of a planet whose regions are served by several processes:
@@ -29,6 +34,8 @@ pub struct Homes {
     gateways: Vec<Arc<SigningKey>>,
     _lock: File,
 }
+
+const OPERATOR: &str = "operator";
 
 /// More gateways than anybody runs on one machine.
 pub const MOST_GATEWAYS: usize = 64;
@@ -181,18 +188,112 @@ impl Homes {
         for (name, key) in named {
             write_public(&keys, &name, key)?;
         }
+        for (own, name) in self.told() {
+            lineage::bring((&self.keys(), &own), (&keys, &name))?;
+        }
         // Here, so that it is there before anybody expects it.
         public(&keys, "node")?;
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {
-            match std::fs::remove_file(keys.join(format!("gateway-{number}.pub"))) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(format!("remove what is trusted in {}", keys.display()))(error));
-                }
-                _ => {}
+            for end in ["pub", "line"] {
+                succession::remove(&keys.join(format!("gateway-{number}.{end}")))?;
             }
         }
         Ok(place)
+    }
+
+    /// Keys that regions are told of: what they are called here, and there.
+    fn told(&self) -> Vec<(String, String)> {
+        let gateways = (1..=self.gateways.len()).map(|number| (called(number), format!("gateway-{number}")));
+        std::iter::once((OPERATOR.to_owned(), OPERATOR.to_owned())).chain(gateways).collect()
+    }
+
+    /// Rotates the gateways' keys, and the operator's where its secret is here,
+    /// as the planet file says, until what is returned is dropped. These regions
+    /// are told of each key before it is used.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn turn(
+        &self,
+        regions: &[String],
+        keys: Option<&planet::Keys>,
+        acts: &Arc<Acts>,
+    ) -> Result<Arc<Turning>, HomeError> {
+        let (every, overlap) = signing::times(keys);
+        let folders = regions.iter().map(|region| self.place.join("regions").join(region).join("keys"));
+        let folders: Vec<PathBuf> = folders.collect();
+        let mut signing = Vec::new();
+        for (own, name) in self.told() {
+            if own == OPERATOR && !signing::has_operator(&self.keys()) {
+                continue;
+            }
+            let signer = Signer::new(self.keys(), own.clone(), self.planet(), every, overlap);
+            let mut key = Signing::new(signer, Arc::default(), Arc::clone(acts));
+            key.signer.notice = NOTICE;
+            let (from, folders) = (self.keys(), folders.clone());
+            key.tell = Box::new(move || {
+                let bring = |to: &PathBuf| lineage::bring((&from, &own), (to, &name));
+                folders.iter().filter(|folder| folder.is_dir()).try_for_each(bring)
+            });
+            signing.push(key);
+        }
+        Turning::start(signing)
+    }
+}
+
+/// Rotates the operator's key of a planet that does not run: nobody has to be
+/// told, but those who start. Whether nobody uses the directory, and it is done.
+///
+/// # Errors
+/// When the disk refuses, or a key is damaged.
+pub fn turn_operator(
+    place: &Path,
+    asked: Option<&planet::Keys>,
+    now: Moment,
+    enter: &mut dyn FnMut(AgentId, AgentId) -> Result<(), String>,
+) -> Result<bool, HomeError> {
+    let keys = place.join("keys");
+    let mut folders = vec![place.to_owned()];
+    match std::fs::read_dir(place.join("regions")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        list => {
+            let what = || format!("read {}", place.join("regions").display());
+            for region in list.map_err(failed(what()))? {
+                folders.push(region.map_err(failed(what()))?.path());
+            }
+        }
+    }
+    let mut held = Vec::new();
+    for folder in &folders {
+        match lock(folder) {
+            Ok(lock) => held.push(lock),
+            // Whoever runs there does it, once everybody has been told.
+            Err(HomeError::InUse { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    let ((every, overlap), planet) = (signing::times(asked), PlanetId::of_root(public(&keys, "root")?));
+    let mut signer = Signer::new(keys.clone(), OPERATOR.to_owned(), planet, every, overlap);
+    let told: Vec<PathBuf> = folders.iter().skip(1).map(|region| region.join("keys")).collect();
+    succession::ask(&keys, OPERATOR)?;
+    Ok(matches!(signer.look((now, true), &mut AtRest { keys: &keys, told: &told, enter })?, Looked::Turned { .. }))
+}
+
+/// What is done around the operator's rotation where nothing runs.
+struct AtRest<'a> {
+    keys: &'a Path,
+    told: &'a [PathBuf],
+    enter: &'a mut dyn FnMut(AgentId, AgentId) -> Result<(), String>,
+}
+
+impl Around for AtRest<'_> {
+    fn enter(&mut self, from: AgentId, to: AgentId) -> Result<(), String> {
+        (self.enter)(from, to)
+    }
+
+    fn tell(&mut self) -> Result<(), KeyError> {
+        self.told.iter().try_for_each(|to| lineage::bring((self.keys, OPERATOR), (to, OPERATOR)))
     }
 }
 

@@ -7,6 +7,7 @@
 mod acts;
 mod ask;
 mod asked;
+mod believed;
 mod below;
 mod clock;
 mod directory;
@@ -26,6 +27,7 @@ mod rest;
 mod retention;
 mod rotation;
 mod served;
+mod signing;
 mod trace;
 mod turnstile;
 mod wake;
@@ -37,7 +39,8 @@ pub use engine::{
     RegionStanding, Seated, Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
-pub use homes::{Homes, MOST_GATEWAYS};
+pub use homes::{Homes, MOST_GATEWAYS, turn_operator};
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, NotProven, Opens, Proven, RestError, opens, restore_planet};
+pub use signing::Turning;
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

@@ -6,7 +6,7 @@
 
 use custody::authority::{Authority, Expected};
 use custody::certificate::Certificate;
-use custody::credentials::Credentials;
+use custody::credentials::{Credentials, Shown};
 use custody::peer;
 use rustix::net::{Shutdown, shutdown};
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
@@ -195,26 +196,29 @@ impl Door {
 /// How a gateway comes to the host of a region.
 #[derive(Clone)]
 pub(crate) struct Way {
-    connector: TlsConnector,
+    config: Arc<ClientConfig>,
     links: Arc<Links>,
 }
 
 impl Way {
     pub(crate) fn new(credentials: &Arc<Credentials>, links: &Arc<Links>, region: &str) -> io::Result<Self> {
         let config = peer::client(credentials, Expected::host_of(region)).map_err(io::Error::other)?;
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), links: Arc::clone(links) })
+        Ok(Self { config: Arc::new(config), links: Arc::clone(links) })
     }
 
+    /// Connects; what was shown there, too.
     pub(crate) async fn connect(
         &self,
         stream: TcpStream,
         address: SocketAddr,
-    ) -> io::Result<(client::TlsStream<Socket>, Held)> {
+    ) -> io::Result<(client::TlsStream<Socket>, Held, Shown)> {
+        let shown = self.links.credentials.shown();
+        let connector = TlsConnector::from(Arc::new(peer::showing(&self.config, &shown)));
         // Whom it leads to its certificate says; the address is only where that is.
         let name = ServerName::IpAddress(address.ip().into());
-        let stream = self.connector.connect(name, Socket::new(stream)).await?;
+        let stream = connector.connect(name, Socket::new(stream)).await?;
         let (socket, connection) = stream.get_ref();
         let held = self.links.hold(connection.peer_certificates(), socket)?;
-        Ok((stream, held))
+        Ok((stream, held, shown))
     }
 }

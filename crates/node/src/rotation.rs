@@ -1,5 +1,5 @@
 //! Rotation of regional keys, while the planet runs: a thread that looks whether
-//! one is due, or was asked for.
+//! one is due, or was asked for. That of keys which sign is in `signing`.
 //!
 //! It must never make anything with a key that is not on the disk, nor take a
 //! key away while something is under it: the next key is written, all owners'
@@ -26,12 +26,12 @@ use vocab::Millis;
 pub(crate) const DATA_ROTATION: Millis = Millis::days(30);
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_secs(1);
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 /// A key that is older than this beyond its time is late: something keeps it
 /// from being rotated.
 pub(crate) const GRACE: Millis = Millis::hours(1);
 /// A rotation that failed is tried again after so many looks.
-const AGAIN: u32 = 60;
+pub(crate) const AGAIN: u32 = 60;
 
 /// A region whose key is rotated here.
 pub(crate) struct Turning {
@@ -47,6 +47,34 @@ pub(crate) struct Ages {
     pub(crate) age: AtomicU64,
     pub(crate) turns: AtomicU64,
     pub(crate) late: AtomicU64,
+}
+
+impl Ages {
+    /// How old a key is now; whoever is late is told of when that begins.
+    pub(crate) fn look(&self, key: &str, age: Millis, every: Millis) {
+        self.age.store(age.0, Relaxed);
+        let late = age.0 > every.0.saturating_add(GRACE.0);
+        if self.late.swap(u64::from(late), Relaxed) == 0 && late {
+            tracing::warn!(key, %age, %every, "a key is older than the planet lets one be: something keeps it from being rotated");
+        }
+    }
+
+    /// Another key has taken its place.
+    pub(crate) fn turned(&self) {
+        self.turns.fetch_add(1, Relaxed);
+        self.age.store(0, Relaxed);
+        self.late.store(0, Relaxed);
+    }
+
+    /// The same as figures, under a label.
+    pub(crate) fn figures(&self, label: &str) -> [(&'static str, String, u64); 3] {
+        let told = |figure: &AtomicU64| figure.load(Relaxed);
+        [
+            ("mycel_key_age_seconds", label.to_owned(), told(&self.age) / 1_000),
+            ("mycel_key_rotations_total", label.to_owned(), told(&self.turns)),
+            ("mycel_key_late", label.to_owned(), told(&self.late)),
+        ]
+    }
 }
 
 /// Whoever rotates.
@@ -90,8 +118,7 @@ impl Rotation {
     fn region(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
         let name = regional_name(region.tag);
         let age = succession::age(&self.folder, &name, now)?.unwrap_or_default();
-        region.ages.age.store(age.0, Relaxed);
-        region.ages.late.store(u64::from(age.0 > self.every.0.saturating_add(GRACE.0)), Relaxed);
+        region.ages.look(&name, age, self.every);
         let asked = succession::is_asked(&self.folder, &name);
         let begun = succession::begun(&self.folder, &name)?.is_some();
         if self.wait == 0 && (begun || asked || age >= self.every) {
@@ -115,9 +142,7 @@ impl Rotation {
         succession::finish(&self.folder, &name)?;
         region.keys.next(next, before, now.after(self.overlap));
         self.keyring.forget(region.tag);
-        region.ages.turns.fetch_add(1, Relaxed);
-        region.ages.age.store(0, Relaxed);
-        region.ages.late.store(0, Relaxed);
+        region.ages.turned();
         tracing::info!(region = region.id, %from, %to, owners, "its key was rotated");
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Regional keys give their place to the next while the planet runs: nobody
 //! notices, and a kill leaves the old state or the new one.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod support;
 
@@ -250,5 +250,60 @@ async fn a_key_that_had_its_time_is_rotated_and_one_that_cannot_be_is_late() {
     assert_eq!((figure(&engine, "mycel_key_rotations_total"), figure(&engine, "mycel_key_late")), (1, 1));
     let agent = Agent::attach(&engine, key(1), Where::Region("one".into())).await;
     agent.put(&engine, "name", "value").await.unwrap();
+    engine.stop();
+}
+
+/// A node's and the operator's as well, where both are in one process: by their
+/// age, and late when something is in the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_sign_are_rotated_at_their_age_and_one_that_cannot_be_is_late() {
+    let folder = tempdir().unwrap();
+    let (engine, _) = start(PLANET, folder.path());
+    let keys = folder.path().join("keys");
+    let aged = |name: &str, days: u64| {
+        let file = fs::File::options().write(true).open(keys.join(format!("{name}.key"))).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
+    };
+    let told = |name: &str, key: &str| {
+        let label = format!("key=\"{key}\"");
+        engine.figures().into_iter().find(|(known, of, _)| *known == name && *of == label).unwrap().2
+    };
+    let (node, operator) = (engine.node(), custody::folder::known(&keys, "operator").unwrap());
+    for key in ["node", "operator"] {
+        aged(key, 89);
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(told("mycel_key_rotations_total", "node"), 0, "89 days are not 90");
+    assert!(told("mycel_key_age_seconds", "operator") >= 89 * 86_400);
+    for key in ["node", "operator"] {
+        aged(key, 91);
+        let mut looks = 0;
+        while told("mycel_key_rotations_total", key) == 0 {
+            assert!(looks < 400, "{key} is not rotated");
+            looks += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(told("mycel_key_late", key), 0);
+    }
+    assert!(engine.node() != node && engine.line().len() == 1);
+    assert_ne!(custody::folder::known(&keys, "operator").unwrap(), operator);
+    // Somebody has put a folder where the next key is to stand.
+    fs::create_dir(keys.join("node.next.key")).unwrap();
+    let stays = engine.node();
+    aged("node", 91);
+    let mut looks = 0;
+    while told("mycel_key_late", "node") == 0 {
+        assert!(looks < 400, "it is not told");
+        looks += 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((told("mycel_key_rotations_total", "node"), engine.node()), (1, stays), "it stays in use");
+    engine.stop();
+    drop(engine);
+    // The line is the node's over a start, too.
+    fs::remove_dir(keys.join("node.next.key")).unwrap();
+    aged("node", 1);
+    let (engine, _) = start(PLANET, folder.path());
+    assert_eq!((engine.node(), engine.line().len()), (stays, 1));
     engine.stop();
 }

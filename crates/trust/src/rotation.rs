@@ -198,6 +198,37 @@ impl Line {
         Ok(Self { planet, name: first, sequence: 0, newest, past: Vec::new() })
     }
 
+    /// The line that begins so, with all of these statements; nothing of none.
+    ///
+    /// # Errors
+    /// When one of them is not the next one.
+    pub fn read(statements: &[Statement], now: Moment) -> Result<Option<Self>, Refused> {
+        let Some(first) = statements.first() else { return Ok(None) };
+        let mut line = Self::new(first.planet, first.line).map_err(|_: BadSignature| Refused::Signature)?;
+        statements.iter().try_for_each(|statement| line.accept(statement, now))?;
+        Ok(Some(line))
+    }
+
+    /// Whether a key has been in the line, at whatever time.
+    #[must_use]
+    pub fn has(&self, key: AgentId) -> bool {
+        self.keys().any(|held| held.key.id() == key)
+    }
+
+    /// Whether what a key signs is the line's at a time: the newest's, also when
+    /// its time is about to come by another clock, and for as long as they overlap
+    /// the one's before it.
+    #[must_use]
+    pub fn believes(&self, key: AgentId, now: Moment) -> bool {
+        self.newest() == key || self.keys_at(now).any(|held| held.id() == key)
+    }
+
+    /// Which planet's it is.
+    #[must_use]
+    pub const fn planet(&self) -> PlanetId {
+        self.planet
+    }
+
     /// The last key that is known, which signs the next statement. Its time may
     /// not have come: [`Line::signs_at`] says which one signs everything else.
     #[must_use]

@@ -72,6 +72,12 @@ tells! {
         /// The version of the program.
         version: String,
     }
+    /// How a node came by its key.
+    Line {
+        /// Each says that one key gives its place to the next, signed by both; the first first. None while the node has
+        /// its first key.
+        statements: Vec<Base64>,
+    }
     /// A slot, and the lease to it.
     Attached {
         /// The lease: what `Authorization: Mycel …` shows.

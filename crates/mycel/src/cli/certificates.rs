@@ -34,11 +34,20 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateArgs {
-    /// Of this region only.
-    #[arg(long, value_name = "REGION", conflicts_with = "ca")]
+    /// The key of this region only; with --node, that of its host.
+    #[arg(long, value_name = "REGION", conflicts_with_all = ["gateway", "operator", "ca"])]
     pub(crate) region: Option<String>,
-    /// The CA instead: one that the root key has endorsed takes its place.
+    /// The keys of the hosts, by which they sign heads and show who they are.
     #[arg(long)]
+    pub(crate) node: bool,
+    /// The keys of the gateways.
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// The operator's key: also while the planet does not run.
+    #[arg(long)]
+    pub(crate) operator: bool,
+    /// The CA alone: one that the root key has endorsed takes its place.
+    #[arg(long, conflicts_with_all = ["node", "gateway", "operator"])]
     pub(crate) ca: bool,
     /// How long to wait until it is done.
     #[arg(long, value_name = "TIME", default_value = "30s")]

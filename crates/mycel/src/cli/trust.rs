@@ -10,7 +10,8 @@ pub(crate) enum TrustCommand {
     Init(InitArgs),
     /// Show every key and certificate: how old, until when, and what is wrong.
     Status(StatusArgs),
-    /// Have the regions' keys replaced now: a planet that runs goes on meanwhile.
+    /// Have keys replaced now: all that can be, or those that are named. A planet
+    /// that runs goes on meanwhile.
     Rotate(RotateArgs),
     /// Take back a certificate, a key, or all that a region's host has.
     Revoke(RevokeArgs),

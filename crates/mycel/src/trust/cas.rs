@@ -31,7 +31,7 @@ pub(super) fn rotate(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Fail
     }
     let (begun, patience) = (now(), Duration::from_millis(args.patience.0));
     let (from, to) = loop {
-        match heirs::inherit(&keys, planet, Moment(word::now()), enter(&args.home.data, "asked for")) {
+        match heirs::inherit(&keys, planet, Moment(word::now()), enter(&args.home.data, "ca", "asked for")) {
             Err(NotInherited::NotYet(_)) if begun.elapsed() < patience => std::thread::park_timeout(LOOK),
             Err(NotInherited::Nobody) => {
                 let hint = "bring the root key back for a moment: `mycel trust recover` does from its shares";
@@ -54,16 +54,16 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
     if !is_reason(&args.reason) {
         return Err(Failure::told(NotRevoked::Reason.to_string(), "write one with --reason \"a stolen disk\""));
     }
-    let enter = enter(&args.home.data, &args.reason);
+    let enter = enter(&args.home.data, "ca", &args.reason);
     let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), enter).map_err(told)?;
     screen.say(format_args!("the CA is believed no longer: {}", args.reason));
     say(&keys, planet, changed, screen)
 }
 
-/// Enters that the CA gives its place away, before it does.
-fn enter(data: &Path, reason: &str) -> impl FnOnce(AgentId, AgentId) -> Result<(), String> {
+/// Enters that a key gives its place away, before it does.
+pub(super) fn enter(data: &Path, line: &str, reason: &str) -> impl FnOnce(AgentId, AgentId) -> Result<(), String> {
     |from, to| {
-        let act = Act::KeyRotated { line: Name::cut("ca"), from: Key(from.0), to: Key(to.0) };
+        let act = Act::KeyRotated { line: Name::cut(line), from: Key(from.0), to: Key(to.0) };
         let entered = Log::of(data, None).and_then(|log| log.enter(&[act], reason));
         entered.map_err(|failure| failure.to_string())
     }

@@ -105,7 +105,9 @@ fn of_region(data: &Path, region: &str) -> Result<Vec<What>, Failure> {
     let issued = book.issued().filter(|issued| issued.name.region() == Some(region)).map(|issued| issued.key);
     let mut keys: Vec<AgentId> = issued.collect();
     // One that has not asked yet, too.
-    keys.extend(folder::known(&data.join("regions").join(region).join("keys"), "node").map_err(told)?);
+    for name in ["node", "node.next"] {
+        keys.extend(folder::known(&data.join("regions").join(region).join("keys"), name).map_err(told)?);
+    }
     keys.sort_unstable();
     keys.dedup();
     if keys.is_empty() {

@@ -90,11 +90,14 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
             ("next CA's key", "takes the CA's place; the root has endorsed it already", None)
         }
         "node" => ("node's key", "what a host shows gateways, and signs checkpoints with", signing),
-        _ if name.starts_with("gateway") => ("gateway's key", "what a gateway shows hosts, and vouches with", signing),
-        _ if name.ends_with(".before") => {
+        _ if name.starts_with("region-") && name.ends_with(".before") => {
             ("region's key before", "opens what it made, until the overlap has passed", None)
         }
-        _ if name.ends_with(".next") => ("region's next key", "takes the place of the present one any moment", None),
+        _ if name.ends_with(".before") => {
+            ("key before", "is believed beside the present one, until that is over", None)
+        }
+        _ if name.ends_with(".next") => ("next key", "takes the place of the present one any moment", None),
+        _ if name.starts_with("gateway") => ("gateway's key", "what a gateway shows hosts, and vouches with", signing),
         _ if name.starts_with("region-") => ("region's key", "makes leases and wraps the keys of owners' data", data),
         _ => ("key", "not one of the planet's own", None),
     }

@@ -24,9 +24,9 @@ use vocab::Millis;
 const ACCEPTED: &str = "regions.toml";
 
 /// What the planet file says of its keys, where there is one.
-fn asked(args: &StatusArgs, screen: &Screen) -> Result<Option<Keys>, Failure> {
-    let accepted = args.home.data.join(ACCEPTED);
-    let file = args.file.clone().or_else(|| accepted.exists().then_some(accepted));
+pub(super) fn asked(data: &Path, file: Option<&Path>, screen: &Screen) -> Result<Option<Keys>, Failure> {
+    let accepted = data.join(ACCEPTED);
+    let file = file.map(Path::to_owned).or_else(|| accepted.exists().then_some(accepted));
     let Some(file) = file else { return Ok(None) };
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
     Ok(files::planet(&file, &tables, screen)?.keys)
@@ -69,7 +69,7 @@ fn list(data: &Path) -> Result<Option<Revocations>, Failure> {
 
 pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let (data, now) = (&args.home.data, Moment(word::now()));
-    let asked = asked(args, screen)?;
+    let asked = asked(data, args.file.as_deref(), screen)?;
     let items = inventory::read(data, Ages::of(asked.as_ref()), now)?;
     let every = asked.as_ref().and_then(|keys| keys.recovery_drill.as_ref()).map(|every| every.value);
     let (rehearsed, late) = rehearsed(data, every, now);

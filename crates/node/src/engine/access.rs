@@ -53,8 +53,12 @@ const fn class_known(body: &Body) -> Known {
 impl Engine {
     /// What an agent's lease is to carry.
     pub(super) fn rights_of(&self, agent: AgentId) -> lease::Rights {
-        let most = self.0.access.most(PublicKey(agent.0), agent == self.0.operator);
+        let most = self.0.access.most(PublicKey(agent.0), self.is_operator(agent));
         lease::Rights::from_bits(most.bits()).unwrap_or_default()
+    }
+
+    fn is_operator(&self, agent: AgentId) -> bool {
+        self.0.believed.is_operator(agent, self.now())
     }
 
     fn caller(&self, lease: &Lease) -> Caller<'_> {
@@ -62,7 +66,7 @@ impl Engine {
             agent: PublicKey(lease.agent.0),
             lease: Rights::from_bits(lease.rights.bits()),
             seated: true,
-            is_operator: lease.agent == self.0.operator,
+            is_operator: self.is_operator(lease.agent),
             region: self.id_of(lease.block),
         }
     }
@@ -121,7 +125,7 @@ impl Engine {
         // A signature alone is nobody's slot: it has what names its key.
         let seated = place.is_some_and(|place| place.fencing != 0);
         for region in from {
-            let (agent, is_operator) = (PublicKey(by.0), by == self.0.operator);
+            let (agent, is_operator) = (PublicKey(by.0), self.is_operator(by));
             let caller = Caller { agent, lease: Rights::ALL, seated, is_operator, region };
             let decision = self.everywhere(&caller, Right::Administer);
             if !decision.allowed {

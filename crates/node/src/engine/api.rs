@@ -144,6 +144,8 @@ pub struct ChainPart {
     pub head: (u64, Link),
     /// The node's signature over the head, see [`Engine::head_domain`].
     pub signature: [u8; 64],
+    /// The node's key that made it.
+    pub node: AgentId,
     /// The first entry that has not been pruned.
     pub oldest: u64,
     /// The last entry that was, when these begin behind it: its sequence, its

@@ -10,6 +10,8 @@ use crate::follower::Follower;
 use crate::lane::Ask;
 use crate::retention::Keeper;
 use crate::rotation::{DATA_ROTATION, Rotation, Turning};
+use crate::signing::{self, NOTICE, Signing, Watch};
+use custody::signer::Signer;
 use planet::Planet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub(super) fn behind(
     }
     let rotation = rotation(planet, parts);
     behind.push(spawn("rotation".to_owned(), move || rotation.run())?);
+    let watch = watch(planet, parts);
+    behind.push(spawn("keys".to_owned(), move || watch.run())?);
     Ok(behind)
 }
 
@@ -50,6 +54,30 @@ fn keeper(planet: &Planet, parts: &Parts) -> Option<Keeper> {
         cleared: None,
         settled: Settled::new(),
     })
+}
+
+/// Whoever rotates the keys that sign.
+fn watch(planet: &Planet, parts: &Parts) -> Watch {
+    let keys = parts.home.place.join("keys");
+    let (every, overlap) = signing::times(planet.keys.as_ref());
+    let sign = |(name, ages): &(String, _)| {
+        let signer = Signer::new(keys.clone(), name.clone(), parts.home.planet, every, overlap);
+        let mut signing = Signing::new(signer, Arc::clone(ages), Arc::clone(&parts.acts));
+        if name == "node" {
+            let node = Arc::clone(&parts.home.node);
+            signing.turned = Box::new(move |key, line| node.next(key, line));
+        } else {
+            signing.signer.notice = NOTICE;
+        }
+        signing
+    };
+    Watch {
+        signing: parts.signing.iter().map(sign).collect(),
+        believed: Arc::clone(&parts.believed),
+        progress: Arc::clone(&parts.progress),
+        clock: Arc::clone(&parts.clock),
+        settled: Settled::new(),
+    }
 }
 
 /// Whoever rotates the regions' keys.

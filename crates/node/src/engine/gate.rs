@@ -127,7 +127,7 @@ impl Engine {
         let Gateway::Awaited(awaited) = std::mem::replace(&mut connection.gateway, Gateway::Not) else {
             return Err(Refusal::new(Code::Unknown, "there is no challenge to answer: ask for one first"));
         };
-        match awaited.check(gateway, &self.0.gateways, answer, self.now()) {
+        match awaited.check(gateway, &self.0.believed.gateways(self.now()), answer, self.now()) {
             Ok(vouching) => {
                 connection.gateway = Gateway::Vouching(vouching, gateway);
                 self.0.turnstile.vouched(connection.source);

@@ -1,5 +1,6 @@
 //! The keys of a region while its planet runs: the one that leases are made
-//! with, and the one before it for as long as leases from before are good.
+//! with, and the one before it for as long as leases from before are good; and
+//! the one that the node signs with.
 
 use super::start::StartError;
 use crate::home::Home;
@@ -7,6 +8,8 @@ use crate::keyring::WrapKeys;
 use planet::Planet;
 use std::sync::{Arc, PoisonError, RwLock};
 use trust::lease::Lease;
+use trust::rotation::Statement;
+use trust::sign::SigningKey;
 use trust::{Moment, RegionalKey};
 use vocab::{CellId, Millis};
 
@@ -63,6 +66,30 @@ impl Keys {
     pub(crate) fn next(&self, present: RegionalKey, before: RegionalKey, until: Moment) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(Held { present, before: Some((before, until)) });
+    }
+}
+
+/// What a node signs with, and how it follows from the node's first key.
+pub(crate) struct NodeKey {
+    pub(crate) key: SigningKey,
+    pub(crate) line: Vec<Statement>,
+}
+
+/// The same while another may take its place. Whoever signs several things that
+/// belong together takes it once.
+pub(crate) struct NodeKeys(RwLock<Arc<NodeKey>>);
+
+impl NodeKeys {
+    pub(crate) fn new(key: SigningKey, line: Vec<Statement>) -> Self {
+        Self(RwLock::new(Arc::new(NodeKey { key, line })))
+    }
+
+    pub(crate) fn present(&self) -> Arc<NodeKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn next(&self, key: SigningKey, line: Vec<Statement>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(NodeKey { key, line });
     }
 }
 

@@ -33,6 +33,7 @@ pub use slots::LEASE;
 pub use start::{Options, StartError, Started};
 
 use crate::acts::Acts;
+use crate::believed::Believed;
 use crate::below::Index;
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -45,21 +46,20 @@ use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::kinds::ClassTag;
 use block::shard::{Answer, Why};
-use keys::Keys;
+use keys::{Keys, NodeKeys};
 use planet::plan::layout::Layout;
 use policy::access::Access;
 use policy::shares::Shares;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use store::{AppendError, Log, RealDisk};
 use tokio::sync::{Semaphore, oneshot};
 use trust::enrol::{Book, Policy};
-use trust::sign::SigningKey;
+use trust::rotation::Statement;
 use trust::{AgentId, BlockRef, Moment, PlanetId, RegionTag};
 use vocab::{BlockId, Millis, Site};
 
@@ -103,10 +103,9 @@ struct Inner {
     classes: Vec<(String, ClassTag)>,
     /// How long records of a class may be kept.
     retention: BTreeMap<ClassTag, Millis>,
-    node: SigningKey,
-    operator: AgentId,
-    /// Gateways whose word is taken.
-    gateways: Vec<AgentId>,
+    node: Arc<NodeKeys>,
+    /// The operator, and gateways whose word is taken.
+    believed: Arc<Believed>,
     policy: Option<Policy>,
     /// The roles and rules of the planet file.
     access: Access,
@@ -121,6 +120,8 @@ struct Inner {
     bells: Arc<Bells>,
     shared: Arc<Shared>,
     clock: Arc<Clock>,
+    /// How old the keys are that sign, by name.
+    signing: Vec<(String, Arc<Ages>)>,
     /// Emptied when it stops.
     lanes: start::Lanes,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -161,7 +162,23 @@ impl Engine {
     /// The name of the node, whose key signs heads.
     #[must_use]
     pub fn node(&self) -> AgentId {
-        self.0.node.id()
+        self.0.node.present().key.id()
+    }
+
+    /// How that follows from the node's first key.
+    #[must_use]
+    pub fn line(&self) -> Vec<Statement> {
+        self.0.node.present().line.clone()
+    }
+
+    /// Whether a region is served here.
+    ///
+    /// # Errors
+    /// Where it is, or that there is none.
+    pub fn serves(&self, region: &str) -> Result<(), Refusal> {
+        let nowhere =
+            || Refusal::new(Code::NotFound, format!("this planet has no region \"{region}\"")).field("region");
+        self.0.regions.iter().find(|known| known.id == region).ok_or_else(nowhere)?.key().map(drop)
     }
 
     /// The time, as the planet knows it.
@@ -213,13 +230,11 @@ impl Engine {
             let entries: u64 = region.shards.iter().map(|shard| self.0.log.shard(*shard).next).sum();
             figures.push(("mycel_log_entries_total", label.clone(), entries));
             if region.key.is_some() {
-                let told = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-                figures.push(("mycel_key_age_seconds", label.clone(), told(&region.ages.age) / 1_000));
-                figures.push(("mycel_key_rotations_total", label.clone(), told(&region.ages.turns)));
-                figures.push(("mycel_key_late", label, told(&region.ages.late)));
+                figures.extend(region.ages.figures(&format!("key=\"region\",{label}")));
             }
         }
         drop(directory);
+        figures.extend(self.0.signing.iter().flat_map(|(name, ages)| ages.figures(&format!("key=\"{name}\""))));
         figures.extend(self.0.acts.figures().map(|(name, number)| (name, String::new(), number)));
         figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));
         figures

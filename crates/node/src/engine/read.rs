@@ -1,6 +1,7 @@
 //! What can be looked at: chains, inboxes, blocks, agents.
 
 use super::audit::place;
+use super::keys::NodeKey;
 use super::ops::CATCH_UP;
 use super::{BlockAt, BlockStanding, ChainPart, Code, Engine, InboxMessage, Refusal, RegionStanding, Seated, locked};
 use crate::acts::By;
@@ -22,6 +23,11 @@ pub(super) fn trouble(why: &Trouble) -> Refusal {
 }
 
 /// What is said of an entry that was pruned.
+/// The node's word that a chain went through here.
+fn sign_head(node: &NodeKey, head: &Head) -> [u8; 64] {
+    node.key.sign(wire::CHAIN_HEAD, &wire::chain_head(head.block, head.sequence, head.link)).0
+}
+
 fn gone(sequence: u64, oldest: u64) -> Refusal {
     let what = format!("entry {sequence} is no longer kept: {oldest} is the oldest that is; a backup may have it");
     Refusal::new(Code::Gone, what)
@@ -128,13 +134,11 @@ impl Engine {
             }
         }
         let anchor = anchor.filter(|_| from == oldest);
-        let anchor = anchor.map(|anchor| (anchor.sequence, anchor.link, self.sign_head(&anchor)));
-        Ok(ChainPart { entries, head: (head.sequence, head.link), signature: self.sign_head(&head), oldest, anchor })
-    }
-
-    /// The node's word that a chain went through here.
-    fn sign_head(&self, head: &Head) -> [u8; 64] {
-        self.0.node.sign(wire::CHAIN_HEAD, &wire::chain_head(head.block, head.sequence, head.link)).0
+        // Both by one key, also when another takes its place meanwhile.
+        let node = self.0.node.present();
+        let anchor = anchor.map(|anchor| (anchor.sequence, anchor.link, sign_head(&node, &anchor)));
+        let (signature, head) = (sign_head(&node, &head), (head.sequence, head.link));
+        Ok(ChainPart { entries, head, signature, node: node.key.id(), oldest, anchor })
     }
 
     /// Messages that wait for an agent, after a place; when there are none yet,

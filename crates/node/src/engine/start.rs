@@ -4,6 +4,7 @@
 use super::rules::{classes, retention, rules};
 use super::{Engine, Inner, Region, locked};
 use crate::acts::Acts;
+use crate::believed::Believed;
 use crate::below::{Index, spaces};
 use crate::clock::Clock;
 use crate::directory::{Directory, Place};
@@ -14,6 +15,8 @@ use crate::keyring::{Keyring, Wrapping};
 use crate::lane::{self, Ask, InFlight, Lane, MOST_ASKED, MOST_IN_FLIGHT, Served, Shared};
 use crate::reopen::Reopened;
 use crate::reply::Token;
+use crate::rotation::Ages;
+use crate::signing;
 use crate::turnstile::Turnstile;
 use crate::wake::{Bells, Progress};
 use block::index::{Space, invited};
@@ -113,6 +116,9 @@ pub(super) type Lanes = Arc<Mutex<Vec<SyncSender<Ask>>>>;
 /// The parts of a planet that are there before its threads.
 pub(super) struct Parts {
     pub(super) home: Home,
+    pub(super) believed: Arc<Believed>,
+    /// The keys of its folder that sign, by name.
+    pub(super) signing: Vec<(String, Arc<Ages>)>,
     pub(super) acts: Arc<Acts>,
     pub(super) layout: Layout,
     pub(super) regions: Vec<Region>,
@@ -197,10 +203,10 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     }
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
     let clock = Arc::new(Clock::ahead(options.clock_ahead));
+    let believed = Arc::new(Believed::read(&home.place.join("keys"), home.planet, clock.now())?);
+    let signing = signing::here(&home.place.join("keys"));
     let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
-    if let Some(watch) = &planet.watch {
-        acts.keeps(watch.audit.value);
-    }
+    planet.watch.iter().for_each(|watch| acts.keeps(watch.audit.value));
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {
@@ -230,23 +236,46 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let (log, recovered) = Log::open(disk, store::Options { salt, ..options.log })?;
     let records = Reopened::open(home.place.join("index"), spaces(), CACHE)?;
     let log = Arc::new(log);
-    let of_log = Arc::clone(&log);
-    let end = Box::new(move || of_log.end());
-    let keyring = Arc::new(Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, end)?);
-    let blocks: Vec<usize> =
-        regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
-    let slots = u8::try_from(layout.slots()).unwrap_or(Slot::MOST);
-    let directory = Arc::new(Mutex::new(Directory::new(&blocks, slots)));
+    let keyring = Arc::new(keyring(&home, wrapping, &log)?);
+    let directory = Arc::new(Mutex::new(directory(&layout, &regions)));
     let seats = Arc::clone(&directory);
     let holds = move |agent| locked(&seats).place(agent).is_some();
     let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
     let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
-    acts.begin(options.file, &home.gateways).map_err(audit::home::HomeError::from)?;
+    acts.begin(options.file, &believed.gateways(clock.now())).map_err(audit::home::HomeError::from)?;
     Ok((
-        Parts { home, acts, layout, regions, log, index, progress, bells, directory, clock, keyring, lanes },
+        Parts {
+            home,
+            believed,
+            signing,
+            acts,
+            layout,
+            regions,
+            log,
+            index,
+            progress,
+            bells,
+            directory,
+            clock,
+            keyring,
+            lanes,
+        },
         recovered,
     ))
+}
+
+/// The register of the owners' keys, which knows where the log ends.
+fn keyring(home: &Home, wrapping: Wrapping, log: &Arc<Log<RealDisk>>) -> Result<Keyring, HomeError> {
+    let log = Arc::clone(log);
+    Keyring::open(&home.place.join(OWNERS), home.planet, wrapping, Box::new(move || log.end()))
+}
+
+/// Nobody sits anywhere yet.
+fn directory(layout: &Layout, regions: &[Region]) -> Directory {
+    let blocks: Vec<usize> =
+        regions.iter().map(|region| usize::try_from(region.blocks).unwrap_or(usize::MAX)).collect();
+    Directory::new(&blocks, u8::try_from(layout.slots()).unwrap_or(Slot::MOST))
 }
 
 /// Every shard that is served, with its region.
@@ -346,8 +375,8 @@ fn run(
         retention: retention(planet),
         classes: classes(planet),
         node: parts.home.node,
-        operator: parts.home.operator,
-        gateways: parts.home.gateways,
+        signing: parts.signing,
+        believed: parts.believed,
         policy,
         access: Access::new(planet),
         book: Mutex::new(book),

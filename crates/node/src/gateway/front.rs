@@ -295,6 +295,7 @@ impl Front {
             (&Method::GET, path) if path.starts_with("/v1/audit/") => return Box::pin(self.audit(path)).await,
             (_, "/v1/bans") => return Box::pin(self.bans(head, body, seen, &settings)).await,
             (&Method::GET, "/v1/planet") => return Box::pin(self.planet(&settings)).await,
+            (&Method::GET, "/v1/planet/line") => return Box::pin(self.line(head, seen, &settings)).await,
             (&Method::GET, "/v1/challenge") => return Box::pin(self.challenge(head, seen, &settings)).await,
             (&Method::POST, "/v1/session") => return Box::pin(self.prove(&head, body, seen, &settings)).await,
             (&Method::POST, "/v1/erasures") => return Box::pin(self.erase(head, body, &settings)).await,

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use trust::attach::{Channel, Nonce};
@@ -87,8 +87,8 @@ struct Host {
     troubled: AtomicBool,
     /// For this gateway's turns.
     turns: Mutex<Option<Line>>,
-    /// Who signs for the region, once it was heard.
-    node: OnceLock<Hex<32>>,
+    /// Who signs for the region, as was heard last: asked again with each check.
+    node: Mutex<Option<Hex<32>>>,
 }
 
 /// All hosts, in the order of their regions' numbers.
@@ -119,7 +119,7 @@ impl Hosts {
             let way = nodes.as_ref().map(|(credentials, links)| Way::new(credentials, links, id)).transpose()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
             let (breaker, troubled) = (Mutex::default(), AtomicBool::new(false));
-            let (turns, node) = (Mutex::default(), OnceLock::new());
+            let (turns, node) = (Mutex::default(), Mutex::default());
             Ok(Some(Arc::new(Host { address: host.address, way, name, idle, breaker, troubled, turns, node })))
         };
         ids.into_iter().map(host).collect::<io::Result<_>>().map(Self)
@@ -206,7 +206,7 @@ impl Hosts {
 
     /// Who signs for a region, when that was heard.
     pub(crate) fn node(&self, region: RegionNumber) -> Option<Hex<32>> {
-        self.host(region).ok()?.node.get().copied()
+        *locked(&self.host(region).ok()?.node)
     }
 
     /// Asks a host how it is, on a connection of its own: what is asked then is
@@ -215,11 +215,8 @@ impl Hosts {
         let host = self.host(region)?;
         let asked = async {
             let mut line = Line::open(host.address, host.way.as_ref()).await?;
-            if host.node.get().is_none() {
-                let told = whole(host.tell(&mut line, Request::get("/v1/planet"), Bytes::new()).await?)?;
-                // It was perhaps heard meanwhile.
-                let _ = host.node.set(serde_json::from_slice::<tell::Planet>(&told)?.node);
-            }
+            let told = whole(host.tell(&mut line, Request::get("/v1/planet"), Bytes::new()).await?)?;
+            *locked(&host.node) = Some(serde_json::from_slice::<tell::Planet>(&told)?.node);
             // What it says beside its status is for people.
             host.ask_own(&mut line, Request::get("/ready"), Bytes::new()).await.map(|head| head.status)
         };
@@ -300,8 +297,10 @@ impl Host {
             let challenge: tell::Challenge = serde_json::from_slice(&challenge)?;
             let told = || challenge.channel.map(|channel| Channel(channel.0));
             let channel = line.channel()?.or_else(told).ok_or_else(|| io::Error::other("the host named no channel"))?;
-            let proof = vouch(&settings.key, settings.id, &Nonce(challenge.nonce.0), &channel);
-            let vouch = ask::Vouch { gateway: Hex(settings.key.id().0), signature: Hex(proof.0) };
+            // By the key that it has shown a certificate of on this very connection.
+            let key = line.key().unwrap_or(&settings.key);
+            let proof = vouch(key, settings.id, &Nonce(challenge.nonce.0), &channel);
+            let vouch = ask::Vouch { gateway: Hex(key.id().0), signature: Hex(proof.0) };
             let vouch = serde_json::to_vec(&vouch)?.into();
             whole(self.tell(&mut line, Request::post("/v1/gateway"), vouch).await?)?;
             Ok(line)

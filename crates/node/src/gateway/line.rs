@@ -9,6 +9,7 @@ use super::reply::{self, Head};
 use crate::http::tls;
 use crate::links::{Held, Socket, Way};
 use bytes::BytesMut;
+use custody::credentials::Shown;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -17,6 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use trust::attach::Channel;
+use trust::sign::SigningKey;
 
 /// What is read at once: an answer of most ops, whole.
 const READ_BYTES: usize = 16 << 10;
@@ -40,14 +42,14 @@ pub(crate) enum Broken {
 enum Stream {
     Plain(TcpStream),
     /// The host has shown a certificate, and so has this gateway.
-    Secure(Box<TlsStream<Socket>>, #[allow(dead_code, reason = "held for as long as it is open")] Held),
+    Secure(Box<TlsStream<Socket>>, #[allow(dead_code, reason = "held for as long as it is open")] Held, Shown),
 }
 
 impl Stream {
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
-            Self::Secure(stream, _) => stream.get_ref().0.stream(),
+            Self::Secure(stream, ..) => stream.get_ref().0.stream(),
         }
     }
 
@@ -60,7 +62,7 @@ impl Stream {
                     went => return Poll::Ready(went),
                 }
             },
-            Self::Secure(stream, _) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Secure(stream, ..) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -68,7 +70,7 @@ impl Stream {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Secure(stream, _) => Pin::new(stream).poll_flush(cx),
+            Self::Secure(stream, ..) => Pin::new(stream).poll_flush(cx),
         }
     }
 }
@@ -131,8 +133,8 @@ impl Line {
         let stream = match way {
             None => Stream::Plain(stream),
             Some(way) => {
-                let (stream, held) = way.connect(stream, address).await?;
-                Stream::Secure(Box::new(stream), held)
+                let (stream, held, shown) = way.connect(stream, address).await?;
+                Stream::Secure(Box::new(stream), held, shown)
             }
         };
         Ok(Self { stream, came: BytesMut::new() })
@@ -142,7 +144,15 @@ impl Line {
     pub(crate) fn channel(&self) -> io::Result<Option<Channel>> {
         match &self.stream {
             Stream::Plain(_) => Ok(None),
-            Stream::Secure(stream, _) => tls::channel(stream.get_ref().1).map(Some),
+            Stream::Secure(stream, ..) => tls::channel(stream.get_ref().1).map(Some),
+        }
+    }
+
+    /// The key that this gateway has shown a certificate of, where it did.
+    pub(crate) fn key(&self) -> Option<&SigningKey> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Secure(_, _, shown) => Some(&shown.key),
         }
     }
 
@@ -151,7 +161,7 @@ impl Line {
     pub(crate) fn is_good(&self) -> bool {
         let nothing = self.stream.tcp().try_read(&mut [0]);
         // What TLS has read already and nobody asked for.
-        let kept = matches!(&self.stream, Stream::Secure(stream, _) if !stream.get_ref().1.wants_read());
+        let kept = matches!(&self.stream, Stream::Secure(stream, ..) if !stream.get_ref().1.wants_read());
         self.came.is_empty() && !kept && nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
@@ -162,7 +172,7 @@ impl Line {
         // the last: nothing is read in vain before the next answer.
         match &mut self.stream {
             Stream::Plain(stream) => std::pin::pin!(stream.read_buf(&mut self.came)).poll(cx),
-            Stream::Secure(stream, _) => std::pin::pin!(stream.read_buf(&mut self.came)).poll(cx),
+            Stream::Secure(stream, ..) => std::pin::pin!(stream.read_buf(&mut self.came)).poll(cx),
         }
     }
 

@@ -5,9 +5,11 @@ use super::body::Told;
 use super::front::{Front, json};
 use super::known::Stands;
 use crate::http::{No, decode};
+use custody::office::Ages;
 use hyper::Response;
 use hyper::http::request::Parts;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vocab::Millis;
@@ -48,6 +50,17 @@ pub(crate) fn ready(shared: &Shared, known: bool) -> Result<Vec<u8>, No> {
     serde_json::to_vec(&page).map_err(|why| No::new(Code::Internal, why.to_string()))
 }
 
+/// How old the CA is, and how many are to follow it.
+fn of_ca(ages: &Ages) -> [(&'static str, String, u64); 4] {
+    let told = |name, figure: &AtomicU64, unit| (name, "key=\"ca\"".to_owned(), figure.load(Relaxed) / unit);
+    [
+        told("mycel_key_age_seconds", &ages.age, 1_000),
+        told("mycel_key_rotations_total", &ages.turns, 1),
+        told("mycel_key_late", &ages.late, 1),
+        told("mycel_ca_heirs", &ages.heirs, 1),
+    ]
+}
+
 /// The same as figures.
 pub(crate) fn metrics(shared: &Shared) -> String {
     let mut text = String::new();
@@ -66,15 +79,17 @@ pub(crate) fn metrics(shared: &Shared) -> String {
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
         let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {number}");
     }
-    if let Some(ages) = &shared.settings().ca {
-        let told = |figure: &std::sync::atomic::AtomicU64| figure.load(Relaxed);
-        for (name, kind, number) in [
-            ("mycel_key_age_seconds", "gauge", told(&ages.age) / 1_000),
-            ("mycel_key_rotations_total", "counter", told(&ages.turns)),
-            ("mycel_key_late", "gauge", told(&ages.late)),
-            ("mycel_ca_heirs", "gauge", told(&ages.heirs)),
-        ] {
-            let _ = writeln!(text, "# TYPE {name} {kind}\n{name}{{key=\"ca\"}} {number}");
+    let mut keys: BTreeMap<&str, Vec<(String, u64)>> = BTreeMap::new();
+    let settings = shared.settings();
+    let turning = settings.turning.iter().flat_map(|turning| turning.figures());
+    for (name, label, number) in turning.chain(settings.ca.iter().flat_map(|ca| of_ca(ca))) {
+        keys.entry(name).or_default().push((label, number));
+    }
+    for (name, series) in keys {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let _ = writeln!(text, "# TYPE {name} {kind}");
+        for (label, number) in series {
+            let _ = writeln!(text, "{name}{{{label}}} {number}");
         }
     }
     let usable = "mycel_gateway_region_usable";

@@ -10,6 +10,7 @@ use crate::http::{No, decode};
 use futures_util::future::join_all;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Response, StatusCode};
 use policy::set::RegionNumber;
 use std::sync::Arc;
@@ -17,6 +18,11 @@ use trust::lease::Claim;
 use trust::sign::Signature;
 use vocab::Millis;
 use wire::{Code, Hex, ask, tell};
+
+fn nobody() -> No {
+    let wait = Some(Millis::seconds(1));
+    No { retry_after: wait, ..No::new(Code::Unavailable, "no region has answered yet") }
+}
 
 impl Front {
     /// Which planet it is, and who signs for its regions.
@@ -28,10 +34,6 @@ impl Front {
         let node = |id: &str| Some((id.to_owned(), self.shared.hosts.node(self.shared.regions.find(id)?)?));
         let known = regions.filter_map(node);
         let nodes: Vec<tell::Node> = known.map(|(region, node)| tell::Node { region, node }).collect();
-        let nobody = || {
-            let wait = Some(Millis::seconds(1));
-            No { retry_after: wait, ..No::new(Code::Unavailable, "no region has answered yet") }
-        };
         json(&tell::Planet {
             planet: Hex(settings.id.0),
             node: nodes.first().ok_or_else(nobody)?.node,
@@ -39,6 +41,25 @@ impl Front {
             now: self.shared.clock.now().0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+
+    /// How the node of a region came by its key, as its host says.
+    pub(super) async fn line(&self, head: Parts, seen: &mut Seen, settings: &Settings) -> Result<Response<Told>, No> {
+        let ask::Line { region } = decode::query(head.uri.query())?;
+        let unknown = || No::new(Code::NotFound, "this planet has no such region").field("region");
+        let region = match region {
+            Some(region) => self.shared.regions.find(&region).ok_or_else(unknown)?,
+            None => {
+                let mut ids = settings.planet.region.iter().map(|region| region.id.value.as_str());
+                let first = |id: &str| self.shared.regions.find(id).filter(|at| self.shared.hosts.node(*at).is_some());
+                ids.find_map(first).ok_or_else(nobody)?
+            }
+        };
+        seen.region = Some(self.pin(&Wish::of_own(region), region)?);
+        // Without a region's name a host says its own.
+        let (mut head, own) = (head, PathAndQuery::from_static("/v1/planet/line"));
+        head.uri = own.into();
+        self.forward(region, (head, Asked::none()), settings).await
     }
 
     /// A challenge to the agent of a lease, once its host has found that good.

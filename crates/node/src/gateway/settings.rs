@@ -27,7 +27,8 @@ pub struct Settings {
     pub planet: Arc<Planet>,
     /// Which planet that is, by its root key.
     pub id: PlanetId,
-    /// Its own key, which hosts know.
+    /// Its own key, which hosts know; with `nodes` it is the one of those, which
+    /// may give its place to another.
     pub key: Arc<SigningKey>,
     /// One for each region.
     pub hosts: Vec<Host>,
@@ -51,6 +52,8 @@ pub struct Settings {
     pub acts: Option<Arc<crate::Acts>>,
     /// How old the planet's CA is, where it is here.
     pub ca: Option<Arc<custody::office::Ages>>,
+    /// The keys that this process rotates, for the figures; none without.
+    pub turning: Option<Arc<crate::Turning>>,
     /// How often an agent may ask.
     pub agent_rate: Rate,
     /// How often an address may ask; an IPv6 /64 counts as one.
@@ -85,6 +88,7 @@ impl Settings {
             access_log: None,
             acts: None,
             ca: None,
+            turning: None,
             agent_rate,
             address_rate,
             bounds: Bounds::default(),

@@ -52,6 +52,7 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
     match want {
         Want::OpenApi => Ok(bytes(StatusCode::OK, "application/json", peer.shared.document.clone())),
         Want::Planet => Ok(ok(&planet(peer))),
+        Want::Line(region) => Ok(ok(&line(engine, region.as_deref())?)),
         Want::Health => Ok(ok(&tell::Health { status: "ok".to_owned() })),
         Want::Ready => ready(peer),
         Want::Metrics => {
@@ -95,11 +96,7 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
             let ops = engine.ops(asked.session()?, most).await?;
             Ok(ok(&tell::Ops { ops: ops.into_iter().map(|(id, seen)| shown::seen(id, seen)).collect() }))
         }
-        Want::Stances(most) => {
-            let stances = engine.stances(asked.session()?.lease().agent, most).await?;
-            let shown = stances.into_iter().map(|stance| shown::stance(stance, &peer.shared.places));
-            Ok(ok(&tell::Stances { stances: shown.collect() }))
-        }
+        Want::Stances(most) => stances(peer, asked.session()?, most).await,
         Want::Erase(demand, only_ask) => {
             let erasures = engine.erase(&demand, only_ask, asked.source).await?;
             Ok(ok(&shown::erasures(erasures)))
@@ -126,6 +123,11 @@ fn planet(peer: &Peer) -> tell::Planet {
         now: engine.now().0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+fn line(engine: &Engine, region: Option<&str>) -> Result<tell::Line, No> {
+    region.map_or(Ok(()), |region| engine.serves(region))?;
+    Ok(shown::line(&engine.line()))
 }
 
 fn ready(peer: &Peer) -> Result<Answer, No> {
@@ -155,6 +157,12 @@ async fn attach(
         None => engine.attach(application, place, source).await?,
     };
     Ok(ok(&shown::attached(attached)))
+}
+
+async fn stances(peer: &Peer, session: &Session, most: usize) -> Result<Answer, No> {
+    let stances = peer.shared.engine.stances(session.lease().agent, most).await?;
+    let shown = stances.into_iter().map(|stance| shown::stance(stance, &peer.shared.places));
+    Ok(ok(&tell::Stances { stances: shown.collect() }))
 }
 
 async fn op(peer: &Peer, session: &Arc<Session>, ask: OpAsk, wait: ask::Wait) -> Result<Answer, No> {
@@ -190,7 +198,7 @@ async fn chain(peer: &Peer, block: BlockAt, stretch: &Stretch) -> Result<Answer,
     let _waits = if wait.is_zero() { None } else { Some(peer.shared.wait()?) };
     let engine = &peer.shared.engine;
     let part = unless_stopped(peer, engine.chain(&block, from, most, wait)).await?;
-    Ok(ok(&shown::chain(block, &part, engine.node(), CHAIN_BYTES)))
+    Ok(ok(&shown::chain(block, &part, CHAIN_BYTES)))
 }
 
 async fn inbox(

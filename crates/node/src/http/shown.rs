@@ -8,7 +8,7 @@ use block::bans::{Ban, Net, Reason};
 use block::chain::{self, Entry, OpId, Outcome};
 use block::kinds::{self, Matter};
 use block::queue::State;
-use trust::AgentId;
+use trust::rotation::Statement;
 use wire::tell::{self, OpState};
 use wire::{Base64, Data, Hex};
 
@@ -81,7 +81,7 @@ pub(super) fn seen(name: OpId, seen: OpSeen) -> tell::Op {
 
 /// A stretch of a chain. What is told of an entry is read from its bytes, so
 /// that it cannot say anything else.
-pub(super) fn chain(block: BlockAt, part: &ChainPart, node: AgentId, most_bytes: usize) -> tell::Chain {
+pub(super) fn chain(block: BlockAt, part: &ChainPart, most_bytes: usize) -> tell::Chain {
     let mut left = most_bytes;
     let fits = |bytes: &&Vec<u8>| {
         let fits = left > 0;
@@ -93,11 +93,16 @@ pub(super) fn chain(block: BlockAt, part: &ChainPart, node: AgentId, most_bytes:
         sequence,
         link: Hex(link.0),
         signature: Hex(signature),
-        node: Hex(node.0),
+        node: Hex(part.node.0),
     };
     let head = told(part.head.0, part.head.1, part.signature);
     let anchor = part.anchor.map(|(sequence, link, signature)| told(sequence, link, signature));
     tell::Chain { block: self::block(block), entries, head, oldest: part.oldest, anchor }
+}
+
+/// How a node came by its key.
+pub(super) fn line(statements: &[Statement]) -> tell::Line {
+    tell::Line { statements: statements.iter().map(|said| Base64(said.to_bytes().to_vec())).collect() }
 }
 
 fn entry(bytes: &[u8]) -> Option<tell::Entry> {

@@ -31,6 +31,7 @@ pub(crate) enum Needs {
 pub(crate) enum Call {
     OpenApi,
     Planet,
+    Line,
     Attach,
     Challenge,
     Session,
@@ -144,6 +145,10 @@ endpoints! {
         text "application/json", [];
     Planet "planet" GET "/v1/planet" Needs::Nothing, "Which planet this is, and who signs for it.",
         json tell::Planet, [];
+    Line "line" GET "/v1/planet/line" Needs::Nothing,
+        "How a region's node came by the key that signs its heads: by which statements each gave its place to the next. \
+         Whoever knows one of them can follow.",
+        query ask::Line, json tell::Line, [NotFound WrongBlock];
     Attach "attach" POST "/v1/attach" Needs::Nothing,
         "A slot and the lease to it, for the agent that signed the application. On a connection and with the lease of \
          somebody who administers, the limits of the source are not asked.",

@@ -43,6 +43,8 @@ pub(crate) struct Stretch {
 pub(crate) enum Want {
     OpenApi,
     Planet,
+    /// Of a region; of the first one without.
+    Line(Option<String>),
     /// With the lease of whoever brings the application, if it shows one.
     Attach(Box<Application>, Where, Option<String>),
     Challenge(String),
@@ -95,6 +97,10 @@ impl Want {
         Ok(match call {
             Call::OpenApi => Self::OpenApi,
             Call::Planet => Self::Planet,
+            Call::Line => {
+                let line: ask::Line = query(came.query)?;
+                Self::Line(line.region)
+            }
             Call::Health => Self::Health,
             Call::Ready => Self::Ready,
             Call::Metrics => Self::Metrics,

@@ -14,6 +14,7 @@ mod raw;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;
+mod turned;
 mod two;
 
 use client::{Body, Client, Place};
@@ -65,6 +66,7 @@ struct Pair {
     folder: TempDir,
     planet: Arc<planet::Planet>,
     homes: Homes,
+    acts: Arc<node::Acts>,
     served: Vec<Served>,
     gateway: Gateway,
 }
@@ -109,10 +111,11 @@ impl Pair {
         let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
         settings.threads = 2;
-        settings.acts = Some(homes.acts(planet.planet.name.as_str(), [0; 32]).unwrap());
+        let acts = homes.acts(planet.planet.name.as_str(), [0; 32]).unwrap();
+        settings.acts = Some(Arc::clone(&acts));
         tell(&mut settings);
         let gateway = Gateway::start(settings).unwrap();
-        Self { folder, planet, homes, served, gateway }
+        Self { folder, planet, homes, acts, served, gateway }
     }
 
     fn url(&self) -> String {

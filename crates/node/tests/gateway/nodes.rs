@@ -37,7 +37,7 @@ use trust::sign::SigningKey;
 use trust::{Moment, PlanetId, Secret};
 use vocab::Millis;
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Arc::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Moment(u64::try_from(since.as_millis()).unwrap())
@@ -89,19 +89,19 @@ async fn is_said(parts: &[&str]) {
     }
 }
 
-struct World {
+pub(super) struct World {
     folder: TempDir,
-    homes: Homes,
+    pub(super) homes: Homes,
     planet: Arc<planet::Planet>,
-    served: Vec<(&'static str, Engine, Server, Arc<Credentials>)>,
-    gateway: Arc<Credentials>,
+    pub(super) served: Vec<(&'static str, Engine, Server, Arc<Credentials>)>,
+    pub(super) gateway: Arc<Credentials>,
     _office: Open,
 }
 
-const REGIONS: [&str; 2] = ["ashburn", "dublin"];
+pub(super) const REGIONS: [&str; 2] = ["ashburn", "dublin"];
 
 impl World {
-    async fn start(life: Millis) -> Self {
+    pub(super) async fn start(life: Millis) -> Self {
         listen_to_the_log();
         let folder = tempfile::tempdir().unwrap();
         let (planet, homes) = (Arc::new(parsed()), Homes::open(folder.path()).unwrap());
@@ -123,7 +123,7 @@ impl World {
         Self { folder, homes, planet, served, gateway, _office: office }
     }
 
-    fn nodes(&self, region: &str) -> SocketAddr {
+    pub(super) fn nodes(&self, region: &str) -> SocketAddr {
         self.served.iter().find(|served| served.0 == region).unwrap().2.nodes()[0]
     }
 
@@ -139,7 +139,7 @@ impl World {
         settings
     }
 
-    fn gateway(&self, tell: impl FnOnce(&mut Settings)) -> Gateway {
+    pub(super) fn gateway(&self, tell: impl FnOnce(&mut Settings)) -> Gateway {
         let mut settings = self.settings();
         tell(&mut settings);
         Gateway::start(settings).unwrap()
@@ -154,7 +154,7 @@ impl World {
         revoke(&self.homes.keys(), &self.ca(), &[what], "it was stolen", clock()()).unwrap();
     }
 
-    async fn stop(self, gateways: Vec<Gateway>) {
+    pub(super) async fn stop(self, gateways: Vec<Gateway>) {
         let stop = move || gateways.into_iter().all(|gateway| gateway.stop(Duration::from_secs(10)));
         assert!(tokio::task::spawn_blocking(stop).await.unwrap());
         for (_, engine, server, _) in self.served {
@@ -170,7 +170,7 @@ async fn obtain(node: Node) -> Arc<Credentials> {
     tokio::task::spawn_blocking(wait).await.unwrap().unwrap()
 }
 
-async fn client(gateway: &Gateway, seed: u8) -> Client {
+pub(super) async fn client(gateway: &Gateway, seed: u8) -> Client {
     let url = format!("http://{}", gateway.addresses()[0]);
     let connected = Client::connect(&url, super::support::key(seed), client::Options::default()).await;
     connected.unwrap_or_else(|error| panic!("{error}: {:?}", SAID.lock().unwrap()))

@@ -1,0 +1,269 @@
+//! How a key that signs gives its place to the next one: its own signature and
+//! the next one's say so, and nobody has to be told by hand.
+//!
+//! | on the disk, in this order | is |
+//! |---|---|
+//! | `NAME.next.key`, with its sealed copy | the next key |
+//! | `NAME.next.request`, `NAME.next.pem` | its certificate, where the present one has one |
+//! | `NAME.line` | that it follows, see `lineage` |
+//! | `NAME.before.key`, then `NAME.key` | they change places, see `succession` |
+//! | `NAME.pem` | its certificate is where the last one's was |
+//!
+//! Each is one file, whole, so a kill anywhere leaves the old key or the new
+//! one, and the next look goes on. It must never use a key that nobody could
+//! follow to, nor one without the certificate that it needs.
+
+use crate::authority::{Authority, Expected};
+use crate::certificate::Certificate;
+use crate::folder::{self, KeyError, failed};
+use crate::lineage;
+use crate::request::Request;
+use crate::spiffe::Name;
+use crate::succession;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use trust::rotation::{LONGEST_OVERLAP, Line, Statement};
+use trust::sign::SigningKey;
+use trust::{AgentId, Moment, PlanetId};
+use vocab::Millis;
+
+/// A request that nobody has answered is made again.
+const AGAIN: u64 = 10_000;
+/// How much longer than its last certificate a key is believed.
+const SLACK: Millis = Millis::minutes(10);
+
+/// A key that signs, and when it is to give its place away.
+#[derive(Debug)]
+pub struct Signer {
+    /// The folder of keys.
+    pub keys: PathBuf,
+    /// What its files are called.
+    pub name: String,
+    /// The planet.
+    pub planet: PlanetId,
+    /// How long a key is used.
+    pub every: Millis,
+    /// How long it is believed after that; 30 days at most.
+    pub overlap: Millis,
+    /// Looks between telling of the next key and using it: whoever has to know
+    /// of it has looked then.
+    pub notice: u32,
+    /// How many of them there were.
+    told: u32,
+    /// When the next key's certificate was last asked for.
+    asked: Option<Moment>,
+}
+
+/// What is done around a rotation by whoever knows more than a folder of keys.
+pub trait Around {
+    /// Enters that one key is to follow another; nobody says so before.
+    ///
+    /// # Errors
+    /// With the reason why it cannot be entered: then it is not done.
+    fn enter(&mut self, _from: AgentId, _to: AgentId) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Brings the line to whoever has to know the next key before it is used.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn tell(&mut self) -> Result<(), KeyError> {
+        Ok(())
+    }
+}
+
+/// Nobody has to know, and nothing is entered.
+impl Around for () {}
+
+/// What came of a look.
+#[derive(Debug)]
+pub enum Looked {
+    /// Nothing is due.
+    Rests,
+    /// It goes on when this has come.
+    Waits(&'static str),
+    /// A key has given its place to another.
+    Turned {
+        /// Which,
+        from: AgentId,
+        /// and to which.
+        to: SigningKey,
+        /// How that follows from the first one.
+        line: Vec<Statement>,
+    },
+}
+
+impl Signer {
+    /// A key in a folder.
+    #[must_use]
+    pub const fn new(keys: PathBuf, name: String, planet: PlanetId, every: Millis, overlap: Millis) -> Self {
+        Self { keys, name, planet, every, overlap, notice: 0, told: 0, asked: None }
+    }
+
+    /// Looks once, and does what is due. Where the clock is not `settled`, nothing
+    /// is due by age.
+    ///
+    /// # Errors
+    /// When the disk refuses, or a file is not what it has to be; the next look
+    /// goes on where this one was.
+    pub fn look(&mut self, (now, settled): (Moment, bool), around: &mut dyn Around) -> Result<Looked, KeyError> {
+        let (keys, name) = (self.keys.clone(), self.name.clone());
+        let (keys, name) = (keys.as_path(), name.as_str());
+        let begun = succession::begun(keys, name)?.is_some();
+        if !begun {
+            self.certificate_takes_its_place()?;
+            if settled {
+                self.end_overlap(now)?;
+            }
+        }
+        let age = succession::age(keys, name, now)?.unwrap_or_default();
+        let due = succession::is_asked(keys, name) || settled && age >= self.every;
+        if !begun && !due {
+            (self.told, self.asked) = (0, None);
+            return Ok(Looked::Rests);
+        }
+        let nothing = || KeyError::Damaged {
+            file: keys.join(format!("{name}.key")).display().to_string(),
+            what: "it is not there, and there is a next one".to_owned(),
+        };
+        let present = SigningKey::new(&folder::existing(keys, name)?.ok_or_else(nothing)?);
+        let next = SigningKey::new(&succession::begin(keys, name)?);
+        if next.id() == present.id() {
+            // A copy of it that was brought back under the name that it had before.
+            succession::withdraw(keys, name)?;
+            return Ok(Looked::Rests);
+        }
+        // Whoever asked sees the next key from here on: a kill does not have it done twice.
+        succession::answer(keys, name)?;
+        let certificate = self.certificate(&format!("{name}.pem"))?;
+        if let Some(certificate) = &certificate
+            && !self.is_certified(&certificate.name, next.id(), now)
+        {
+            self.request(&next, certificate.name.clone(), now)?;
+            return Ok(Looked::Waits("the next key's certificate"));
+        }
+        if !self.is_stated(&present, &next)? {
+            let entered = around.enter(present.id(), next.id()).map_err(io::Error::other);
+            entered.map_err(failed("enter in the audit log that a key is rotated"))?;
+        }
+        let line = self.state(&present, &next, now, certificate.as_ref())?;
+        around.tell()?;
+        if self.told < self.notice {
+            self.told += 1;
+            return Ok(Looked::Waits("everybody to know the next key"));
+        }
+        succession::finish(keys, name)?;
+        self.certificate_takes_its_place()?;
+        (self.told, self.asked) = (0, None);
+        Ok(Looked::Turned { from: present.id(), to: next, line })
+    }
+
+    fn certificate(&self, called: &str) -> Result<Option<Certificate>, KeyError> {
+        let file = self.keys.join(called);
+        let text = match fs::read_to_string(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(failed(format!("read {}", file.display())))?,
+        };
+        let damaged = |why: &dyn std::fmt::Display| {
+            let (file, what) = (file.display().to_string(), format!("it is no certificate of a node: {why}"));
+            KeyError::Damaged { file, what }
+        };
+        Certificate::read_pem(&text).map(Some).map_err(|why| damaged(&why))
+    }
+
+    /// Whether the next key has a certificate that everybody believes now.
+    fn is_certified(&self, name: &Name, key: AgentId, now: Moment) -> bool {
+        let file = self.keys.join(format!("{}.next.pem", self.name));
+        let Ok(der) = CertificateDer::from_pem_file(file) else { return false };
+        let expected = Expected { role: name.role(), region: name.region().map(str::to_owned) };
+        let judged = Authority::read(&self.keys).ok().and_then(|known| known.judge(&der, &[], &expected, now).ok());
+        judged.is_some_and(|found| found.key == key && found.name == *name)
+    }
+
+    /// Asks for the next key's certificate, as `credentials` asks for others.
+    fn request(&mut self, next: &SigningKey, name: Name, now: Moment) -> Result<(), KeyError> {
+        if self.asked.is_some_and(|asked| now.0.abs_diff(asked.0) < AGAIN) {
+            return Ok(());
+        }
+        let file = self.keys.join(format!("{}.next.request", self.name));
+        let last = fs::read_to_string(&file).ok().and_then(|text| Request::read(&text).ok());
+        let last = last.filter(|last| last.key == next.id());
+        folder::replace(&file, Request::after(last.as_ref(), next, name, now).text().as_bytes())?;
+        self.asked = Some(now);
+        Ok(())
+    }
+
+    fn is_stated(&self, present: &SigningKey, next: &SigningKey) -> Result<bool, KeyError> {
+        let known = lineage::read(&self.keys, &self.name)?;
+        Ok(known.last().is_some_and(|last| last.old == present.id() && last.new == next.id()))
+    }
+
+    /// Says that one follows the other, once; the line from then on.
+    fn state(
+        &self,
+        present: &SigningKey,
+        next: &SigningKey,
+        now: Moment,
+        certificate: Option<&Certificate>,
+    ) -> Result<Vec<Statement>, KeyError> {
+        let damaged = |what: String| lineage::damaged(&self.keys, &self.name, what);
+        let mut known = lineage::read(&self.keys, &self.name)?;
+        if self.is_stated(present, next)? {
+            return Ok(known);
+        }
+        if let Some(other) = known.iter().find(|said| said.old == present.id()) {
+            // To say otherwise now would be a fork.
+            return Err(damaged(format!("{} is to follow, and its key is not here as a next one", other.new)));
+        }
+        if known.last().is_some_and(|last| last.new != present.id()) {
+            // The key was replaced by hand: what is in the file is another line.
+            known.clear();
+        }
+        let first = |_| damaged("its key is none".to_owned());
+        let line = Line::read(&known, now).map_err(|why| damaged(why.to_string()))?;
+        let mut line = line.map_or_else(|| Line::new(self.planet, present.id()).map_err(first), Ok)?;
+        // After a clock was set back a key still begins no sooner than the one before it.
+        let from = now.max(known.last().map_or(now, |last| last.from));
+        // A certificate that outlived its key's time would still be believed.
+        let certified = certificate.map(|held| Millis(held.until.since(held.from).0.saturating_add(SLACK.0)));
+        let overlap = self.overlap.max(certified.unwrap_or_default()).min(LONGEST_OVERLAP);
+        let said = line.rotate(present, next, from, from.after(overlap));
+        line.accept(&said, now).map_err(|why| damaged(why.to_string()))?;
+        known.push(said);
+        lineage::write(&self.keys, &self.name, &known)?;
+        Ok(known)
+    }
+
+    /// What a kill between two names leaves is put right: the certificate of the
+    /// key that has its place now.
+    fn certificate_takes_its_place(&self) -> Result<(), KeyError> {
+        let of = |ending: &str| self.keys.join(format!("{}{ending}", self.name));
+        if let Some(next) = self.certificate(&format!("{}.next.pem", self.name))? {
+            let (from, to) = (of(".next.pem"), of(".pem"));
+            if folder::known(&self.keys, &self.name)? == Some(next.key) {
+                fs::rename(&from, &to).map_err(failed(format!("rename {}", from.display())))?;
+            } else {
+                succession::remove(&from)?;
+            }
+            succession::sync(&self.keys)?;
+        }
+        succession::remove(&of(".next.request"))
+    }
+
+    /// Destroys the key before once nobody believes it any more.
+    fn end_overlap(&self, now: Moment) -> Result<(), KeyError> {
+        if succession::before(&self.keys, &self.name)?.is_none() {
+            return Ok(());
+        }
+        let until = lineage::read(&self.keys, &self.name)?.last().map(|last: &Statement| last.until);
+        if until.is_none_or(|until| until <= now) {
+            succession::forget(&self.keys, &self.name)?;
+            tracing::info!(key = self.name, "the key before its present one was destroyed");
+        }
+        Ok(())
+    }
+}
