@@ -105,6 +105,15 @@ pub fn newest<T>(
     size: u64,
     mut wanted: impl FnMut(&Entry) -> Option<T>,
 ) -> Result<Option<T>, Missing> {
+    newest_at(source, size, &mut |_, entry| wanted(entry))
+}
+
+/// The same, by its number as well.
+pub(crate) fn newest_at<T>(
+    source: &impl Source,
+    size: u64,
+    wanted: &mut dyn FnMut(u64, &Entry) -> Option<T>,
+) -> Result<Option<T>, Missing> {
     let tiles = Tiles::new(source, size);
     for index in (0..size.div_ceil(wide(WIDTH))).rev() {
         let bytes = match tiles.bundle(index) {
@@ -113,7 +122,8 @@ pub fn newest<T>(
             read => read?.1,
         };
         let entries = bundle::read(&bytes).unwrap_or_default();
-        let found = entries.iter().rev().find_map(|entry| wanted(&Entry::from_bytes(entry).ok()?));
+        let mut numbered = (index * wide(WIDTH)..).zip(&entries).collect::<Vec<_>>().into_iter().rev();
+        let found = numbered.find_map(|(at, entry)| wanted(at, &Entry::from_bytes(entry).ok()?));
         if found.is_some() {
             return Ok(found);
         }

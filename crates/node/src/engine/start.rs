@@ -198,9 +198,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let home = Home::open(data, planet.planet.name.as_str(), &named)?;
     let clock = Arc::new(Clock::ahead(options.clock_ahead));
     let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
-    if let Some(watch) = &planet.watch {
-        acts.keeps(watch.audit.value);
-    }
+    acts.follows(planet);
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {
@@ -239,7 +237,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let directory = Arc::new(Mutex::new(Directory::new(&blocks, slots)));
     let seats = Arc::clone(&directory);
     let holds = move |agent| locked(&seats).place(agent).is_some();
-    let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
+    let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)).with_words(home.words()?));
     let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
     acts.begin(options.file).map_err(audit::home::HomeError::from)?;
