@@ -8,7 +8,7 @@ use audit::entry::{Act, Name, Place, Reason, Right, Who};
 use audit::note::Note;
 use audit::path::Path;
 use audit::proof::Proof;
-use audit::{Checkpoint, Entry, KeyKind, Signed, Signer, Verifier, bundle};
+use audit::{Checkpoint, Entry, KeyKind, Signed, Signer, Verifier, bundle, successor};
 use std::sync::LazyLock;
 use trust::Secret;
 use trust::merkle::{Node, Tree};
@@ -73,6 +73,10 @@ fn read(text: &str) {
     if let Ok(proof) = Proof::parse(text) {
         assert_eq!(proof.to_string(), text);
         assert!(proof.verify(LOG.verifier()).is_err() || *TRUE == text);
+    }
+    if let Ok(notes) = successor::read(text) {
+        assert_eq!(notes.iter().map(|(note, _)| note.to_string()).collect::<String>(), text);
+        assert!(notes.iter().all(|(note, successor)| successor.to_string() == note.text));
     }
     if let Ok(path) = Path::parse(text) {
         assert_eq!(path.to_string(), text);

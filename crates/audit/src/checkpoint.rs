@@ -116,7 +116,7 @@ impl Signed {
 }
 
 /// Checks every signature that says it is of a key; the time of the first.
-fn signed(note: &Note, verifier: &Verifier) -> Result<u64, NotSigned> {
+pub(crate) fn signed(note: &Note, verifier: &Verifier) -> Result<u64, NotSigned> {
     let mut found = None;
     for line in note.lines.iter().filter(|line| line.name == verifier.name() && line.id == verifier.id()) {
         let (time, signature) = match verifier.kind() {
@@ -181,12 +181,56 @@ impl Signer {
         Ok(Line { name: self.verifier.name().to_owned(), id: self.verifier.id(), signature })
     }
 
-    /// A head of its own log, signed.
+    /// A head of its own log, signed by it alone.
     ///
     /// # Errors
     /// When it is no text that can be signed.
     pub fn sign(&self, head: Head) -> Result<Note, Malformed> {
         let text = Checkpoint { origin: self.verifier.name().to_owned(), head }.to_string();
         Ok(Note { lines: vec![self.line(&text, 0)?], text })
+    }
+}
+
+/// Who signs the checkpoints of a log: its key, and for as long as there are
+/// those who know no other the one before it.
+#[derive(Debug)]
+pub struct Signers {
+    /// The key of the log.
+    pub present: Signer,
+    /// The key that it had before, while it is still believed.
+    pub before: Option<Signer>,
+}
+
+impl From<Signer> for Signers {
+    fn from(present: Signer) -> Self {
+        Self { present, before: None }
+    }
+}
+
+impl Signers {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Signer> {
+        std::iter::once(&self.present).chain(&self.before)
+    }
+
+    /// Opens a checkpoint that one of them has signed.
+    pub(crate) fn open(&self, text: &str) -> Result<Signed, NotSigned> {
+        match (Signed::open(text, self.present.verifier()), &self.before) {
+            (Err(NotSigned::Missing), Some(before)) => Signed::open(text, before.verifier()),
+            (opened, _) => opened,
+        }
+    }
+
+    /// Whether a note has the lines of all of them, and of nobody else.
+    pub(crate) fn are_of(&self, note: &Note) -> bool {
+        note.lines.iter().map(|line| line.id).eq(self.all().map(|signer| signer.verifier().id()))
+    }
+
+    /// A head of their log, signed by all of them.
+    pub(crate) fn sign(&self, head: Head) -> Result<Note, Malformed> {
+        let mut note = self.present.sign(head)?;
+        if let Some(before) = &self.before {
+            note.lines.push(before.line(&note.text, 0)?);
+        }
+        Ok(note)
     }
 }

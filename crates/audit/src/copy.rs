@@ -14,7 +14,7 @@ use crate::number::{size as fits, wide};
 use crate::path::{Path, Row, WIDTH};
 use crate::tiles::{Missing, Tiles};
 use crate::writer::replace;
-use crate::{Malformed, bundle};
+use crate::{Malformed, bundle, successor};
 use std::io;
 use store::{Barrier, Disk};
 use trust::merkle::{Head, Node};
@@ -73,9 +73,12 @@ pub fn copy<D: Disk>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, NotCopied> {
     let text = checkpoint(from)?.ok_or(NotCopied::Checkpoint(NotSigned::Missing))?;
-    let signed = Signed::open(&text, log).map_err(NotCopied::Checkpoint)?;
-    let own = checkpoint(&OnDisk(to))?.map(|own| Signed::open(&own, log)).transpose().map_err(NotCopied::Own)?;
-    let (old, new) = (own.map(|own| own.checkpoint.head), signed.checkpoint.head);
+    let signed = successor::open(from, &text, log).map_err(NotCopied::Checkpoint)?.signed;
+    // What the copy has may be of a key on the way, or of one that its own file leads to.
+    let own = checkpoint(&OnDisk(to))?
+        .map(|own| successor::open(from, &own, log).or_else(|_| successor::open(&OnDisk(to), &own, log)));
+    let own = own.transpose().map_err(NotCopied::Own)?;
+    let (old, new) = (own.map(|own| own.signed.checkpoint.head), signed.checkpoint.head);
     let before = old.map_or(0, |old| old.size);
     if before > new.size {
         return Err(NotCopied::Rollback { old: before, new: new.size });
@@ -111,6 +114,9 @@ pub fn copy<D: Disk>(
     }
     for tile in edge.partial() {
         replace(to, &tile.path().to_string(), &tile.bytes(), None)?;
+    }
+    if let Some(notes) = from.file(successor::FILE, successor::LONGEST)? {
+        replace(to, successor::FILE, &notes, Some(Barrier::Mark))?;
     }
     replace(to, CHECKPOINT, signed.note.to_string().as_bytes(), Some(Barrier::Mark))?;
     to.sync_dir(Barrier::Name)?;

@@ -8,22 +8,23 @@
 //! entries never read again.
 
 use crate::asked::Id;
-use crate::checkpoint::{Signer, origin};
-use crate::entry::{Entry, Who};
+use crate::checkpoint::{Signer, Signers, origin};
+use crate::entry::{Act, Entry, Key, Name, Who};
 use crate::files::{Folders, Mirror};
 use crate::note::{KeyKind, Verifier};
 use crate::sealed::{EntryKey, Opened};
 use crate::segment;
 use crate::truth;
 use crate::writer::{AppendError, Audit, OpenError, Recovery};
-use crate::{Malformed, Source};
-use custody::KeyError;
+use crate::{Malformed, Missing, Source};
 use custody::folder::{existing, private, replace, secret};
+use custody::{KeyError, succession};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use trust::sign::SigningKey;
-use trust::{PlanetId, Secret};
+use trust::{Moment, PlanetId, Secret};
+use vocab::Millis;
 
 pub use crate::tiles::newest;
 
@@ -173,21 +174,105 @@ fn has_sealed(place: &Path) -> Result<bool, HomeError> {
 /// What signs the log of a data directory, made when there is no log. The name
 /// is what the log is called from its beginning on, such as `garden` or
 /// `garden.eu`.
-fn signer(data: &Path, name: &str, planet: PlanetId, copies: Option<&Copies>) -> Result<Signer, HomeError> {
+fn signers(data: &Path, name: &str, planet: PlanetId, copies: Option<&Copies>) -> Result<Signers, HomeError> {
     let keys = data.join("keys");
     let vkey = keys.join(VKEY);
     let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
     if let Some(known) = verifier(data)? {
-        let secret = existing(&keys, KEY)?;
-        let copy = copies.map(|copies| &copies.signing);
-        let secret = secret.as_ref().or(copy).ok_or_else(other)?;
-        let signer = Signer::new(known.name(), KeyKind::Note, SigningKey::new(secret))?;
-        return if *signer.verifier() == known { Ok(signer) } else { Err(other()) };
+        let signer = |secret: &Secret| Signer::new(known.name(), KeyKind::Note, SigningKey::new(secret));
+        let (secret, copy) = (existing(&keys, KEY)?, copies.map(|copies| &copies.signing));
+        let present = signer(secret.as_ref().or(copy).ok_or_else(other)?)?;
+        let before = succession::before(&keys, KEY)?.map(|(secret, _)| signer(&secret)).transpose()?;
+        // One that has not lost its place yet is no key before this one.
+        let before = before.filter(|before| before.verifier() != present.verifier());
+        if *present.verifier() != known {
+            if before.as_ref().is_none_or(|before| *before.verifier() != known) {
+                return Err(other());
+            }
+            // The file is behind: a kill came between the two.
+            publish(&vkey, present.verifier())?;
+        }
+        return Ok(Signers { present, before });
     }
-    let signer = Signer::new(&origin(name, planet)?, KeyKind::Note, SigningKey::new(&secret(&keys, KEY)?))?;
+    let present = Signer::new(&origin(name, planet)?, KeyKind::Note, SigningKey::new(&secret(&keys, KEY)?))?;
     // After the secret, so that a crash leaves no half that nobody can match.
-    replace(&vkey, format!("{}\n", signer.verifier()).as_bytes())?;
-    Ok(signer)
+    publish(&vkey, present.verifier())?;
+    Ok(present.into())
+}
+
+fn publish(vkey: &Path, log: &Verifier) -> Result<(), HomeError> {
+    Ok(replace(vkey, format!("{log}\n").as_bytes())?)
+}
+
+/// Gives the place of an open log's key to the next. `enter` makes the entry
+/// that says so, which the old key signs; both keys sign checkpoints until
+/// [`end_overlap`]. What a kill cut off is gone on with, when it is done again.
+///
+/// # Errors
+/// When the disk refuses; then it is to be done again.
+pub fn rotate(data: &Path, log: &Audit<Folders>, enter: impl FnOnce(Act) -> Entry) -> Result<Verifier, HomeError> {
+    let keys = data.join("keys");
+    let vkey = keys.join(VKEY);
+    let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
+    let known = verifier(data)?.ok_or_else(other)?;
+    let next = succession::begin(&keys, KEY)?;
+    let next = Signer::new(known.name(), KeyKind::Note, SigningKey::new(&next))?;
+    let (from, to) = (Key(known.key().id().0), Key(next.verifier().key().id().0));
+    let entry = match entered(data, log, (from, to))? {
+        Some(entry) => entry,
+        None => log.append(&[enter(Act::KeyRotated { line: Name::cut(KEY), from, to })])?,
+    };
+    let named = next.verifier().clone();
+    log.hand_over(next, entry)?;
+    succession::finish(&keys, KEY)?;
+    publish(&vkey, &named)?;
+    succession::answer(&keys, KEY)?;
+    Ok(named)
+}
+
+/// The entry of a rotation that a kill cut off behind it.
+fn entered(data: &Path, log: &Audit<Folders>, (from, to): (Key, Key)) -> Result<Option<u64>, HomeError> {
+    let place = folder(data);
+    let read = |why: Missing| custody::folder::failed(format!("read {}", place.display()))(io::Error::other(why));
+    let is_it = |index: u64, entry: &Entry| match &entry.act {
+        Act::KeyRotated { from: old, to: new, .. } => (*old == from && *new == to).then_some(index),
+        _ => None,
+    };
+    Ok(newest(&reader(&place)?, log.published().size, is_it).map_err(read)?)
+}
+
+/// Ends the time in which the key before signs as well: it is destroyed.
+///
+/// # Errors
+/// When the disk refuses; then it is to be done again.
+pub fn end_overlap(data: &Path, log: &Audit<Folders>) -> Result<(), HomeError> {
+    log.let_go()?;
+    Ok(succession::forget(&data.join("keys"), KEY)?)
+}
+
+/// Whoever rotates on a schedule calls this now and then: it rotates the key
+/// when it is as old as `every`, somebody asked for it, or a kill cut one off,
+/// and ends an overlap that is over. The new key, when there is one.
+///
+/// # Errors
+/// When the disk refuses; then it is to be called again.
+pub fn turn(
+    data: &Path,
+    log: &Audit<Folders>,
+    (now, every, overlap): (Moment, Millis, Millis),
+    enter: impl FnOnce(Act) -> Entry,
+) -> Result<Option<Verifier>, HomeError> {
+    let keys = data.join("keys");
+    if let Some((_, since)) = succession::before(&keys, KEY)?
+        && since.after(overlap) <= now
+        && succession::begun(&keys, KEY)?.is_none()
+    {
+        end_overlap(data, log)?;
+    }
+    let is_due = succession::begun(&keys, KEY)?.is_some()
+        || succession::is_asked(&keys, KEY)
+        || succession::age(&keys, KEY, now)?.is_some_and(|age| age >= every);
+    is_due.then(|| rotate(data, log, enter)).transpose()
 }
 
 /// Opens the log of a data directory, and begins it when there is none.
@@ -209,10 +294,10 @@ fn open_by(
     private(&data.join("keys"))?;
     let place = folder(data);
     private(&place)?;
-    let signer = signer(data, name, planet, copies)?;
-    let key = entry_key(&data.join("keys"), &place, signer.verifier().name(), copies)?;
+    let signers = signers(data, name, planet, copies)?;
+    let key = entry_key(&data.join("keys"), &place, signers.present.verifier().name(), copies)?;
     let disk = Folders::open(&place).map_err(|error| HomeError::NotNow(error.into()))?;
-    Audit::open(disk, signer, key).map_err(|why| match why {
+    Audit::open(disk, signers, key).map_err(|why| match why {
         OpenError::InUse(_) | OpenError::Disk(_) => HomeError::NotNow(why),
         why => {
             let vkey = data.join("keys").join(VKEY).display().to_string();

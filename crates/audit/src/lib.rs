@@ -23,13 +23,14 @@ pub mod path;
 pub mod proof;
 mod sealed;
 mod segment;
+pub mod successor;
 mod tiles;
 mod truth;
 pub mod verify;
 pub mod witness;
 mod writer;
 
-pub use checkpoint::{Checkpoint, NotSigned, Signed, Signer, origin};
+pub use checkpoint::{Checkpoint, NotSigned, Signed, Signer, Signers, origin};
 pub use edge::{Edge, Tile};
 pub use entry::Entry;
 pub use files::{Folders, Mirror, OnDisk, Source, checkpoint as read_checkpoint};

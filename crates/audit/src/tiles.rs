@@ -95,8 +95,8 @@ impl<'s, S: Source> Tiles<'s, S> {
     }
 }
 
-/// The newest entry of which something is wanted, with its number, looked for from the end, as
-/// far as entries are there. Nobody has checked it.
+/// The newest entry of which something is wanted, with its number, looked for
+/// from the end, as far as entries are there. Nobody has checked it.
 ///
 /// # Errors
 /// When the log's files cannot be read.

@@ -17,6 +17,7 @@ use crate::files::{Source, checkpoint};
 use crate::note::Verifier;
 use crate::number::wide;
 use crate::path::{Path, WIDTH};
+use crate::successor::{self, Followed, Successor};
 use crate::tiles::{Missing, Tiles, newest};
 use crate::{Malformed, bundle};
 use name::Namer;
@@ -43,6 +44,8 @@ pub enum Fault {
     File(Path, String),
     /// Entries and tiles agree, and not with what was signed.
     Unlike,
+    /// A key was named as the next by the one before, and not in this entry.
+    Successor(u64),
     /// A head was signed that this log does not continue.
     Fork(u64),
     /// More was signed than is here.
@@ -65,6 +68,12 @@ impl fmt::Display for Fault {
                 "entries and tiles agree with each other and not with the signed root: the log was written anew \
                  after it was signed, or the checkpoint is of another copy",
             ),
+            Self::Successor(entry) => {
+                write!(
+                    f,
+                    "the log's key was given to another by entry {entry}, it is said, and that entry is no such act"
+                )
+            }
             Self::Fork(size) => {
                 write!(f, "a fork: the log has signed another history of its first {size} entries than the one here")
             }
@@ -81,6 +90,8 @@ impl fmt::Display for Fault {
 pub struct Report {
     /// The log, and what its checkpoint says; nothing when it is not believed.
     pub signed: Option<Signed>,
+    /// The keys that followed the one that is known, up to the one that signed.
+    pub way: Vec<Successor>,
     /// Entries from the first on that were pruned by age, and whose hashes are here.
     pub pruned: u64,
     /// When the youngest of these was made at the latest, in milliseconds since
@@ -124,10 +135,10 @@ pub fn verify<S: Source>(
     others: &[String],
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {
-    let (faults, pruned_before) = (Vec::new(), 0);
-    let mut report = Report { signed: None, pruned: 0, pruned_before, good: 0, unknown: 0, faults, more: 0 };
+    let (way, faults) = (Vec::new(), Vec::new());
+    let mut report = Report { signed: None, way, pruned: 0, pruned_before: 0, good: 0, unknown: 0, faults, more: 0 };
     let opened = match checkpoint(source) {
-        Ok(Some(text)) => Signed::open(&text, log),
+        Ok(Some(text)) => successor::open(source, &text, log),
         Ok(None) => Err(Malformed("there is no file `checkpoint`").into()),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(Malformed("the file `checkpoint` is too long or no text").into())
@@ -135,10 +146,14 @@ pub fn verify<S: Source>(
         Err(error) => return Err(error),
     };
     match opened {
-        Ok(signed) => {
+        Ok(Followed { signed, way, .. }) => {
             let head = signed.checkpoint.head;
             report.signed = Some(signed);
             content(source, head, &mut report, progress);
+            for (from, successor) in &way {
+                handed(source, head, (from, successor), &mut report);
+            }
+            report.way = way.into_iter().map(|(_, successor)| successor).collect();
             for other in others {
                 continues(source, log, head, other, &mut report);
             }
@@ -211,10 +226,28 @@ fn told(missing: &Missing) -> (Path, String) {
     }
 }
 
+/// Checks that the entry is there that a successor names, where it is kept.
+fn handed<S: Source>(source: &S, head: Head, (from, successor): (&Verifier, &Successor), report: &mut Report) {
+    let read =
+        if successor.entry < head.size { Some(Tiles::new(source, head.size).entry(successor.entry)) } else { None };
+    let says = match read {
+        Some(Ok(entry)) => Entry::from_bytes(&entry).is_ok_and(|entry| match entry.act {
+            Act::KeyRotated { from: old, to, .. } => old.0 == from.key().id().0 && to.0 == successor.next.key().id().0,
+            _ => false,
+        }),
+        // It was pruned, or is told as missing.
+        Some(Err(_)) => true,
+        None => false,
+    };
+    if !says {
+        report.fault(Fault::Successor(successor.entry));
+    }
+}
+
 /// Checks that the log continues another checkpoint of it.
 fn continues<S: Source>(source: &S, log: &Verifier, head: Head, other: &str, report: &mut Report) {
-    let other = match Signed::open(other, log) {
-        Ok(other) => other.checkpoint.head,
+    let other = match successor::open(source, other, log) {
+        Ok(other) => other.signed.checkpoint.head,
         Err(why) => return report.fault(Fault::Checkpoint(why)),
     };
     match compare(source, other, head) {

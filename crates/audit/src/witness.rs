@@ -7,6 +7,7 @@
 use crate::checkpoint::{NotSigned, Signed, Signer};
 use crate::files::{OnDisk, Source, checkpoint};
 use crate::note::{Note, Verifier};
+use crate::successor::{self, Followed};
 use crate::tiles::Tiles;
 use crate::verify::{Compared, compare};
 use crate::writer::replace;
@@ -63,8 +64,8 @@ pub fn cosign<D: Disk>(
         _ => Refused::Disk(error),
     })?;
     let text = checkpoint(source)?.ok_or(Refused::Checkpoint(NotSigned::Missing))?;
-    let new = Signed::open(&text, log).map_err(Refused::Checkpoint)?;
-    let last = last(disk, name, witness, log)?;
+    let Followed { signed: new, by, .. } = successor::open(source, &text, log).map_err(Refused::Checkpoint)?;
+    let last = last(disk, name, witness, &|text| Ok(successor::open(source, text, log)?.signed))?;
     let head = new.checkpoint.head;
     if let Some((old, _)) = &last {
         let old = old.checkpoint.head;
@@ -84,7 +85,7 @@ pub fn cosign<D: Disk>(
     // A clock that stepped back must not make the newest head look older.
     let seconds = last.map_or(seconds, |(_, before)| before.max(seconds));
     let line = witness.line(&new.note.text, seconds).map_err(|why| Refused::Checkpoint(why.into()))?;
-    let own = new.note.lines.into_iter().filter(|line| line.name == log.name() && line.id == log.id());
+    let own = new.note.lines.into_iter().filter(|line| line.name == by.name() && line.id == by.id());
     let note = Note { lines: own.chain([line]).collect(), text: new.note.text };
     replace(disk, name, note.to_string().as_bytes(), Some(Barrier::Mark))?;
     disk.sync_dir(Barrier::Name)?;
@@ -92,10 +93,15 @@ pub fn cosign<D: Disk>(
 }
 
 /// What was cosigned last, and when.
-fn last<D: Disk>(disk: &D, name: &str, witness: &Signer, log: &Verifier) -> Result<Option<(Signed, u64)>, Refused> {
+fn last<D: Disk>(
+    disk: &D,
+    name: &str,
+    witness: &Signer,
+    open: &dyn Fn(&str) -> Result<Signed, NotSigned>,
+) -> Result<Option<(Signed, u64)>, Refused> {
     let Some(bytes) = OnDisk(disk).file(name, crate::note::MAX_NOTE)? else { return Ok(None) };
     let text = String::from_utf8(bytes).map_err(|_| Refused::State(NotSigned::False))?;
-    let signed = Signed::open(&text, log).map_err(Refused::State)?;
+    let signed = open(&text).map_err(Refused::State)?;
     let seconds = signed.cosigned(witness.verifier()).map_err(Refused::State)?;
     // It may be in the cache alone, and what follows would be signed over it.
     disk.sync_dir(Barrier::Name)?;

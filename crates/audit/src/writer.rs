@@ -6,6 +6,7 @@
 //! head is ever signed over what a crash could take back.
 
 mod core;
+mod hand;
 mod prune;
 mod recover;
 mod upgrade;
@@ -135,6 +136,27 @@ impl<D: Disk> Audit<D> {
                 None => self.answered.wait(shared).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// Does something with what only one writer at a time has.
+    fn with<T>(&self, act: impl FnOnce(&mut Core<D>) -> io::Result<T>) -> Result<T, AppendError> {
+        let mut shared = self.shared();
+        let mut core = loop {
+            if let Some(failed) = &shared.failed {
+                return Err(failed.clone());
+            }
+            match shared.core.take() {
+                Some(core) => break core,
+                None => shared = self.answered.wait(shared).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(shared);
+        let done = act(&mut core);
+        let mut shared = self.shared();
+        shared.published = core.head();
+        shared.core = Some(core);
+        self.answered.notify_all();
+        done.map_err(|error| AppendError::Refused(error.to_string()))
     }
 
     /// Writes one batch for all who wait.

@@ -6,7 +6,7 @@ mod support;
 use audit::note::Note;
 use audit::path::{Path, Row};
 use audit::proof::Proof;
-use audit::{Checkpoint, Edge, KeyKind, NotSigned, Signed, Verifier, bundle};
+use audit::{Checkpoint, Edge, KeyKind, NotSigned, Signed, Verifier, bundle, successor};
 use proptest::prelude::*;
 use support::{log, verifier, witness};
 use trust::merkle::{Node, Tree};
@@ -71,6 +71,23 @@ fn a_checkpoint_is_its_logs_and_nobody_elses() {
     assert!(matches!(Signed::open(&two, &verifier()), Err(NotSigned::Malformed(_))));
     let unsigned = text.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
     assert!(Signed::open(&unsigned, &verifier()).is_err());
+}
+
+#[test]
+fn successors_are_read_as_they_were_written_and_in_no_other_form() {
+    let text = include_str!("../../../fuzz/seeds/audit/successors.txt");
+    let twice = successor::read(&format!("{text}{text}")).unwrap();
+    assert_eq!(twice.iter().map(|(note, _)| note.to_string()).collect::<String>(), format!("{text}{text}"));
+    assert_eq!((twice.len(), twice[0].1.entry), (2, 300));
+    assert_eq!(successor::read("").unwrap().len(), 0);
+    assert!(successor::read(&text.repeat(129)).is_err());
+    for (from, to) in
+        [("\n300\n", "\n0300\n"), ("successor v1", "successor v2"), ("\n\n", "\n\n\n"), ("successor", "x\nsuccessor")]
+    {
+        assert!(successor::read(&text.replacen(from, to, 1)).is_err(), "{from:?}");
+    }
+    // No checkpoint, so that neither is signed for the other.
+    assert!(Checkpoint::parse(&twice[0].0.text).is_err());
 }
 
 #[test]

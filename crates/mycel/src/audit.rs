@@ -13,6 +13,7 @@ use crate::word;
 use audit::note::Note;
 use audit::path::WIDTH;
 use audit::proof::{Proof, Unprovable};
+use audit::successor::Successor;
 use audit::verify::{Fault, Report, verify};
 use audit::witness::{Refused, cosign};
 use audit::{Checkpoint, Entry, KeyKind, Missing, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
@@ -193,11 +194,14 @@ fn found(report: &Report) -> serde_json::Value {
         };
         json!({ "what": fault.to_string(), "entry": entry, "file": file })
     };
+    let key = |step: &Successor| json!({ "entry": step.entry, "next": step.next.to_string() });
     let point = report.signed.as_ref().map(|signed| &signed.checkpoint);
     json!({
         "version": 1, "good": report.is_good(), "log": point.map(|point| &point.origin),
         "entries": point.map(|point| point.head.size), "root": point.map(|point| point.head.root.to_string()),
-        "entries_pruned": report.pruned, "entries_pruned_before": report.pruned_before, "entries_good": report.good, "entries_unknown": report.unknown,
+        "keys": report.way.iter().map(key).collect::<Vec<_>>(),
+        "entries_pruned": report.pruned, "entries_pruned_before": report.pruned_before,
+        "entries_good": report.good, "entries_unknown": report.unknown,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(), "more_faults": report.more,
     })
 }
@@ -207,6 +211,9 @@ fn tell(report: &Report, others: usize, screen: &Screen) -> Result<(), Failure> 
         let Checkpoint { origin, head } = &signed.checkpoint;
         screen.data(format_args!("log      {origin}"))?;
         screen.data(format_args!("signed   {} entries, root {}", thousands(head.size), head.root))?;
+        for step in &report.way {
+            screen.data(format_args!("key      entry {} gave it to {}", thousands(step.entry), step.next))?;
+        }
         if report.pruned > 0 {
             let (last, before) = (thousands(report.pruned - 1), word::utc(report.pruned_before));
             screen.data(format_args!(

@@ -105,9 +105,7 @@ pub(crate) fn run(
     let acts = homes
         .acts(planet.planet.name.as_str(), files::digest(text.as_bytes()))
         .map_err(|error| failed(error.to_string()))?;
-    if let Some(watch) = &planet.watch {
-        acts.keeps(watch.audit.value);
-    }
+    acts.follows(&planet);
     let accepted = args.data.join(ACCEPTED);
     accept(text, &accepted)?;
     homes.enters_ca(&acts).map_err(|error| failed(error.to_string()))?;

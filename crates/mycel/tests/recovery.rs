@@ -124,7 +124,7 @@ fn a_planet_comes_back_from_its_shares_and_a_copy_without_keys() {
     let last = &told["drills"][0];
     assert_eq!(
         (&last["good"], &last["keys"], &last["owners"], &last["records"]),
-        (&true.into(), &6.into(), &1.into(), &1.into(),)
+        (&true.into(), &7.into(), &1.into(), &1.into(),)
     );
     assert_eq!((&told["late"], &last["shares"]), (&false.into(), &serde_json::json!([2, 3, 4])));
 
@@ -137,7 +137,7 @@ fn a_planet_comes_back_from_its_shares_and_a_copy_without_keys() {
         }
     }
     let three = [&["trust", "recover", "--data", "copy", "--into", "copy"], &to_str(&shares[..3])[..]].concat();
-    assert_eq!(json(&place, &three)["keys_made"], 6);
+    assert_eq!(json(&place, &three)["keys_made"], 7);
     for key in std::fs::read_dir(place.join("data/keys")).unwrap() {
         let name = key.unwrap().file_name();
         if name.to_str().unwrap().ends_with(".key") {

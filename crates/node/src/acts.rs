@@ -9,6 +9,9 @@
 //! a second: it turns away in floods, and a flood must not buy a sync for each
 //! of its packets. Everybody who is banned is counted, and few are named.
 
+mod due;
+
+use self::due::{RULES, Rules};
 use crate::asked::Asking;
 use crate::clock::Clock;
 use crate::engine::{Code, Refusal};
@@ -36,9 +39,6 @@ const MOST_NAMED: usize = 16;
 /// How often it is looked for entries that are older than the log is kept:
 /// segments are closed after thirty days, so that one waits for no longer.
 const LOOK: Duration = Duration::from_secs(60 * 60);
-/// How long the log is kept where the planet does not say.
-const KEPT: Millis = Millis::days(365);
-
 /// Who has something done, by which right, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
@@ -140,15 +140,14 @@ pub struct Acts {
     data: PathBuf,
     /// Its files as they are served, with entries out of their envelopes.
     files: Opened<Mirror>,
-    vkey: String,
+    vkey: Mutex<String>,
     place: Place,
     clock: Arc<Clock>,
     gathering: Arc<Gathering>,
     gatherer: Mutex<Option<JoinHandle<()>>>,
     asking: Mutex<Option<Asking>>,
     entered: AtomicU64,
-    /// How long entries are kept, in milliseconds.
-    kept: AtomicU64,
+    rules: Mutex<Rules>,
     /// Whether what is done is still entered: not before the first act, and not
     /// after the last.
     is_open: Mutex<bool>,
@@ -176,10 +175,10 @@ impl Acts {
             log,
             data: data.to_owned(),
             files: home::reader(&home::folder(data))?,
-            vkey,
+            vkey: Mutex::new(vkey),
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
-            kept: AtomicU64::new(KEPT.0),
+            rules: Mutex::new(RULES),
             clock,
             gathering: Arc::default(),
             gatherer: Mutex::default(),
@@ -210,7 +209,7 @@ impl Acts {
                 if is_over {
                     return;
                 }
-                acts.prune();
+                acts.look();
                 drop(acts);
                 is_over = gathering.wait();
             }
@@ -345,21 +344,6 @@ impl Acts {
         }
     }
 
-    /// Says how long entries are kept, as the planet's file does.
-    pub fn keeps(&self, kept: Millis) {
-        self.kept.store(kept.0, Relaxed);
-    }
-
-    /// Prunes what is older; their hashes stay.
-    fn prune(&self) {
-        let before = self.clock.now().0.saturating_sub(self.kept.load(Relaxed));
-        match self.log.prune(before, |act| self.entry(&By::node(), self.place.clone(), act, "")) {
-            Ok(None) => {}
-            Ok(Some(pruned)) => tracing::info!(first = pruned.first, "older entries of the audit log were pruned"),
-            Err(why) => tracing::warn!(%why, "older entries of the audit log cannot be pruned"),
-        }
-    }
-
     /// Enters that the process ends as it should, and takes nothing more.
     pub fn end(&self) {
         if !std::mem::take(&mut *locked(&self.is_open)) {
@@ -412,7 +396,7 @@ impl Acts {
     /// The log's public key, a line.
     #[must_use]
     pub fn vkey(&self) -> String {
-        format!("{}\n", self.vkey)
+        format!("{}\n", locked(&self.vkey))
     }
 
     /// The newest checkpoint, as its file has it.
@@ -421,6 +405,15 @@ impl Acts {
     /// What the disk says.
     pub fn checkpoint(&self) -> io::Result<Option<Vec<u8>>> {
         Ok(audit::read_checkpoint(&self.files)?.map(String::into_bytes))
+    }
+
+    /// The notes by which the log's keys follow each other; none where there was
+    /// only one.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn successors(&self) -> io::Result<Option<Vec<u8>>> {
+        self.files.file(audit::successor::FILE, audit::successor::LONGEST)
     }
 
     /// A tile or a bundle of entries; nothing when it is not there.

@@ -8,6 +8,7 @@ use block::shard::{Below, Earlier, Loaded};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Batch, Records as _, RecordsError};
+use trust::envelope::DataKey;
 use trust::{AgentId, BlockRef, Moment};
 
 /// Messages that wait in one inbox: as many as ops in a block.
@@ -41,6 +42,8 @@ pub(crate) type Holds = dyn Fn(AgentId) -> bool + Send + Sync;
 pub(crate) struct Index {
     pub(crate) records: Arc<Reopened>,
     holds: Box<Holds>,
+    /// What seals words that people wrote: why a block is sealed.
+    words: Option<DataKey>,
     /// How many messages wait, with those that are on their way.
     inboxes: Mutex<BTreeMap<AgentId, usize>>,
 }
@@ -51,7 +54,12 @@ fn trouble(error: &RecordsError) -> Trouble {
 
 impl Index {
     pub(crate) fn new(records: Arc<Reopened>, holds: Box<Holds>) -> Self {
-        Self { records, holds, inboxes: Mutex::new(BTreeMap::new()) }
+        Self { records, holds, words: None, inboxes: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The same, with the key to words that people wrote.
+    pub(crate) fn with_words(self, words: DataKey) -> Self {
+        Self { words: Some(words), ..self }
     }
 
     fn get(&self, of: Space, key: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
@@ -106,14 +114,32 @@ impl Index {
     /// Why a block is sealed.
     pub(crate) fn sealed(&self, block: BlockRef) -> Result<Option<String>, Trouble> {
         let reason = self.records.get(MARKS, &sealed_key(block)).map_err(|error| trouble(&error))?;
-        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
+        Ok(reason.map(|reason| self.read_words(&sealed_key(block), &reason)))
+    }
+
+    /// Words out of their envelope; those of before stand without one.
+    fn read_words(&self, key: &[u8], row: &[u8]) -> String {
+        let opened = self.words.as_ref().and_then(|words| words.open(key, row).ok());
+        match (opened, row.first()) {
+            (Some(words), _) => String::from_utf8_lossy(&words).into_owned(),
+            // What somebody wrote begins with no such byte.
+            (None, Some(..=8)) => "the reason is sealed, and keys/words.key does not open it".to_owned(),
+            (None, _) => String::from_utf8_lossy(row).into_owned(),
+        }
     }
 
     /// Writes down that a block is sealed, or no longer, durably.
     pub(crate) fn seal(&self, block: BlockRef, reason: Option<&str>) -> Result<(), Trouble> {
         let mut batch = Batch::default();
         match reason {
-            Some(reason) => batch.put(MARKS, sealed_key(block), reason.as_bytes()),
+            Some(reason) => {
+                let key = sealed_key(block);
+                let row = match &self.words {
+                    Some(words) => words.seal(&key, reason.as_bytes()).map_err(|why| Trouble(why.to_string()))?,
+                    None => return Err(Trouble("the index is only looked at".to_owned())),
+                };
+                batch.put(MARKS, key, row);
+            }
             None => batch.delete(MARKS, sealed_key(block)),
         }
         self.records.write(batch).and_then(|()| self.records.persist()).map_err(|error| trouble(&error))

@@ -17,7 +17,7 @@
 //! | `audit-asked/` | what commands ask to have entered in it, see `asked` |
 //! | `owners` | the owners' wrapped keys, see `keyring` |
 //! | `log/` | the log |
-//! | `index/` | what follows from it |
+//! | `index/` | what follows from it; why a block is sealed stands there under `keys/words.key` |
 //!
 //! It must never change the number of a shard, nor lose a key: what is new is
 //! on the disk before anything depends on it.
@@ -33,8 +33,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Beside;
+use trust::envelope::DataKey;
 use trust::sign::SigningKey;
-use trust::{Moment, PlanetId, RegionTag, RegionalKey};
+use trust::{Moment, OwnerId, PlanetId, RegionTag, RegionalKey};
 
 /// Blocks of a shard: 64 cells. A batch is one shard's, so a region that is
 /// small is one batch, and the largest planet stays below the shards that one
@@ -171,6 +172,16 @@ impl Home {
             replace(&file, &bytes)?;
         }
         Ok(Self { place: place.to_owned(), planet: id, shards: identity.shards, node, lock })
+    }
+
+    /// The key to words that people wrote and that the index has, made when
+    /// there is none.
+    pub(crate) fn words(&self) -> Result<DataKey, HomeError> {
+        let secret = secret(&self.place.join("keys"), "words")?;
+        // They are nobody's but the planet's.
+        let mut owner = [0; 32];
+        owner[..16].copy_from_slice(&self.planet.0);
+        Ok(DataKey::new(self.planet, OwnerId(owner), secret))
     }
 
     /// The secret of a region, made when there is none.

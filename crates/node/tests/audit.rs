@@ -355,6 +355,25 @@ async fn what_a_command_asks_for_is_entered_once_and_is_its_own() {
     engine.stop();
 }
 
+/// A year later: what is old goes, and the key has a successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_done_by_a_planet_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    start(PLANET, data).0.stop();
+    let first = audit::home::verifier(data).unwrap().unwrap();
+    let later = Options { clock_ahead: Millis::days(400), ..Options::default() };
+    start_with(PLANET, data, &later).0.stop();
+    let acts = acts(data);
+    let many = |is_it: fn(&Act) -> bool| acts.iter().filter(|act| is_it(act)).count();
+    assert_eq!(many(|act| matches!(act, Act::Pruned { first: 2, .. })), 1, "{acts:?}");
+    assert_eq!(many(|act| matches!(act, Act::KeyRotated { line, .. } if line.as_str() == "audit")), 1, "{acts:?}");
+    assert!(!data.join("audit/entries").exists(), "its segment is gone");
+    let reader = audit::home::reader(&audit::home::folder(data)).unwrap();
+    let report = audit::verify::verify(&reader, &first, &[], &mut |_, _| {}).unwrap();
+    assert!(report.is_good(), "{:?}", report.faults);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_says_how_it_stands() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! the tree, and what is still to be published.
 
 use super::replace;
-use crate::checkpoint::Signer;
+use crate::checkpoint::Signers;
 use crate::edge::Edge;
 use crate::files::CHECKPOINT;
 use crate::number::wide;
@@ -95,7 +95,7 @@ impl Grown {
 pub(super) struct Core<D: Disk> {
     pub(super) disk: D,
     pub(super) file: D::File,
-    pub(super) signer: Signer,
+    pub(super) signers: Signers,
     pub(super) grown: Grown,
     /// The first bytes of every segment.
     pub(super) start: Vec<u8>,
@@ -179,7 +179,7 @@ impl<D: Disk> Core<D> {
         }
         let head = self.grown.edge.head();
         if self.signed != Some(head) {
-            let note = self.signer.sign(head).map_err(io::Error::other)?;
+            let note = self.signers.sign(head).map_err(io::Error::other)?;
             replace(&self.disk, CHECKPOINT, note.to_string().as_bytes(), Some(Barrier::Mark))?;
             self.signed = Some(head);
         }

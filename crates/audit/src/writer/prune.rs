@@ -9,7 +9,7 @@
 
 use super::core::Core;
 use super::recover::{Found, OpenError, begin, grow, mend, remove_bundles};
-use super::{AppendError, Audit, PoisonError};
+use super::{AppendError, Audit};
 use crate::entry::{Act, Entry};
 use crate::number::wide;
 use crate::path::{Row, WIDTH};
@@ -38,27 +38,6 @@ impl<D: Disk> Audit<D> {
         let entry = self.append(&[enter(Act::Pruned { first, before })])?;
         while self.with(|core| core.remove_oldest(first, &self.key))? {}
         Ok(Some(Pruned { first, entry }))
-    }
-
-    /// Does something with what only one writer at a time has.
-    fn with<T>(&self, act: impl FnOnce(&mut Core<D>) -> io::Result<T>) -> Result<T, AppendError> {
-        let mut shared = self.shared();
-        let mut core = loop {
-            if let Some(failed) = &shared.failed {
-                return Err(failed.clone());
-            }
-            match shared.core.take() {
-                Some(core) => break core,
-                None => shared = self.answered.wait(shared).unwrap_or_else(PoisonError::into_inner),
-            }
-        };
-        drop(shared);
-        let done = act(&mut core);
-        let mut shared = self.shared();
-        shared.published = core.head();
-        shared.core = Some(core);
-        self.answered.notify_all();
-        done.map_err(|error| AppendError::Refused(error.to_string()))
     }
 }
 

@@ -9,7 +9,7 @@
 use super::core::{Core, Grown, Segment};
 use super::upgrade::upgrade;
 use super::{Audit, replace};
-use crate::checkpoint::{NotSigned, Signed, Signer};
+use crate::checkpoint::{NotSigned, Signers};
 use crate::edge::Edge;
 use crate::files::{OnDisk, Source, checkpoint};
 use crate::number::{size as fits, wide};
@@ -112,19 +112,24 @@ impl<D: Disk> Audit<D> {
     ///
     /// # Errors
     /// When what is there is not what was acknowledged and signed.
-    pub fn open(disk: D, signer: Signer, key: EntryKey) -> Result<(Self, Recovery), OpenError> {
+    pub fn open(disk: D, signers: impl Into<Signers>, key: EntryKey) -> Result<(Self, Recovery), OpenError> {
+        let signers = signers.into();
         let lock = disk.lock("lock").map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => OpenError::InUse(disk.place()),
             _ => OpenError::Disk(error),
         })?;
         let signed = match checkpoint(&OnDisk(&disk)) {
-            Ok(text) => text.map(|text| Signed::open(&text, signer.verifier())).transpose(),
+            Ok(text) => text.map(|text| signers.open(&text)).transpose(),
             Err(error) if error.kind() == ErrorKind::InvalidData => Err(NotSigned::False),
             Err(error) => return Err(error.into()),
         };
-        let signed = signed.map_err(OpenError::Checkpoint)?.map(|signed| signed.checkpoint.head);
-        let start = Form::Sealed(&key).start(signer.verifier().name());
-        let (mut found, left) = segments(&disk, (signer.verifier().name(), &key, &start), signed.unwrap_or_else(none))?;
+        let signed = signed.map_err(OpenError::Checkpoint)?;
+        // A key that has come or gone since signs the same head once more.
+        let is_theirs = signed.as_ref().is_some_and(|signed| signers.are_of(&signed.note));
+        let signed = signed.map(|signed| signed.checkpoint.head);
+        let origin = signers.present.verifier().name();
+        let start = Form::Sealed(&key).start(origin);
+        let (mut found, left) = segments(&disk, (origin, &key, &start), signed.unwrap_or_else(none))?;
         let truths: Vec<_> = found.iter().map(|found| found.truth(&disk, &key)).collect();
         let Some(begins) = found.first().map(|found| found.grown.clone()) else { return Err(OpenError::Foreign) };
         let mut whole = check(&truths, begins.edge.clone(), signed.unwrap_or_else(none))?;
@@ -147,7 +152,8 @@ impl<D: Disk> Audit<D> {
             return Err(OpenError::Foreign);
         };
         let (older, partial, end) = (whole.segments, BTreeSet::new(), whole.end);
-        let mut core = Core { disk, file, signer, grown, start, older, newest, is_begun: false, end, partial, signed };
+        let signed = signed.filter(|_| is_theirs);
+        let mut core = Core { disk, file, signers, grown, start, older, newest, is_begun: false, end, partial, signed };
         core.publish()?;
         Ok((Self::new(core, key, lock), Recovery { entries: whole.size, cut, mended }))
     }

@@ -206,7 +206,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let believed = Arc::new(Believed::read(&home.place.join("keys"), home.planet, clock.now())?);
     let signing = signing::here(&home.place.join("keys"));
     let acts = Acts::open(data, (planet.planet.name.as_str(), only), home.planet, Arc::clone(&clock))?;
-    planet.watch.iter().for_each(|watch| acts.keeps(watch.audit.value));
+    acts.follows(planet);
     let (mut regions, mut wrapping) = (Vec::with_capacity(named.len()), Wrapping::new());
     for ((id, blocks), region) in named.iter().zip(&planet.region) {
         let shard = |stretch| {
@@ -240,7 +240,7 @@ fn open(planet: &Planet, data: &Path, options: &Options) -> Result<(Parts, store
     let directory = Arc::new(Mutex::new(directory(&layout, &regions)));
     let seats = Arc::clone(&directory);
     let holds = move |agent| locked(&seats).place(agent).is_some();
-    let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)));
+    let index = Arc::new(Index::new(Arc::new(records), Box::new(holds)).with_words(home.words()?));
     let (progress, bells, lanes) = (Arc::new(Progress::new()), Arc::new(Bells::default()), Lanes::default());
     // Nothing is done to the planet before this; whatever fails from here on, somebody tried to start it.
     acts.begin(options.file, &believed.gateways(clock.now())).map_err(audit::home::HomeError::from)?;

@@ -129,6 +129,7 @@ impl Front {
         let answer = match path.strip_prefix("/v1/audit/").unwrap_or_default() {
             "checkpoint" => audit::checkpoint(&acts).await?,
             "log.vkey" => audit::key(&acts),
+            "successors" => audit::successors(&acts).await?,
             name => {
                 let tile = Path::parse(name).map_err(|why| No::new(Code::Bad, why.to_string()).field("tile"))?;
                 if tile.row == Row::Entries {

@@ -29,6 +29,12 @@ pub(crate) async fn checkpoint(acts: &Arc<Acts>) -> Result<Answer, No> {
     Ok(bytes(StatusCode::OK, TEXT, found.into()))
 }
 
+pub(crate) async fn successors(acts: &Arc<Acts>) -> Result<Answer, No> {
+    let found = read(acts, Acts::successors).await?;
+    let found = found.ok_or_else(|| No::new(Code::NotFound, "the audit log is under its first key"))?;
+    Ok(bytes(StatusCode::OK, TEXT, found.into()))
+}
+
 pub(crate) async fn tile(acts: &Arc<Acts>, tile: Path) -> Result<Answer, No> {
     let found = read(acts, move |acts| acts.file(&tile)).await?;
     let gone = || {

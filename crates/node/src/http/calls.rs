@@ -105,6 +105,7 @@ pub(super) async fn call(peer: &Arc<Peer>, want: Want, asked: Asked) -> Result<A
         Want::Inbox(after, most, wait) => inbox(peer, asked.session()?.lease().agent, after, (most, wait)).await,
         Want::InboxStream(after) => stream::inbox(peer, after, asked),
         Want::AuditKey => Ok(audit::key(engine.acts())),
+        Want::AuditSuccessors => audit::successors(engine.acts()).await,
         Want::AuditCheckpoint => audit::checkpoint(engine.acts()).await,
         Want::Audit(tile) => audit::tile(engine.acts(), tile).await,
         Want::Backup(backup) => stream::backup(peer, *backup, asked).await,

@@ -61,6 +61,7 @@ pub(crate) enum Call {
     Backup,
     AuditCheckpoint,
     AuditKey,
+    AuditSuccessors,
     AuditEntries,
     AuditTile,
     Wire,
@@ -223,6 +224,9 @@ endpoints! {
     AuditKey "audit-key" GET "/v1/audit/log.vkey" Needs::Nothing,
         "The key that signs it, as this planet says; an auditor has it from elsewhere.",
         text "text/plain; charset=utf-8", [];
+    AuditSuccessors "audit-successors" GET "/v1/audit/successors" Needs::Nothing,
+        "How its keys followed each other: notes, each signed by the key before.",
+        text "text/plain; charset=utf-8", [NotFound];
     AuditEntries "audit-entries" GET "/v1/audit/tile/entries/{bundle}" Needs::Right(ADMINISTER),
         "256 entries of the audit log, or those that there are of them (c2sp.org/tlog-tiles).",
         text "application/octet-stream", [NotFound];

@@ -76,6 +76,7 @@ pub(crate) enum Want {
     Backup(Box<ask::Backup>),
     AuditCheckpoint,
     AuditKey,
+    AuditSuccessors,
     Audit(Path),
     /// Whether it names the protocol that is spoken here.
     Wire(bool),
@@ -143,6 +144,7 @@ impl Want {
             }
             Call::AuditCheckpoint => Self::AuditCheckpoint,
             Call::AuditKey => Self::AuditKey,
+            Call::AuditSuccessors => Self::AuditSuccessors,
             Call::AuditEntries => Self::Audit(tile(&format!("tile/entries/{}", part()), "bundle")?),
             Call::AuditTile => {
                 // What holds entries is asked for by its own endpoint alone, which needs a right.
