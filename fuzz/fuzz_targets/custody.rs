@@ -10,6 +10,7 @@ use custody::certificate::{Certificate, Serial};
 use custody::endorsement::Endorsement;
 use custody::request::Request;
 use custody::revocation::{Revocations, What};
+use custody::root::Root;
 use custody::spiffe::Name;
 use rustls_pki_types::CertificateDer;
 use std::sync::LazyLock;
@@ -33,7 +34,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let planet = PlanetId::of_root(key(1).id());
     let ca = Ca::new(planet, &Secret::take(&mut [0xa2; 32])).unwrap();
     let (from, until) = ca.life(NOW, CA_LIFE);
-    let endorsed = Endorsement::make(&key(1), planet, ca.id(), from, until);
+    let endorsed = Endorsement::make(&Root::Secret(key(1)), planet, ca.id(), from, until).unwrap();
     let authority =
         Authority::new(key(1).id(), planet, &[ca.certify(from, until).unwrap()], &[endorsed.clone()]).unwrap();
     let name = Name::block(planet, "dublin").unwrap();

@@ -9,6 +9,7 @@ use crate::certificate::Serial;
 use crate::endorsement::Endorsement;
 use crate::entropy;
 use crate::folder::{self, KeyError, failed};
+use crate::root::Root;
 use crate::spiffe::Name;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -117,9 +118,9 @@ impl Ca {
         let ca = Self::new(planet, &folder::secret(keys, "ca")?)?;
         let (endorsed, certificate) = (keys.join(ENDORSED), keys.join(CERTIFICATE));
         if !endorsed.exists() {
-            let root = folder::existing(keys, "root")?.ok_or_else(|| CaError::NoRoot(keys.display().to_string()))?;
+            let root = Root::here(keys)?.ok_or_else(|| CaError::NoRoot(keys.display().to_string()))?;
             let (from, until) = ca.life(now, CA_LIFE);
-            let said = Endorsement::make(&SigningKey::new(&root), planet, ca.key.id(), from, until);
+            let said = Endorsement::make(&root, planet, ca.key.id(), from, until)?;
             folder::replace(&endorsed, said.text().as_bytes())?;
         }
         if !certificate.exists() {

@@ -4,9 +4,11 @@
 //! same root: nodes believe every CA that the root has endorsed and that they
 //! were handed, and no other.
 
+use crate::KeyError;
+use crate::root::Root;
 use crate::spiffe::Name;
 use crate::statement::{self, BadStatement, Draft, Form, Letters, Reading};
-use trust::sign::{Domain, Signature, SigningKey};
+use trust::sign::{Domain, Signature};
 use trust::{AgentId, Moment, PlanetId};
 
 static FORM: Form =
@@ -28,12 +30,14 @@ pub struct Endorsement {
 
 impl Endorsement {
     /// Says it.
-    #[must_use]
-    pub fn make(root: &SigningKey, planet: PlanetId, ca: AgentId, from: Moment, until: Moment) -> Self {
+    ///
+    /// # Errors
+    /// When what keeps the root's key does not sign.
+    pub fn make(root: &Root, planet: PlanetId, ca: AgentId, from: Moment, until: Moment) -> Result<Self, KeyError> {
         let signature = Signature([0; Signature::LEN]);
         let mut said = Self { planet, ca, from, until, signature };
-        said.signature = said.draft().sign(&FORM, root);
-        said
+        said.signature = root.sign(FORM.domain, said.draft().text())?;
+        Ok(said)
     }
 
     fn draft(&self) -> Draft {

@@ -16,6 +16,7 @@ pub mod peer;
 pub mod recovery;
 pub mod request;
 pub mod revocation;
+pub mod root;
 pub mod scratch;
 pub mod sealed;
 mod shamir;

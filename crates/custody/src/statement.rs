@@ -55,13 +55,18 @@ impl Draft {
         self
     }
 
+    /// What a signature is over.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     pub(crate) fn sign(&self, form: &Form, key: &SigningKey) -> Signature {
-        key.sign(form.domain, self.0.as_bytes())
+        key.sign(form.domain, self.text())
     }
 
     pub(crate) fn verify(&self, form: &Form, key: AgentId, signature: &Signature) -> Result<(), BadStatement> {
         let key = PublicKey::new(key).map_err(|_| BadStatement::Signature(form.what))?;
-        let held = key.verify(form.domain, self.0.as_bytes(), signature);
+        let held = key.verify(form.domain, self.text(), signature);
         held.map_err(|_| BadStatement::Signature(form.what))
     }
 

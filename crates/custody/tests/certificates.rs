@@ -12,6 +12,7 @@ use custody::folder;
 use custody::office::{Book, NotIssued, Office, revoke};
 use custody::request::{FRESH, Request};
 use custody::revocation::{Revocations, What};
+use custody::root::Root;
 use custody::spiffe::{Name, Role};
 use proptest::prelude::*;
 use rustls::pki_types::CertificateDer;
@@ -29,6 +30,10 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::new(&Secret::take(&mut [seed; 32]))
 }
 
+fn root_of(seed: u8) -> Root {
+    Root::Secret(key(seed))
+}
+
 /// A planet whose root and CA have these seeds.
 struct World {
     planet: PlanetId,
@@ -40,7 +45,7 @@ fn world(root: u8, ca: u8) -> World {
     let planet = PlanetId::of_root(key(root).id());
     let ca = Ca::new(planet, &Secret::take(&mut [ca; 32])).unwrap();
     let (from, until) = ca.life(NOW, CA_LIFE);
-    let endorsed = Endorsement::make(&key(root), planet, ca.id(), from, until);
+    let endorsed = Endorsement::make(&root_of(root), planet, ca.id(), from, until).unwrap();
     let der = ca.certify(from, until).unwrap();
     let authority = Authority::new(key(root).id(), planet, &[der], &[endorsed]).unwrap();
     World { planet, ca, authority }
@@ -99,7 +104,7 @@ fn nothing_is_believed_under_a_ca_that_has_ended() {
     let ca = Ca::new(planet, &Secret::take(&mut [2; 32])).unwrap();
     let (from, until) = ca.life(NOW, Millis::hours(1));
     let long = ca.certify(from, NOW.after(CA_LIFE)).unwrap();
-    let endorsed = Endorsement::make(&key(1), planet, ca.id(), from, until);
+    let endorsed = Endorsement::make(&root_of(1), planet, ca.id(), from, until).unwrap();
     // The endorsement ends before the certificate says so: the root's word counts.
     let authority = Authority::new(key(1).id(), planet, &[long], &[endorsed]).unwrap();
     let name = Name::block(planet, "dublin").unwrap();
@@ -115,8 +120,9 @@ fn a_ca_is_believed_when_the_root_has_endorsed_it_and_beside_the_one_that_it_rep
     let cas = [2, 3].map(|seed| Ca::new(planet, &Secret::take(&mut [seed; 32])).unwrap());
     let (from, until) = cas[0].life(NOW, CA_LIFE);
     let ders: Vec<_> = cas.iter().map(|ca| ca.certify(from, until).unwrap()).collect();
-    let said: Vec<_> = cas.iter().map(|ca| Endorsement::make(&key(1), planet, ca.id(), from, until)).collect();
-    let forged = Endorsement::make(&key(4), planet, cas[1].id(), from, until);
+    let said: Vec<_> =
+        cas.iter().map(|ca| Endorsement::make(&root_of(1), planet, ca.id(), from, until).unwrap()).collect();
+    let forged = Endorsement::make(&root_of(4), planet, cas[1].id(), from, until).unwrap();
     let made = |said: &[Endorsement]| Authority::new(key(1).id(), planet, &ders, said);
     assert!(made(&said[..1]).is_err());
     assert!(made(&[said[0].clone(), forged]).is_err());
@@ -334,7 +340,7 @@ fn statements() -> Vec<String> {
     let list = Revocations::none(world.planet);
     let what = [What::Serial(Serial::of([1; 16])), What::Key(AgentId([2; 32]))];
     vec![
-        Endorsement::make(&key(1), world.planet, world.ca.id(), NOW, NOW.after(CA_LIFE)).text(),
+        Endorsement::make(&root_of(1), world.planet, world.ca.id(), NOW, NOW.after(CA_LIFE)).unwrap().text(),
         Request::make(&key(9), name, 3, NOW).text(),
         list.with(world.ca.key(), &what, "a stolen disk", NOW).unwrap().text(),
     ]
