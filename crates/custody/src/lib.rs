@@ -26,6 +26,7 @@ mod statement;
 pub mod succession;
 #[cfg(feature = "pkcs11")]
 pub mod token;
+pub mod vault;
 pub mod words;
 
 pub use folder::KeyError;

@@ -11,6 +11,7 @@ use custody::folder::{private, public, secret, write_public};
 use custody::office::{Office, Open};
 use custody::sealed;
 use custody::spiffe::Name;
+use custody::vault;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,6 +133,8 @@ impl Homes {
         private(&self.place.join("regions"))?;
         private(&place)?;
         private(&keys)?;
+        // The same token keeps them, from the first key on.
+        vault::share(&self.keys(), &keys)?;
         let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
         let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
         let recovery = self.recovery.map(|key| ("recovery".to_owned(), key));
@@ -152,6 +155,22 @@ impl Homes {
         }
         Ok(place)
     }
+}
+
+/// Has a planet's directory, and those of its regions, to itself until what is
+/// returned is dropped.
+///
+/// # Errors
+/// When a process uses one of them, or the disk refuses.
+pub fn hold(place: &Path) -> Result<Vec<File>, HomeError> {
+    let mut held = vec![lock(place)?];
+    for keys in custody::recovery::folders(place)? {
+        // The folder `keys` of a region stands in its directory.
+        if let Some(region) = keys.parent().filter(|region| !region.as_os_str().is_empty()) {
+            held.push(lock(&place.join(region))?);
+        }
+    }
+    Ok(held)
 }
 
 /// What the files of a gateway are called, counted from 1.

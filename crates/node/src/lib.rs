@@ -36,7 +36,7 @@ pub use engine::{
     RegionStanding, Seated, Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
-pub use homes::{Homes, MOST_GATEWAYS};
+pub use homes::{Homes, MOST_GATEWAYS, hold};
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, NotProven, Opens, Proven, RestError, opens, restore_planet};
 #[cfg(feature = "otel")]
 pub use trace::TARGET as TRACE_TARGET;

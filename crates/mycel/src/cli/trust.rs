@@ -1,6 +1,6 @@
 //! What `mycel trust` is told.
 
-use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
+use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
 use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
@@ -10,6 +10,8 @@ pub(crate) enum TrustCommand {
     Init(InitArgs),
     /// Show every key and certificate: how old, until when, and what is wrong.
     Status(StatusArgs),
+    /// Have the token that keeps the root wrap the keys that are plain yet.
+    Wrap(WrapArgs),
     /// Have the regions' keys replaced now: a planet that runs goes on meanwhile.
     Rotate(RotateArgs),
     /// Take back a certificate, a key, or all that a region's host has.

@@ -20,8 +20,9 @@ pub(crate) struct Up {
     errors: PathBuf,
 }
 
-fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
+fn begin(file: &Path, data: &Path, more: &[&str], around: &[(&str, &Path)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_mycel"))
+        .envs(around.iter().copied())
         .arg("up")
         .arg(file)
         .arg("--data")
@@ -64,8 +65,13 @@ impl Up {
     }
 
     fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
+        Self::begun_in(file, data, more, &[])
+    }
+
+    /// The same with something in its environment.
+    pub(crate) fn begun_in(file: &Path, data: &Path, more: &[&str], around: &[(&str, &Path)]) -> Self {
         let begun = Instant::now();
-        let mut child = begin(file, data, more);
+        let mut child = begin(file, data, more, around);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut text = String::new();
         for line in lines {
@@ -83,7 +89,7 @@ impl Up {
 
     /// Kills it while it starts, after so long.
     pub(crate) fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
-        let mut child = begin(file, data, &["--no-kernel-bans"]);
+        let mut child = begin(file, data, &["--no-kernel-bans"], &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
