@@ -15,7 +15,7 @@ fn secret(byte: u8) -> Secret {
 
 static OPENER: LazyLock<Opener> = LazyLock::new(|| sealed::opener(&secret(1)));
 static HOLDER: LazyLock<Opener> = LazyLock::new(|| holder(&secret(2)));
-static TRUE: LazyLock<Share> = LazyLock::new(|| split(&secret(3), 1, 2, 2).unwrap().remove(0));
+static TRUE: LazyLock<Share> = LazyLock::new(|| split(PlanetId([3; 16]), &secret(3), 1, 2, 2).unwrap().remove(0));
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     assert!(sealed::open(&OPENER, PlanetId([1; 16]), "node", bytes).is_err());

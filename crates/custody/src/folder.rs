@@ -5,6 +5,7 @@
 //! What is written is there whole, under its name and after a crash, or not at
 //! all.
 
+use crate::vault::{self, NoToken};
 use crate::{entropy, sealed};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -55,6 +56,14 @@ pub enum KeyError {
         owner: u32,
         /// Who runs this.
         us: u32,
+    },
+    /// A token keeps it, and is not used.
+    #[error("{file}: {why}")]
+    Token {
+        /// Which file.
+        file: String,
+        /// Why not.
+        why: NoToken,
     },
 }
 
@@ -113,10 +122,19 @@ pub fn read_private(file: &Path) -> Result<Option<Zeroizing<String>>, KeyError> 
 /// # Errors
 /// When it cannot be read, others could, or it is no key.
 pub fn existing(keys: &Path, name: &str) -> Result<Option<Secret>, KeyError> {
-    let file = keys.join(format!("{name}.key"));
-    let Some(text) = read_private(&file)? else { return Ok(None) };
-    let mut bytes = hex(text.trim()).ok_or_else(|| no_key(&file))?;
+    let Some(text) = contents(keys, name)? else { return Ok(None) };
+    let mut bytes = hex(text.trim()).ok_or_else(|| no_key(&keys.join(format!("{name}.key"))))?;
     Ok(Some(Secret::take(&mut bytes)))
+}
+
+/// What the file of a key says, out of its token where that has wrapped it;
+/// nothing when there is none.
+///
+/// # Errors
+/// When it cannot be read, others could, or its token is not here.
+pub fn contents(keys: &Path, name: &str) -> Result<Option<Zeroizing<String>>, KeyError> {
+    let text = read_private(&keys.join(format!("{name}.key")))?;
+    text.map(|text| vault::disclose(keys, name, text)).transpose()
 }
 
 /// The same, made when there is none.
@@ -128,7 +146,7 @@ pub fn secret(keys: &Path, name: &str) -> Result<Secret, KeyError> {
         return Ok(secret);
     }
     let secret = drawn()?;
-    put(keys, name, &secret)?;
+    keep(keys, name, &secret)?;
     Ok(secret)
 }
 
@@ -138,11 +156,15 @@ pub(crate) fn drawn() -> Result<Secret, KeyError> {
     Ok(Secret::take(&mut bytes))
 }
 
-/// Writes a secret to its file, in the place of the one that may be there.
-pub(crate) fn put(keys: &Path, name: &str, secret: &Secret) -> Result<(), KeyError> {
-    let text = letters(secret.expose());
+/// Keeps a secret in its file, wrapped where a token keeps the folder's keys,
+/// with the copy that the root opens.
+///
+/// # Errors
+/// When the disk refuses, or the token is not here.
+pub fn keep(keys: &Path, name: &str, secret: &Secret) -> Result<(), KeyError> {
+    let text = vault::close(keys, name, secret)?;
     // First the copy: a key that could not be recovered is never there.
-    sealed::keep(keys, name, text.as_bytes())?;
+    sealed::keep(keys, name, letters(secret.expose()).as_bytes())?;
     replace(&keys.join(format!("{name}.key")), text.as_bytes())
 }
 

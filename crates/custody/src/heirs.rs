@@ -233,7 +233,7 @@ pub fn begin_anew(
 fn take_place(keys: &Path, next: &Secret) -> Result<(), KeyError> {
     let (file, before) = (keys.join("ca.key"), leaving(keys));
     fs::hard_link(&file, &before).map_err(failed(format!("link {}", before.display())))?;
-    folder::put(keys, CA, next)?;
+    folder::keep(keys, CA, next)?;
     scratch::wipe(&before)
 }
 

@@ -29,6 +29,7 @@ mod statement;
 pub mod succession;
 #[cfg(feature = "pkcs11")]
 pub mod token;
+pub mod vault;
 pub mod words;
 
 pub use folder::KeyError;

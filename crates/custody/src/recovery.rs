@@ -8,18 +8,18 @@
 mod combine;
 mod drills;
 
-pub use combine::{Labelled, NotRecovered, Recovered, combine};
+pub use combine::{Labelled, NotRecovered, Recovered, Whose, combine};
 pub use drills::{Drill, Opened, drills, is_late, last_drill, record};
 
-use crate::folder::{failed, hex, letters, private, read_public, replace};
+use crate::folder::{failed, hex, private, read_public, replace};
 use crate::sealed::{self, NotOpened};
-use crate::{KeyError, folder};
+use crate::{KeyError, folder, vault};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use trust::sign::SigningKey;
-use trust::{AgentId, PlanetId, Secret};
+use trust::{PlanetId, Secret};
 use zeroize::Zeroizing;
 
 /// The regions of one directory.
@@ -60,6 +60,12 @@ pub enum NotRestored {
         place: String,
         /// Whose it is.
         ours: PlanetId,
+    },
+    /// A token keeps the keys there, and they are to be plain.
+    #[error("{place} has keys that a token has wrapped, and they are to be plain ones")]
+    Kept {
+        /// Where.
+        place: String,
     },
     /// A sealed copy does not open.
     #[error("{file}: {why}")]
@@ -105,30 +111,36 @@ pub fn next_split(keys: &Path, at: u64, needs: u32, of: u32) -> Result<LastSplit
     Ok(next)
 }
 
-/// Puts a root secret back where it was: with its public halves beside it, and
-/// never over another.
+/// Puts a root secret back where it was, or what stands for it where the root
+/// is in a token: with its public halves beside it, and never over another.
+/// The file that it is in.
 ///
 /// # Errors
-/// When another secret or another planet's keys are there, or the disk refuses.
-pub fn put_back(keys: &Path, root: &Secret) -> Result<AgentId, NotRestored> {
-    let (file, named) = (keys.join("root.key"), keys.join("root.pub"));
-    let id = SigningKey::new(root).id();
-    if named.exists() {
-        let told = read_public(&named)?;
-        if told != id {
-            let (theirs, ours) = (PlanetId::of_root(id), PlanetId::of_root(told));
-            return Err(NotRestored::OtherPlanet { theirs, place: keys.display().to_string(), ours });
-        }
-    }
-    match folder::existing(keys, "root")? {
-        Some(there) if there == *root => {}
+/// When another secret or another planet's keys are there, its token is not, or
+/// the disk refuses.
+pub fn put_back(keys: &Path, secret: &Secret) -> Result<PathBuf, NotRestored> {
+    let named = keys.join("root.pub");
+    let id = SigningKey::new(secret).id();
+    let told = if named.exists() { read_public(&named)? } else { id };
+    let name = if told == id {
+        "root"
+    } else if sealed::recovery_key(keys)?.is_some_and(|to| to.0 == sealed::opener(secret).public().0) {
+        sealed::RECOVERED_BY
+    } else {
+        let (theirs, ours) = (PlanetId::of_root(id), PlanetId::of_root(told));
+        return Err(NotRestored::OtherPlanet { theirs, place: keys.display().to_string(), ours });
+    };
+    let file = keys.join(format!("{name}.key"));
+    match folder::existing(keys, name)? {
+        Some(there) if there == *secret => {}
         Some(_) => return Err(NotRestored::Other { file: file.display().to_string() }),
         None => {
             private(keys)?;
-            replace(&file, letters(root.expose()).as_bytes())?;
+            folder::keep(keys, name, secret)?;
         }
     }
-    Ok(sealed::root(keys)?)
+    sealed::root(keys)?;
+    Ok(file)
 }
 
 /// The folders of keys below a directory, by their paths in it: the planet's
@@ -179,12 +191,12 @@ impl std::fmt::Debug for Copied {
     }
 }
 
-/// Opens every sealed copy below a directory.
+/// Opens every sealed copy below a directory of a planet.
 ///
 /// # Errors
 /// When one does not open, there is none, or the disk refuses.
-pub fn open_all(place: &Path, root: &Secret) -> Result<Vec<Copied>, NotRestored> {
-    let (opener, planet) = (sealed::opener(root), PlanetId::of_root(SigningKey::new(root).id()));
+pub fn open_all(place: &Path, planet: PlanetId, root: &Secret) -> Result<Vec<Copied>, NotRestored> {
+    let opener = sealed::opener(root);
     let mut all = Vec::new();
     for folder in folders(place)? {
         let keys = place.join(&folder);
@@ -201,38 +213,93 @@ pub fn open_all(place: &Path, root: &Secret) -> Result<Vec<Copied>, NotRestored>
     Ok(all)
 }
 
+/// How keys are made anew that a token had wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// As before: by the token, which has to be here.
+    AsBefore,
+    /// In plain files.
+    Plain,
+}
+
 /// Makes the keys of a directory anew, in another or in the same: the root, and
 /// every key that has a sealed copy. What is there stays; what is there and
-/// differs is an error, before anything is written. How many were made.
+/// differs is an error, before anything is written. The file of the root, or of
+/// what stands for it, and how many others were made.
 ///
 /// # Errors
-/// When a copy does not open, another secret is there, or the disk refuses.
-/// What was made by then is right, and the same again makes the rest.
-pub fn make_anew(from: &Path, into: &Path, root: &Secret) -> Result<usize, NotRestored> {
-    let all = open_all(from, root)?;
+/// When a copy does not open, another secret is there, a token that is needed is
+/// not, or the disk refuses. What was made by then is right, and the same again
+/// makes the rest.
+pub fn make_anew(
+    from: &Path,
+    into: &Path,
+    (planet, root): (PlanetId, &Secret),
+    kept: Kept,
+) -> Result<(PathBuf, usize), NotRestored> {
+    let all = open_all(from, planet, root)?;
+    for folder in folders(into)? {
+        let place = into.join(folder);
+        if kept == Kept::Plain && vault::place(&place)?.is_some() {
+            return Err(NotRestored::Kept { place: place.display().to_string() });
+        }
+    }
+    if kept == Kept::AsBefore {
+        // Before anything is written that only it opens.
+        vault::open(&from.join("keys"))?;
+    }
     let mut missing = Vec::new();
     for copied in &all {
-        let file = into.join(&copied.folder).join(format!("{}.key", copied.name));
-        match folder::read_private(&file)? {
-            None => missing.push((file, copied)),
+        let keys = into.join(&copied.folder);
+        match folder::contents(&keys, &copied.name)? {
+            None => missing.push(copied),
             Some(there) if there.as_bytes() == &copied.file[..] => {}
-            Some(_) => return Err(NotRestored::Other { file: file.display().to_string() }),
+            Some(_) => {
+                let file = keys.join(format!("{}.key", copied.name)).display().to_string();
+                return Err(NotRestored::Other { file });
+            }
         }
     }
     private(into)?;
-    put_back(&into.join("keys"), root)?;
-    for (file, copied) in &missing {
-        let keys = into.join(&copied.folder);
+    let keys = into.join("keys");
+    if PlanetId::of_root(SigningKey::new(root).id()) != planet {
         private(&keys)?;
-        for name in ["root", "recovery"].into_iter().filter(|_| copied.folder != Path::new("keys")) {
-            folder::write_public(&keys, name, read_public(&into.join("keys").join(format!("{name}.pub")))?)?;
+        bring_public(&from.join("keys"), &keys, &["root", "recovery", vault::DRILLS])?;
+    }
+    if kept == Kept::AsBefore {
+        vault::share(&from.join("keys"), &keys)?;
+    }
+    let file = put_back(&keys, root)?;
+    for copied in &missing {
+        let folder = into.join(&copied.folder);
+        private(&folder)?;
+        if copied.folder != Path::new("keys") {
+            bring_public(&keys, &folder, &["root", "recovery"])?;
+            vault::share(&keys, &folder)?;
         }
         if let Some(copy) = sealed::read(&from.join(&copied.folder), &copied.name)? {
-            replace(&keys.join(format!("{}.sealed", copied.name)), &copy)?;
+            replace(&folder.join(format!("{}.sealed", copied.name)), &copy)?;
         }
-        replace(file, &copied.file)?;
+        match copied.secret() {
+            Some(secret) => replace(
+                &folder.join(format!("{}.key", copied.name)),
+                vault::close(&folder, &copied.name, &secret)?.as_bytes(),
+            )?,
+            None => replace(&folder.join(format!("{}.key", copied.name)), &copied.file)?,
+        }
     }
-    Ok(missing.len())
+    Ok((file, missing.len()))
+}
+
+/// Brings public keys from one folder to another that has none of that name.
+fn bring_public(from: &Path, to: &Path, names: &[&str]) -> Result<(), KeyError> {
+    for name in names {
+        let file = format!("{name}.pub");
+        if from.join(&file).exists() && !to.join(&file).exists() {
+            folder::write_public(to, name, read_public(&from.join(&file))?)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! It must never sign with another key than the one that names the planet.
 
 use crate::folder::{self, KeyError};
+use crate::vault;
 use std::path::Path;
 use trust::AgentId;
 use trust::sign::{Domain, Signature, SigningKey};
@@ -12,6 +13,8 @@ use trust::sign::{Domain, Signature, SigningKey};
 pub enum Root {
     /// Its secret, out of a file.
     Secret(SigningKey),
+    /// A token, which keeps it.
+    Token(vault::Signer),
 }
 
 impl Root {
@@ -19,9 +22,12 @@ impl Root {
     /// elsewhere.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or its token is not here.
     pub fn here(keys: &Path) -> Result<Option<Self>, KeyError> {
-        Ok(folder::existing(keys, "root")?.map(|secret| Self::Secret(SigningKey::new(&secret))))
+        match folder::existing(keys, "root")? {
+            Some(secret) => Ok(Some(Self::Secret(SigningKey::new(&secret)))),
+            None => Ok(vault::open(keys)?.map(Self::Token)),
+        }
     }
 
     /// Its public half.
@@ -29,6 +35,7 @@ impl Root {
     pub fn id(&self) -> AgentId {
         match self {
             Self::Secret(key) => key.id(),
+            Self::Token(key) => key.id(),
         }
     }
 
@@ -39,6 +46,7 @@ impl Root {
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Result<Signature, KeyError> {
         match self {
             Self::Secret(key) => Ok(key.sign(domain, message)),
+            Self::Token(key) => key.sign(domain, message),
         }
     }
 }

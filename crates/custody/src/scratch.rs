@@ -127,7 +127,16 @@ fn wiped(path: &Path, deep: usize) -> io::Result<()> {
 }
 
 fn overwrite(path: &Path, length: u64) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
+    blank_to(OpenOptions::new().write(true).open(path)?, length)
+}
+
+/// Overwrites what is in a file that has perhaps lost its name.
+pub(crate) fn blank(file: File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    blank_to(file, length)
+}
+
+fn blank_to(mut file: File, length: u64) -> io::Result<()> {
     let mut left = length;
     while left > 0 {
         let piece = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());

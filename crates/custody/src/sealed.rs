@@ -14,9 +14,9 @@
 //! | 16 | a tag of what is sealed: another key under the name is seen without opening it |
 //! | the rest | the file NAME.key, sealed beside the 37 bytes above and its name |
 
-use crate::folder::{existing, failed, read_private, read_public, replace, secret, write_public};
+use crate::folder::{contents, existing, failed, read_public, replace, secret, write_public};
 use crate::hybrid::{OVERHEAD, Opener, SealTo};
-use crate::{KeyError, scratch};
+use crate::{KeyError, scratch, vault};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::io::{self, Read as _};
@@ -38,6 +38,8 @@ const RECOVERY: &str = "mycel recovery v1";
 /// What a copy is sealed for.
 const PURPOSE: &str = "mycel sealed key v1";
 const ROOT: &str = "root";
+/// What opens the copies where the root is in a token, and cannot.
+pub(crate) const RECOVERED_BY: &str = "recovery";
 
 /// Why a sealed copy was not opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,10 +69,15 @@ pub fn opener(root: &Secret) -> Opener {
 /// key of the folder has its sealed copy when this returns.
 ///
 /// # Errors
-/// When the disk refuses, or the public keys are not the root's.
+/// When the disk refuses, the public keys are not the root's, or a token keeps
+/// the keys and has not all of them yet.
 pub fn root(keys: &Path) -> Result<AgentId, KeyError> {
     let (named, recovery) = (keys.join("root.pub"), keys.join("recovery.pub"));
     let told = if named.exists() { Some(read_public(&named)?) } else { None };
+    if vault::place(keys)?.is_some() && !(told.is_some() && recovery.exists()) {
+        let what = "its token has not all keys yet: give `mycel trust init --token` again".to_owned();
+        return Err(KeyError::Damaged { file: keys.join(vault::FILE).display().to_string(), what });
+    }
     // Where the root is known and its secret is not here, none is made.
     let root = if told.is_some() { existing(keys, ROOT)? } else { Some(secret(keys, ROOT)?) };
     let differs = |file: &Path| {
@@ -90,8 +97,20 @@ pub fn root(keys: &Path) -> Result<AgentId, KeyError> {
             return Err(differs(&recovery));
         }
     }
+    if let Some(by) = existing(keys, RECOVERED_BY)?
+        && read_public(&recovery)? != AgentId(opener(&by).public().0)
+    {
+        let what = "it is not what follows from recovery.key beside it".to_owned();
+        return Err(KeyError::Damaged { file: recovery.display().to_string(), what });
+    }
     complete(keys)?;
     read_public(&named)
+}
+
+/// Whether a key is one that opens copies, and so has none.
+#[must_use]
+pub fn opens_copies(name: &str) -> bool {
+    name == ROOT || name == RECOVERED_BY
 }
 
 /// The key that copies are sealed to, where there is one.
@@ -106,7 +125,7 @@ pub fn recovery_key(keys: &Path) -> Result<Option<AgentId>, KeyError> {
 /// Seals a copy of what is about to be written to `NAME.key`: it is on the
 /// disk before the key is. A folder without a recovery key keeps none.
 pub(crate) fn keep(keys: &Path, name: &str, file: &[u8]) -> Result<(), KeyError> {
-    let Some(to) = recovery_key(keys)?.filter(|_| name != ROOT) else { return Ok(()) };
+    let Some(to) = recovery_key(keys)?.filter(|_| !opens_copies(name)) else { return Ok(()) };
     let planet = PlanetId::of_root(read_public(&keys.join("root.pub"))?);
     let copy = seal(SealTo(to.0), planet, name, file)?;
     replace(&keys.join(format!("{name}.sealed")), &copy)
@@ -122,8 +141,8 @@ pub fn complete(keys: &Path) -> Result<(), KeyError> {
     if recovery_key(keys)?.is_none() {
         return Ok(());
     }
-    for name in names(keys, ".key")?.iter().filter(|name| *name != ROOT) {
-        let Some(file) = read_private(&keys.join(format!("{name}.key")))? else { continue };
+    for name in names(keys, ".key")?.iter().filter(|name| !opens_copies(name)) {
+        let Some(file) = contents(keys, name)? else { continue };
         let copy = read(keys, name)?;
         if copy.is_none_or(|copy| copy.get(21..HEAD) != Some(&tag(name, file.as_bytes())[..])) {
             keep(keys, name, file.as_bytes())?;

@@ -9,7 +9,7 @@
 //! | 4 | the split's number, which rises |
 //! | 4 | the split's name, drawn |
 //! | 3 | the share's number; how many are needed; how many there are |
-//! | 8 | a digest of all that and of the root's public key: what comes out is held against it |
+//! | 8 | a digest of all that and of the root's public key: what comes out is held against it; where the root is in a token, of the key of the secret that stands for it |
 //! | 32 | the share itself |
 //! | 6 | the checksum: of SHA-256 of what is before it |
 //!
@@ -137,9 +137,8 @@ pub fn holder(secret: &Secret) -> Opener {
 }
 
 impl Split {
-    fn new(root: AgentId, epoch: u32, name: [u8; 4], needs: u8, of: u8) -> Self {
-        let planet = half(PlanetId::of_root(root));
-        let mut split = Self { planet, epoch, name, needs, of, check: [0; 8] };
+    fn new(planet: PlanetId, root: AgentId, epoch: u32, name: [u8; 4], needs: u8, of: u8) -> Self {
+        let mut split = Self { planet: half(planet), epoch, name, needs, of, check: [0; 8] };
         split.check = split.check_of(root);
         split
     }
@@ -188,11 +187,12 @@ pub fn half(planet: PlanetId) -> [u8; 8] {
     std::array::from_fn(|at| planet.0[at])
 }
 
-/// Splits a root secret.
+/// Splits a planet's root secret, or what stands for it where the root is in a
+/// token.
 ///
 /// # Errors
 /// When there cannot be so many shares, or the system gives no entropy.
-pub fn split(root: &Secret, epoch: u32, needs: u32, of: u32) -> Result<Vec<Share>, NoSplit> {
+pub fn split(planet: PlanetId, root: &Secret, epoch: u32, needs: u32, of: u32) -> Result<Vec<Share>, NoSplit> {
     let counts = || NoSplit::Counts { needs, of };
     let (few, many) = (u8::try_from(needs).map_err(|_| counts())?, u8::try_from(of).map_err(|_| counts())?);
     if few < 2 || few > many || many > shamir::MOST_SHARES {
@@ -200,7 +200,7 @@ pub fn split(root: &Secret, epoch: u32, needs: u32, of: u32) -> Result<Vec<Share
     }
     let entropy = || crate::folder::failed("draw entropy");
     let name = crate::entropy::bytes().map_err(entropy())?;
-    let split = Split::new(trust::sign::SigningKey::new(root).id(), epoch, name, few, many);
+    let split = Split::new(planet, trust::sign::SigningKey::new(root).id(), epoch, name, few, many);
     let parts = shamir::split(root, few, many).map_err(entropy())?;
     Ok((1..).zip(parts).map(|(number, part)| Share { split, number, part }).collect())
 }

@@ -6,7 +6,7 @@
 //! new one: the next key is on the disk before anything is made with it, and
 //! the one before is kept before it loses its name.
 
-use crate::folder::{existing, failed, letters, replace, secret};
+use crate::folder::{existing, failed, read_private, replace, secret};
 use crate::{KeyError, scratch, sealed};
 use std::fs;
 use std::io;
@@ -53,8 +53,9 @@ pub fn finish(keys: &Path, name: &str) -> Result<(), KeyError> {
     if !next.exists() {
         return Ok(());
     }
-    if let Some(present) = existing(keys, name)? {
-        replace(&keys.join(format!("{}.key", before_of(name))), letters(present.expose()).as_bytes())?;
+    // As it is there, in letters or wrapped.
+    if let Some(present) = read_private(&keys.join(format!("{name}.key")))? {
+        replace(&keys.join(format!("{}.key", before_of(name))), present.as_bytes())?;
     }
     fs::rename(&next, keys.join(format!("{name}.key"))).map_err(failed(format!("rename {}", next.display())))?;
     sync(keys)?;

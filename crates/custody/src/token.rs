@@ -84,6 +84,12 @@ impl Token {
         &self.label
     }
 
+    /// Its serial number.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
     /// Which one it is, for whoever looks for it: its model and serial number.
     #[must_use]
     pub fn which(&self) -> String {

@@ -17,7 +17,6 @@ use custody::folder::{self, failed};
 use custody::sealed;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use trust::sign::SigningKey;
 use trust::{PlanetId, Secret};
 
 /// How long a process is waited for that has the log: it looks ten times a
@@ -71,12 +70,11 @@ impl Log {
 
     /// That of a directory whose keys are brought back by its root; nothing when
     /// there is no log.
-    pub(crate) fn of_recovered(data: &Path, root: &Secret) -> Result<Option<Self>, Failure> {
+    pub(crate) fn of_recovered(data: &Path, planet: PlanetId, root: &Secret) -> Result<Option<Self>, Failure> {
         if home::verifier(data).is_ok_and(|known| known.is_none()) {
             return Ok(None);
         }
         let keys = data.join("keys");
-        let planet = PlanetId::of_root(SigningKey::new(root).id());
         let opens = sealed::opener(root);
         let copy = |name: &str| -> Result<Option<Secret>, Failure> {
             let copy = sealed::read(&keys, name)?.and_then(|copy| sealed::open(&opens, planet, name, &copy).ok());

@@ -53,7 +53,13 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 
 impl From<custody::KeyError> for Failure {
     fn from(error: custody::KeyError) -> Self {
-        Self::told(error.to_string(), "its keys are in the folder `keys` of the data directory")
+        let hint = match &error {
+            custody::KeyError::Token { .. } => {
+                "docs/guides/keys.md says what a token needs; nothing is used in its place"
+            }
+            _ => "its keys are in the folder `keys` of the data directory",
+        };
+        Self::told(error.to_string(), hint)
     }
 }
 

@@ -13,7 +13,7 @@ mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, FromArgs, LogArgs, MirrorArgs, WitnessArgs};
-pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
+pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
@@ -32,13 +32,17 @@ const AFTER: &str = "Exit codes: 0 good, 1 findings or failure, 2 usage. FILE `-
 #[derive(Debug, Parser)]
 #[command(name = "mycel", version, after_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// When to use colour: auto (knows NO_COLOR), always or never.
+    /// Colour: auto (knows NO_COLOR), always or never.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true, hide_possible_values = true, hide_default_value = true)]
     pub(crate) color: Color,
 
     /// Print JSON, with a `version` of its shape.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// The file with the PIN of the token that keeps keys.
+    #[arg(long, value_name = "FILE", env = "MYCEL_TOKEN_PIN_FILE", hide_env = true, global = true, value_hint = ValueHint::FilePath)]
+    pub(crate) pin_file: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -16,12 +16,14 @@ mod drill;
 mod erase;
 mod failure;
 mod files;
+mod hardware;
 mod load;
 mod log;
 mod look;
 mod manual;
 mod new;
 mod op;
+mod pin;
 mod plan;
 mod price;
 mod processes;
@@ -53,6 +55,7 @@ enum Verdict {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let screen = Screen::new(cli.color, cli.json);
+    pin::set_up(cli.pin_file);
     // Of what all regions would say their gateways' process says it once.
     let is_spoken_for = matches!(&cli.command, Command::Up(args) if args.until_stdin_closes);
     let screen = if is_spoken_for { screen.hushed() } else { screen };

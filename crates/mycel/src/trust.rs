@@ -10,6 +10,7 @@ mod rehearse;
 mod rotate;
 mod split;
 mod status;
+mod wrap;
 
 use crate::Verdict;
 use crate::cli::TrustCommand;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Fa
         TrustCommand::Drills(args) => rehearse::drills(args, screen),
         TrustCommand::Init(args) => init::run(args, screen),
         TrustCommand::Status(args) => status::run(args, screen),
+        TrustCommand::Wrap(args) => wrap::run(args, screen),
         TrustCommand::Rotate(args) => rotate::run(args, screen),
         TrustCommand::Revoke(args) => certificates::revoke(args, screen),
         TrustCommand::Request(args) => certificates::request(args, screen),

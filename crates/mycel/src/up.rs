@@ -44,6 +44,7 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     take_all_files(screen);
     certificates(args)?;
     let (planet, text) = planet(args, screen)?;
+    crate::hardware::ready(&planet, &args.data)?;
     let absent = absent(&planet);
     if args.regions {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
@@ -144,7 +145,6 @@ fn absent(planet: &Planet) -> Vec<&'static str> {
         (planet.watch.is_some(), "the watch"),
         (!planet.bridge.is_empty(), "bridges"),
         (planet.rollout.is_some(), "rollouts"),
-        (planet.keys.as_ref().is_some_and(|keys| keys.hardware.value), "keys in hardware"),
     ];
     asked.into_iter().filter(|(asked, _)| *asked).map(|(_, what)| what).collect()
 }

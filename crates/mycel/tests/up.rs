@@ -215,6 +215,21 @@ fn a_directory_in_use_and_a_planet_that_is_not_there_are_said() {
     up.stop();
 }
 
+/// Where a token would have to be: nothing is used in its place.
+#[test]
+fn a_planet_that_asks_for_hardware_is_refused_where_there_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("planet.toml"), format!("{PLANET}\n[keys]\nhardware = true\n")).unwrap();
+    for more in [&["up", "planet.toml", "--listen", "127.0.0.1:0"][..], &["trust", "init", "planet.toml"]] {
+        let refused = Command::new(MYCEL).args(more).current_dir(home.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let try_this = if cfg!(feature = "pkcs11") { "--token LABEL --module PATH" } else { "--features pkcs11" };
+        assert!(said.contains("hardware = true") && said.contains(try_this), "{said}");
+        assert!(refused.stdout.is_empty() && !home.path().join(".mycel").exists(), "nothing was begun");
+    }
+}
+
 #[test]
 fn a_planet_that_asks_for_an_engine_that_is_not_served_is_refused() {
     let home = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@
 //! | `keys/ca.pem`, `keys/ca.endorsed`, `keys/revoked` | whom it believes |
 //! | `keys/*.pub` | public keys: the planet's and its operator's where their secrets are elsewhere, `gateway-*` whose word is taken, and `recovery` that copies of keys are sealed to |
 //! | `keys/*.sealed` | a copy of each secret but the root's, which the root's opens: see `custody::sealed` |
+//! | `keys/token` | which token keeps the keys, when one does, see `custody::vault` |
 //! | `keys/split`, `keys/drills` | the last split of the root into shares, and the rehearsed recoveries |
 //! | `keys/audit.vkey` | the audit log's public key, under its name; what seals its entries is `keys/audit.entries.key` |
 //! | `audit/` | the audit log, see `acts` |
@@ -25,7 +26,7 @@
 use crate::engine::keys::NodeKeys;
 use custody::KeyError;
 use custody::folder::{private, public, replace, secret};
-use custody::{lineage, sealed, succession};
+use custody::{lineage, sealed, succession, vault};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -228,7 +229,7 @@ pub(crate) fn files(place: &Path, owners: bool) -> io::Result<Vec<Beside>> {
         // A planet that is made of a backup begins an audit log of its own: to go on with this one would fork it.
         let is_the_logs = name.split_once('.').is_some_and(|(name, _)| name == audit::home::KEY);
         let ends = [".key", ".pub", ".sealed", ".line"].iter().any(|end| name.ends_with(end));
-        if !is_the_logs && (ends || name == "split" || name == "drills") {
+        if !is_the_logs && (ends || ["split", "drills", vault::FILE].contains(&name.as_str())) {
             names.push(format!("keys/{name}"));
         }
     }

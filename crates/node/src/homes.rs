@@ -4,7 +4,7 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::acts::{Acts, By};
-use crate::home::{HomeError, failed, lock};
+use crate::home::{HomeError, lock};
 use crate::signing::{self, NOTICE, Signing, Turning};
 use audit::entry::{Act, Key, Name as Text, Place};
 use custody::KeyError;
@@ -16,7 +16,7 @@ use custody::office::{Ages, Office, Open};
 use custody::sealed;
 use custody::signer::{Around, Looked, Signer};
 use custody::spiffe::Name;
-use custody::succession;
+use custody::{succession, vault};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,6 +181,8 @@ impl Homes {
         private(&self.place.join("regions"))?;
         private(&place)?;
         private(&keys)?;
+        // The same token keeps them, from the first key on.
+        vault::share(&self.keys(), &keys)?;
         let named = [("root".to_owned(), self.root), ("operator".to_owned(), self.operator)];
         let gateways = (1..).zip(&self.gateways).map(|(number, key)| (format!("gateway-{number}"), key.id()));
         let recovery = self.recovery.map(|key| ("recovery".to_owned(), key));
@@ -254,28 +256,16 @@ pub fn turn_operator(
     enter: &mut dyn FnMut(AgentId, AgentId) -> Result<(), String>,
 ) -> Result<bool, HomeError> {
     let keys = place.join("keys");
-    let mut folders = vec![place.to_owned()];
-    match std::fs::read_dir(place.join("regions")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        list => {
-            let what = || format!("read {}", place.join("regions").display());
-            for region in list.map_err(failed(what()))? {
-                folders.push(region.map_err(failed(what()))?.path());
-            }
-        }
-    }
-    let mut held = Vec::new();
-    for folder in &folders {
-        match lock(folder) {
-            Ok(lock) => held.push(lock),
-            // Whoever runs there does it, once everybody has been told.
-            Err(HomeError::InUse { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
+    let _held = match hold(place) {
+        Ok(held) => held,
+        // Whoever runs there does it, once everybody has been told.
+        Err(HomeError::InUse { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
     let ((every, overlap), planet) = (signing::times(asked), PlanetId::of_root(public(&keys, "root")?));
     let mut signer = Signer::new(keys.clone(), OPERATOR.to_owned(), planet, every, overlap);
-    let told: Vec<PathBuf> = folders.iter().skip(1).map(|region| region.join("keys")).collect();
+    let told = custody::recovery::folders(place)?.into_iter().map(|folder| place.join(folder));
+    let told: Vec<PathBuf> = told.filter(|folder| *folder != keys).collect();
     succession::ask(&keys, OPERATOR)?;
     Ok(matches!(signer.look((now, true), &mut AtRest { keys: &keys, told: &told, enter })?, Looked::Turned { .. }))
 }
@@ -295,6 +285,22 @@ impl Around for AtRest<'_> {
     fn tell(&mut self) -> Result<(), KeyError> {
         self.told.iter().try_for_each(|to| lineage::bring((self.keys, OPERATOR), (to, OPERATOR)))
     }
+}
+
+/// Has a planet's directory, and those of its regions, to itself until what is
+/// returned is dropped.
+///
+/// # Errors
+/// When a process uses one of them, or the disk refuses.
+pub fn hold(place: &Path) -> Result<Vec<File>, HomeError> {
+    let mut held = vec![lock(place)?];
+    for keys in custody::recovery::folders(place)? {
+        // The folder `keys` of a region stands in its directory.
+        if let Some(region) = keys.parent().filter(|region| !region.as_os_str().is_empty()) {
+            held.push(lock(&place.join(region))?);
+        }
+    }
+    Ok(held)
 }
 
 /// What the files of a gateway are called, counted from 1.

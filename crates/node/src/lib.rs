@@ -39,7 +39,7 @@ pub use engine::{
     RegionStanding, Seated, Stance, StartError, Started, Where,
 };
 pub use home::HomeError;
-pub use homes::{Homes, MOST_GATEWAYS, turn_operator};
+pub use homes::{Homes, MOST_GATEWAYS, hold, turn_operator};
 pub use rest::{AtRest, Checked, Compared, Fault, Kept, NotProven, Opens, Proven, RestError, opens, restore_planet};
 pub use signing::Turning;
 #[cfg(feature = "otel")]

@@ -1,6 +1,7 @@
 //! Shares put together: of one planet, of one split, each once, and enough of
 //! them; and what comes out is held against what every share says of the root.
 
+use crate::sealed;
 use crate::shamir;
 use crate::share::{Share, Split, half};
 use std::fmt;
@@ -26,20 +27,14 @@ pub struct Recovered {
     pub secret: Secret,
     /// Its public half.
     pub root: AgentId,
+    /// The planet that it is of.
+    pub planet: PlanetId,
     /// Of which split the shares were.
     pub split: Split,
     /// The numbers of those that were right.
     pub numbers: Vec<u8>,
     /// Where those came from that were not: somebody changed them.
     pub wrong: Vec<String>,
-}
-
-impl Recovered {
-    /// The planet whose root it is.
-    #[must_use]
-    pub fn planet(&self) -> PlanetId {
-        PlanetId::of_root(self.root)
-    }
 }
 
 impl fmt::Debug for Recovered {
@@ -111,6 +106,9 @@ pub enum NotRecovered {
         /// Which shares.
         shares: String,
     },
+    /// It is not the root, and what it opens is not here.
+    #[error("the shares are of a planet whose root is in a token: what they give opens a copy of its directory")]
+    NoRoot,
 }
 
 fn hexed(bytes: &[u8]) -> String {
@@ -121,13 +119,33 @@ fn named(split: &Split) -> String {
     format!("{} ({})", split.epoch, hexed(&split.name))
 }
 
+/// What is known of a planet whose shares are put together.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose {
+    /// Its root.
+    pub root: AgentId,
+    /// What its sealed copies are sealed to.
+    pub recovery: Option<AgentId>,
+}
+
+impl Whose {
+    fn planet(self) -> PlanetId {
+        PlanetId::of_root(self.root)
+    }
+
+    /// Whether a secret is its root, or opens its copies in the root's place.
+    fn has(self, secret: &Secret, id: AgentId) -> bool {
+        id == self.root || self.recovery.is_some_and(|to| to.0 == sealed::opener(secret).public().0)
+    }
+}
+
 /// Puts shares together; of a planet, where that is known.
 ///
 /// # Errors
 /// When they are not enough of one split of it, or something else comes out.
-pub fn combine(shares: &[Labelled], planet: Option<PlanetId>) -> Result<Recovered, NotRecovered> {
+pub fn combine(shares: &[Labelled], whose: Option<Whose>) -> Result<Recovered, NotRecovered> {
     let Some(first) = shares.first() else { return Err(NotRecovered::Nothing) };
-    let ours = planet.map_or(first.share.split.planet, half);
+    let ours = whose.map_or(first.share.split.planet, |whose| half(whose.planet()));
     let mut kept: Vec<&Labelled> = Vec::new();
     let mut again = Vec::new();
     for given in shares {
@@ -154,11 +172,11 @@ pub fn combine(shares: &[Labelled], planet: Option<PlanetId>) -> Result<Recovere
         let again = if again.is_empty() { String::new() } else { format!(" ({})", again.join(", ")) };
         return Err(NotRecovered::TooFew { given: kept.len(), needs: split.needs, again });
     }
-    whole(split, &kept, planet)
+    whole(split, &kept, whose)
 }
 
 /// Tries subsets, the first of them first, until one gives the root.
-fn whole(split: Split, kept: &[&Labelled], planet: Option<PlanetId>) -> Result<Recovered, NotRecovered> {
+fn whole(split: Split, kept: &[&Labelled], whose: Option<Whose>) -> Result<Recovered, NotRecovered> {
     let needs = usize::from(split.needs);
     let mut chosen: Vec<usize> = (0..needs).collect();
     for _ in 0..MOST_TRIES {
@@ -166,11 +184,16 @@ fn whole(split: Split, kept: &[&Labelled], planet: Option<PlanetId>) -> Result<R
             chosen.iter().filter_map(|at| kept.get(*at)).map(|one| (one.share.number, &one.share.part)).collect();
         let secret = shamir::at(0, &points);
         let root = SigningKey::new(&secret).id();
-        if split.check_of(root) == split.check && planet.is_none_or(|planet| PlanetId::of_root(root) == planet) {
+        if split.check_of(root) == split.check && whose.is_none_or(|whose| whose.has(&secret, root)) {
+            let planet = whose.map_or_else(|| PlanetId::of_root(root), Whose::planet);
+            // Nothing tells of which planet it is but what it opens.
+            if half(planet) != split.planet {
+                return Err(NotRecovered::NoRoot);
+            }
             let right = |one: &&&Labelled| shamir::at(one.share.number, &points) == one.share.part;
             let numbers = kept.iter().filter(right).map(|one| one.share.number).collect();
             let wrong = kept.iter().filter(|one| !right(one)).map(|one| one.label.clone()).collect();
-            return Ok(Recovered { secret, root, split, numbers, wrong });
+            return Ok(Recovered { secret, root, planet, split, numbers, wrong });
         }
         if !next(&mut chosen, kept.len()) {
             break;

@@ -1,9 +1,11 @@
 //! Which shares give the root, and what happens to keys that are recovered.
 
 use super::*;
+use crate::folder::letters;
 use crate::share::{Share, split};
 use crate::{folder::secret, sealed};
 use proptest::prelude::*;
+use trust::AgentId;
 use vocab::Millis;
 
 fn root() -> Secret {
@@ -14,8 +16,16 @@ fn given(shares: Vec<Share>) -> Vec<Labelled> {
     shares.into_iter().map(|share| Labelled { label: format!("share {}", share.number), share }).collect()
 }
 
+fn of(secret: &Secret) -> (PlanetId, &Secret) {
+    (PlanetId::of_root(SigningKey::new(secret).id()), secret)
+}
+
+fn whole(secret: &Secret, epoch: u32, needs: u32, of: u32) -> Result<Vec<Share>, crate::share::NoSplit> {
+    split(self::of(secret).0, secret, epoch, needs, of)
+}
+
 fn of_split(epoch: u32) -> Vec<Labelled> {
-    given(split(&root(), epoch, 3, 5).unwrap())
+    given(whole(&root(), epoch, 3, 5).unwrap())
 }
 
 fn changed(mut one: Labelled) -> Labelled {
@@ -32,12 +42,12 @@ proptest! {
         bytes: [u8; 32], needs in 2_u32..=6, more in 0_u32..=4, order: u64,
     ) {
         let secret = Secret::take(&mut { bytes });
-        let mut shares = given(split(&secret, 1, needs, needs + more).unwrap());
+        let mut shares = given(whole(&secret, 1, needs, needs + more).unwrap());
         shares.sort_by_key(|one| order.rotate_left(u32::from(one.share.number) * 9));
         let planet = PlanetId::of_root(SigningKey::new(&secret).id());
         shares.truncate(usize::try_from(needs).unwrap());
-        let found = combine(&shares, Some(planet)).unwrap();
-        prop_assert_eq!((&found.secret, found.planet(), found.wrong.len()), (&secret, planet, 0));
+        let found = combine(&shares, Some(Whose { root: SigningKey::new(&secret).id(), recovery: None })).unwrap();
+        prop_assert_eq!((&found.secret, found.planet, found.wrong.len()), (&secret, planet, 0));
         while shares.pop().is_some() {
             let told = combine(&shares, None).unwrap_err();
             let refused = matches!(told, NotRecovered::TooFew { .. } | NotRecovered::Nothing);
@@ -88,11 +98,11 @@ fn shares_of_two_splits_do_not_mix() {
 fn shares_of_another_planet_are_refused() {
     let mut shares = of_split(1);
     shares.truncate(2);
-    shares.extend(given(split(&Secret::take(&mut [8; 32]), 1, 3, 5).unwrap()).into_iter().skip(2));
+    shares.extend(given(whole(&Secret::take(&mut [8; 32]), 1, 3, 5).unwrap()).into_iter().skip(2));
     assert!(
         matches!(combine(&shares, None).unwrap_err(), NotRecovered::OtherPlanet { label, .. } if label == "share 3")
     );
-    let told = combine(&of_split(1), Some(PlanetId([9; 16]))).unwrap_err();
+    let told = combine(&of_split(1), Some(Whose { root: AgentId([9; 32]), recovery: None })).unwrap_err();
     assert!(matches!(told, NotRecovered::OtherPlanet { .. }), "{told}");
 }
 
@@ -152,25 +162,32 @@ fn the_root_alone_makes_every_key_anew() {
     let (home, root) = home();
     let into = tempfile::tempdir().unwrap();
     let into = into.path().join("anew");
-    assert_eq!(make_anew(home.path(), &into, &root).unwrap(), 2);
+    assert_eq!(make_anew(home.path(), &into, of(&root), Kept::AsBefore).unwrap().1, 2);
     for key in ["keys/root", "keys/operator", "regions/na/keys/node"] {
         let file = format!("{key}.key");
         assert_eq!(fs::read(into.join(&file)).unwrap(), fs::read(home.path().join(&file)).unwrap());
     }
-    assert_eq!(make_anew(home.path(), &into, &root).unwrap(), 0, "the same again changes nothing");
+    assert_eq!(
+        make_anew(home.path(), &into, of(&root), Kept::AsBefore).unwrap().1,
+        0,
+        "the same again changes nothing"
+    );
     // Into the directory itself, whose keys are gone.
     fs::remove_file(home.path().join("keys/operator.key")).unwrap();
-    assert_eq!(make_anew(home.path(), home.path(), &root).unwrap(), 1);
+    assert_eq!(make_anew(home.path(), home.path(), of(&root), Kept::AsBefore).unwrap().1, 1);
     folder::replace(&into.join("keys/operator.key"), "ab".repeat(32).as_bytes()).unwrap();
-    assert!(matches!(make_anew(home.path(), &into, &root).unwrap_err(), NotRestored::Other { .. }));
-    assert!(matches!(make_anew(home.path(), &into, &self::root()).unwrap_err(), NotRestored::Copy { .. }));
+    assert!(matches!(make_anew(home.path(), &into, of(&root), Kept::AsBefore).unwrap_err(), NotRestored::Other { .. }));
+    assert!(matches!(
+        make_anew(home.path(), &into, of(&self::root()), Kept::AsBefore).unwrap_err(),
+        NotRestored::Copy { .. }
+    ));
 }
 
 #[test]
 fn what_was_recovered_is_not_shown() {
     let (home, root) = home();
     let found = combine(&of_split(1), None).unwrap();
-    let copied = open_all(home.path(), &root).unwrap();
+    let copied = open_all(home.path(), of(&root).0, &root).unwrap();
     let shown = format!("{found:?} {copied:?} {:?}", of_split(1));
     for secret in copied.iter().map(|one| one.secret().unwrap()).chain([found.secret]) {
         assert!(!shown.contains(&**letters(secret.expose())));

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn shares() -> Vec<Share> {
-    split(&Secret::take(&mut [7; 32]), 1, 3, 5).unwrap()
+    split(PlanetId([6; 16]), &Secret::take(&mut [7; 32]), 1, 3, 5).unwrap()
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn shares_say_what_they_are_and_not_their_part() {
         assert!(!shown.contains(&part) && !shown.contains(&format!("{:?}", share.part.expose())));
     }
     for (needs, of) in [(0, 5), (1, 5), (6, 5), (2, 17), (300, 300), (2, 1)] {
-        assert!(split(&Secret::take(&mut [7; 32]), 1, needs, of).is_err(), "{needs} of {of}");
+        assert!(split(PlanetId([6; 16]), &Secret::take(&mut [7; 32]), 1, needs, of).is_err(), "{needs} of {of}");
     }
 }
 

@@ -29,6 +29,19 @@ pub enum TokenError {
         /// Those that are there.
         there: Vec<String>,
     },
+    /// Another one has its name.
+    #[error(
+        "the token \"{label}\" here has the serial number {there}, and the keys are in the one with {wanted}: plug that \
+         one in"
+    )]
+    Another {
+        /// Their label.
+        label: String,
+        /// The serial number of the one that has the keys.
+        wanted: String,
+        /// The serial number of the one that is there.
+        there: String,
+    },
     /// Several have one name.
     #[error("several tokens here are called \"{0}\": unplug all but one")]
     Several(String),

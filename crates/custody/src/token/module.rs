@@ -14,6 +14,13 @@ use std::path::Path;
 /// Whoever names the library trusts it: it runs in this process.
 pub struct Module(Pkcs11);
 
+/// A token that is there.
+struct Found {
+    slot: Slot,
+    label: String,
+    serial: String,
+}
+
 impl Module {
     /// Loads a library.
     ///
@@ -34,16 +41,16 @@ impl Module {
     /// # Errors
     /// When the library does not say.
     pub fn tokens(&self) -> Result<Vec<String>, TokenError> {
-        Ok(self.all()?.into_iter().map(|(_, label)| label).collect())
+        Ok(self.all()?.into_iter().map(|found| found.label).collect())
     }
 
-    fn all(&self) -> Result<Vec<(Slot, String)>, TokenError> {
+    fn all(&self) -> Result<Vec<Found>, TokenError> {
         let slots = self.0.get_slots_with_initialized_token().map_err(refused("be looked for"))?;
-        let label = |slot: Slot| {
+        let found = |slot: Slot| {
             let info = self.0.get_token_info(slot).map_err(refused("say what it is called"))?;
-            Ok((slot, info.label().to_owned()))
+            Ok(Found { slot, label: info.label().to_owned(), serial: info.serial_number().to_owned() })
         };
-        slots.into_iter().map(label).collect()
+        slots.into_iter().map(found).collect()
     }
 
     /// Opens a token by its PIN.
@@ -51,13 +58,27 @@ impl Module {
     /// # Errors
     /// When it is not there, does not take the PIN, or lacks what is needed.
     pub fn token(&self, label: &str, pin: &str) -> Result<Token, TokenError> {
+        self.open(label, None, pin)
+    }
+
+    /// Where a token is that could be opened, of a serial number where that is
+    /// known: no PIN is tried.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be opened now, or lacks what is needed.
+    pub(crate) fn look(&self, label: &str, serial: Option<&str>) -> Result<Slot, TokenError> {
         let all = self.all()?;
-        let found: Vec<Slot> = all.iter().filter(|(_, known)| known == label).map(|(slot, _)| *slot).collect();
-        let slot = match found[..] {
-            [slot] => slot,
-            [] => {
-                let there = all.into_iter().map(|(_, label)| label).collect();
+        let named: Vec<&Found> = all.iter().filter(|found| found.label == label).collect();
+        let wanted = |found: &&&Found| serial.is_none_or(|serial| serial == found.serial);
+        let slot = match (&named.iter().filter(wanted).map(|found| found.slot).collect::<Vec<_>>()[..], &named[..]) {
+            ([slot], _) => *slot,
+            ([], []) => {
+                let there = all.iter().map(|found| found.label.clone()).collect();
                 return Err(TokenError::Absent { label: label.to_owned(), there });
+            }
+            ([], [other, ..]) => {
+                let (label, wanted) = (label.to_owned(), serial.unwrap_or_default().to_owned());
+                return Err(TokenError::Another { label, wanted, there: other.serial.clone() });
             }
             _ => return Err(TokenError::Several(label.to_owned())),
         };
@@ -72,6 +93,16 @@ impl Module {
         if let Some((_, what)) = NEEDED.iter().find(|(needed, _)| !known.contains(needed)) {
             return Err(TokenError::CannotDo { label: label.to_owned(), what });
         }
+        Ok(slot)
+    }
+
+    /// Opens a token by its PIN, of a serial number where that is known.
+    ///
+    /// # Errors
+    /// When it is not there, does not take the PIN, or lacks what is needed.
+    pub(crate) fn open(&self, label: &str, serial: Option<&str>, pin: &str) -> Result<Token, TokenError> {
+        let slot = self.look(label, serial)?;
+        let info = self.0.get_token_info(slot).map_err(refused("say how it is"))?;
         let session = self.0.open_rw_session(slot).map_err(refused("be opened"))?;
         // The type wipes it when it is dropped.
         match session.login(UserType::User, Some(&AuthPin::from(pin))) {

@@ -18,6 +18,19 @@ pub(crate) struct InitArgs {
     /// The planet file: it says which regions there are.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+    /// Make the root key in the PKCS#11 token of this label, and wrap the other
+    /// keys by it.
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    pub(crate) token: Option<String>,
+    /// The library that speaks for the token.
+    #[arg(long, value_name = "PATH", requires = "token", value_hint = ValueHint::FilePath)]
+    pub(crate) module: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WrapArgs {
     #[command(flatten)]
     pub(crate) home: Data,
 }

@@ -75,6 +75,9 @@ pub(crate) struct RecoverArgs {
     /// data directory; without it, only the root secret is put back.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) into: Option<PathBuf>,
+    /// Leave the keys plain that a token had wrapped: it is lost.
+    #[arg(long, requires = "into")]
+    pub(crate) plain: bool,
     #[command(flatten)]
     pub(crate) shares: SharesArgs,
 }

@@ -1,6 +1,6 @@
 //! What `mycel trust` is told.
 
-use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs};
+use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
 use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
@@ -10,6 +10,8 @@ pub(crate) enum TrustCommand {
     Init(InitArgs),
     /// Show every key and certificate: how old, until when, and what is wrong.
     Status(StatusArgs),
+    /// Have the token that keeps the root wrap the keys that are plain yet.
+    Wrap(WrapArgs),
     /// Have keys replaced now: all that can be, or those that are named. A planet
     /// that runs goes on meanwhile.
     Rotate(RotateArgs),

@@ -66,6 +66,11 @@ pub(super) fn changes(planet: &Planet, load: &Load<'_>) -> Vec<Change> {
         let why = "agents of the drill have no invitation".to_owned();
         changes.push(Change { key: "enrol.how".to_owned(), from: from.to_owned(), to: "\"open\"".to_owned(), why });
     }
+    if crate::hardware::is_asked(planet) {
+        let (from, to) = ("true".to_owned(), "false".to_owned());
+        let why = "the keys of a drill are thrown away".to_owned();
+        changes.push(Change { key: "keys.hardware".to_owned(), from, to, why });
+    }
     let mut raise = |key: &'static str, has: Rate, needed: u64, why: String| {
         if !gives(has, needed) {
             changes.push(Change { key: key.to_owned(), from: format!("\"{has}\""), to: to(needed), why });

@@ -101,6 +101,7 @@ impl Recipe {
         if let Some(quota) = self.quota {
             command.args(["--quota", &quota.to_string()]);
         }
+        crate::pin::hand_on(&mut command);
         if self.quiet {
             command.stderr(Stdio::null());
         }

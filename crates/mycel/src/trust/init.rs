@@ -7,12 +7,14 @@ use crate::acts::Log;
 use crate::cli::{InitArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
+use crate::hardware;
 use crate::screen::Screen;
 use crate::word;
 use audit::entry::{Act, Key, Name};
 use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
 use custody::folder::{private, public, secret, write_public};
+use custody::vault;
 use node::Homes;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,14 +26,36 @@ fn made(keys: &Path) -> Result<Vec<Act>, KeyError> {
     ["root", "operator", "gateway", "ca"].into_iter().map(made).collect()
 }
 
+/// Has a token keep the keys, when it is named.
+fn in_token(args: &InitArgs, is_asked: bool) -> Result<(), Failure> {
+    let (data, keys) = (&args.home.data, args.home.data.join("keys"));
+    let Some((label, module)) = args.token.as_ref().zip(args.module.as_ref()) else {
+        if is_asked && vault::place(&keys)?.is_none() {
+            let what = "the planet file asks for `hardware = true` in [keys], and no token is named";
+            let hint =
+                "--token LABEL --module PATH names it; a program that was built with --features pkcs11 can use it";
+            return Err(Failure::told(what, hint));
+        }
+        return Ok(());
+    };
+    private(data)?;
+    let held = node::hold(data).map_err(|why| Failure::told(why.to_string(), "name another directory with --data"))?;
+    private(&keys)?;
+    vault::begin(&keys, module, label)?;
+    drop(held);
+    Ok(())
+}
+
 pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
     let planet = files::planet(&args.file, &tables, screen)?;
     let (data, now) = (&args.home.data, Moment(word::now()));
     let failed = |why: String| Failure::told(why, "mend what it says, and run it again: what was made stays");
+    in_token(args, hardware::is_asked(&planet))?;
     let homes = Homes::open(data).map_err(|why| failed(why.to_string()))?;
     // Whether there was a CA before says whether there was anything.
     let new = !homes.keys().join("ca.key").exists();
+    let token = vault::place(&homes.keys())?;
     let root = public(&homes.keys(), "root").and_then(|root| write_public(&homes.keys(), "root", root));
     root.map_err(|why| failed(why.to_string()))?;
     let open = || Ca::open(&homes.keys(), homes.planet(), now).map(drop).map_err(|why| failed(why.to_string()));
@@ -56,7 +80,7 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
             .collect();
         screen.json(&json!({
             "version": 1, "planet": planet.planet.name.to_string(), "id": homes.planet().to_string(),
-            "data": data, "new": new, "keys": keys,
+            "data": data, "new": new, "keys": keys, "token": token.as_ref().map(|token| &token.label),
         }))?;
         return Ok(Verdict::Good);
     }
@@ -69,10 +93,15 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
     let (file, data) = (args.file.display(), data.display());
     screen.data("\nnext:")?;
     screen.data(format_args!("  1. mycel trust split {file} --data {data} --out shares"))?;
-    screen.data(
-        "     the root key in shares, for people apart from each other; when `mycel trust drill` with them went",
-    )?;
-    screen.data("     well, remove keys/root.key: nothing from day to day needs it")?;
+    let (what, key) = match &token {
+        Some(token) => {
+            screen.data(format_args!("     the root key is in the token \"{}\" and nowhere else;", token.label))?;
+            ("what brings back the other keys", "recovery.key")
+        }
+        None => ("the root key", "root.key"),
+    };
+    screen.data(format_args!("     {what} in shares, for people apart from each other; when `mycel trust drill`"))?;
+    screen.data(format_args!("     with them went well, remove keys/{key}: nothing from day to day needs it"))?;
     screen.data(format_args!("  2. mycel up --regions {file} --data {data}"))?;
     screen.data(format_args!("  3. mycel trust status --data {data}"))?;
     Ok(Verdict::Good)

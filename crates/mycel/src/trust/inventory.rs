@@ -4,11 +4,13 @@
 //! itself says.
 
 use crate::failure::Failure;
+use custody::KeyError;
 use custody::authority::{Authority, REVOKED, root};
 use custody::ca::CERTIFICATE;
 use custody::certificate::Certificate;
 use custody::folder;
 use custody::revocation::Revocations;
+use custody::vault;
 use planet::Keys;
 use std::fs;
 use std::io;
@@ -30,6 +32,10 @@ pub(super) enum State {
     Expired,
     /// It was taken back.
     Revoked(String),
+    /// A token keeps it, and is not open.
+    Closed(String),
+    /// It is not wrapped, beside keys that are.
+    Plain,
     /// It cannot be read.
     Damaged(String),
 }
@@ -42,6 +48,8 @@ impl State {
             Self::Late => "LATE".to_owned(),
             Self::Expired => "EXPIRED".to_owned(),
             Self::Revoked(reason) => format!("REVOKED: {reason}"),
+            Self::Closed(why) => format!("CLOSED: {why}"),
+            Self::Plain => "PLAIN: not wrapped".to_owned(),
             Self::Damaged(why) => format!("DAMAGED: {why}"),
         }
     }
@@ -77,6 +85,19 @@ pub(super) struct Item {
     /// When a key is to be replaced, and when a certificate ends.
     pub(super) until: Option<Moment>,
     pub(super) state: State,
+    /// The token that has it, or has wrapped it.
+    pub(super) token: Option<String>,
+}
+
+impl Item {
+    /// Where it is kept.
+    pub(super) fn kept(&self) -> String {
+        match &self.token {
+            None => "file".to_owned(),
+            Some(token) if self.file.ends_with(".key") => format!("wrapped by {token}"),
+            Some(token) => format!("in {token}"),
+        }
+    }
 }
 
 /// What a secret is, what it is for, and how long it is used.
@@ -84,6 +105,7 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
     let (signing, data) = (Some(ages.signing), Some(ages.data));
     match name {
         "root" => ("root key", "names the planet and endorses its CA; needed for nothing from day to day", None),
+        "recovery" => ("recovery key", "brings the other keys back, where the root is in a token; to be split", None),
         "operator" => ("operator's key", "signs what an operator asks: bans, backups, erasures", signing),
         "ca" => ("CA's key", "signs the certificates of nodes, and the list of what is revoked", signing),
         _ if name.starts_with("ca.next-") => {
@@ -108,7 +130,8 @@ pub(super) fn read(data: &Path, ages: Ages, now: Moment) -> Result<Vec<Item>, Fa
     let own = data.join("keys");
     let revoked = fs::read_to_string(own.join(REVOKED)).ok().and_then(|text| Revocations::read(&text).ok());
     let look = Look { data, ages, now, revoked };
-    let mut items = look.folder(&own)?;
+    let mut items: Vec<Item> = look.root(&own)?.into_iter().collect();
+    items.extend(look.folder(&own)?);
     for region in folders(&data.join("regions"))? {
         items.extend(look.folder(&region.join("keys"))?);
     }
@@ -175,7 +198,22 @@ impl Look<'_> {
         let name = file.strip_prefix(self.data).unwrap_or(file).display().to_string();
         let (mode, age) = (found.permissions().mode() & 0o777, self.now.since(written));
         let state = State::Good;
-        Ok(Item { what, purpose, file: name, names: None, mode, age, until: None, state })
+        Ok(Item { what, purpose, file: name, names: None, mode, age, until: None, state, token: None })
+    }
+
+    /// The root key, where it is in a token.
+    fn root(&self, keys: &Path) -> Result<Option<Item>, Failure> {
+        let Some(place) = vault::place(keys)? else { return Ok(None) };
+        let (what, purpose, _) = known("root", self.ages);
+        let file = keys.join(vault::FILE);
+        let mut item = self.item(&file, what, purpose).map_err(|error| Failure::file("read", &file, &error))?;
+        item.token = Some(place.label);
+        match vault::open(keys) {
+            Ok(root) => item.names = root.map(|root| root.id().to_string()),
+            Err(KeyError::Token { why, .. }) => item.state = State::Closed(why.to_string()),
+            Err(why) => item.state = State::Damaged(why.to_string()),
+        }
+        Ok(Some(item))
     }
 
     fn key(&self, file: &Path, name: &str) -> io::Result<Item> {
@@ -184,8 +222,12 @@ impl Look<'_> {
         let above = file.parent().map_or(Ok(0o700), |folder| fs::metadata(folder).map(|found| found.mode()))?;
         let folder = file.parent().unwrap_or(file);
         let public = folder::known(folder, name);
+        let place = vault::place(folder).ok().flatten();
+        let is_wrapped = folder::read_private(file).is_ok_and(|text| text.is_some_and(|text| vault::is_wrapped(&text)));
+        item.token = place.as_ref().filter(|_| is_wrapped).map(|place| place.label.clone());
         item.until = used.map(|used| Moment(self.now.0.saturating_sub(item.age.0)).after(used));
         item.names = public.as_ref().ok().and_then(|key| *key).map(|key| key.to_string());
+        let closed = is_wrapped && matches!(folder::contents(folder, name), Err(KeyError::Token { .. }));
         // A region's key signs nothing, and so has no public half to show.
         if what.starts_with("region's") {
             item.names = None;
@@ -194,7 +236,10 @@ impl Look<'_> {
         item.state = match (public, revoked, item.until) {
             // Somebody who can write to the folder can put another key there.
             _ if item.mode & 0o077 != 0 || above & 0o022 != 0 => State::Open,
+            // Why, the root's line says.
+            _ if closed => State::Closed("its token is not open".to_owned()),
             (Err(why), ..) => State::Damaged(why.to_string()),
+            _ if place.is_some() && !is_wrapped => State::Plain,
             (_, Some(reason), _) => State::Revoked(reason),
             (_, _, Some(until)) if self.now > until => State::Late,
             _ => State::Good,

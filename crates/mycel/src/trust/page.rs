@@ -220,7 +220,7 @@ mod tests {
     use trust::Secret;
 
     fn shares() -> Vec<Handed> {
-        let mut shares = split(&Secret::take(&mut [7; 32]), 1, 3, 5).unwrap();
+        let mut shares = split(trust::PlanetId([6; 16]), &Secret::take(&mut [7; 32]), 1, 3, 5).unwrap();
         let sealed = shares.pop().unwrap().seal(holder(&Secret::take(&mut [1; 32])).public()).unwrap();
         shares.into_iter().map(Handed::Plain).chain([Handed::Sealed(sealed)]).collect()
     }

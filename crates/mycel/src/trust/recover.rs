@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use audit::entry::Act;
 use custody::folder::{self, read_public};
-use custody::recovery::{self, Labelled, NotRecovered, NotRestored, Recovered, combine};
+use custody::recovery::{self, Kept, Labelled, NotRecovered, NotRestored, Recovered, Whose, combine};
 use custody::share::{self, Given, NoShare, SealedShare, Share};
 use custody::words::{BadWords, read_file};
 use serde_json::json;
@@ -31,6 +31,12 @@ impl From<NotRestored> for Failure {
             NotRestored::OtherPlanet { .. } => "name the data directory of the planet that was split",
             NotRestored::Copy { .. } => "a copy or a backup of the directory may have one that opens",
             NotRestored::Nothing { .. } => "--data names the copy; a planet makes them when it starts",
+            NotRestored::Kept { .. } => {
+                "name another directory, or remove the files `token` and *.key first, of regions too"
+            }
+            NotRestored::Key(custody::KeyError::Token { .. }) => {
+                "bring its token; when that is lost, --into DIR --plain makes the keys in plain files"
+            }
             NotRestored::Key(_) => "its keys are in the folder `keys` of the data directory",
         };
         Self::told(error.to_string(), hint)
@@ -45,6 +51,7 @@ impl From<NotRecovered> for Failure {
                 "each file and page says of which split it is: bring those of one"
             }
             NotRecovered::Contradict { .. } | NotRecovered::Wrong { .. } => "bring another share too",
+            NotRecovered::NoRoot => "--data names that copy",
             NotRecovered::TooFew { .. } => "bring as many as are needed, of different holders",
         };
         Self::told(error.to_string(), hint)
@@ -104,29 +111,32 @@ pub(super) fn open_share(args: &OpenShareArgs, screen: &Screen) -> Result<Verdic
 pub(super) fn run(args: &RecoverArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let data = &args.data.data;
     let found = brought(data, &args.shares)?;
+    let kept = if args.plain { Kept::Plain } else { Kept::AsBefore };
     let recover = || match &args.into {
-        Some(into) => Ok((into, recovery::make_anew(data, into, &found.secret)?)),
-        None => {
-            recovery::put_back(&data.join("keys"), &found.secret)?;
-            Ok((data, 0))
-        }
+        Some(into) => Ok(recovery::make_anew(data, into, (found.planet, &found.secret), kept)?),
+        None => Ok((recovery::put_back(&data.join("keys"), &found.secret)?, 0)),
     };
-    let log = Log::of_recovered(data, &found.secret)?;
+    let log = Log::of_recovered(data, found.planet, &found.secret)?;
     let act = Act::Recovered { epoch: found.split.epoch, shares: given_shares(&found) };
-    let (into, made) = match &log {
+    let (file, made) = match &log {
         Some(log) => log.then(&[act], "", recover)?,
         None => recover()?,
     };
-    let file = into.join("keys").join("root.key");
+    let is_root = PlanetId::of_root(found.root) == found.planet;
     if screen.is_json() {
         screen.json(&json!({
-            "version": 1, "planet": found.planet().to_string(), "split": found.split.epoch, "root": file,
+            "version": 1, "planet": found.planet.to_string(), "split": found.split.epoch,
+            "root": is_root.then_some(&file), "recovery": (!is_root).then_some(&file),
             "keys_made": made, "shares": found.numbers, "changed": found.wrong, "entered": log.is_some(),
         }))?;
     } else {
-        screen.data(format_args!("{} is the root secret of planet {}", file.display(), found.planet()))?;
+        let what = if is_root { "root" } else { "recovery" };
+        screen.data(format_args!("{} is the {what} secret of planet {}", file.display(), found.planet))?;
         if args.into.is_some() {
             screen.data(format_args!("{made} other keys were made anew out of their sealed copies"))?;
+        }
+        if !is_root {
+            screen.say("the planet's root is in its token, and nothing else brings that back");
         }
         tell_wrong(&found, screen);
         if log.is_none() {
@@ -153,10 +163,14 @@ pub(super) fn tell_wrong(found: &Recovered, screen: &Screen) {
 
 /// The root secret, out of the shares that were brought.
 pub(super) fn brought(data: &Path, args: &SharesArgs) -> Result<Recovered, Failure> {
-    let named = data.join("keys").join("root.pub");
-    let planet = if named.exists() { Some(PlanetId::of_root(read_public(&named)?)) } else { None };
+    let keys = data.join("keys");
+    let named = keys.join("root.pub");
+    let whose = match named.exists() {
+        true => Some(Whose { root: read_public(&named)?, recovery: custody::sealed::recovery_key(&keys)? }),
+        false => None,
+    };
     let keys = args.key.iter().map(|file| secret(file, false)).collect::<Result<Vec<_>, _>>()?;
-    Ok(combine(&labelled(args, &keys)?, planet)?)
+    Ok(combine(&labelled(args, &keys)?, whose)?)
 }
 
 fn labelled(args: &SharesArgs, keys: &[Secret]) -> Result<Vec<Labelled>, Failure> {

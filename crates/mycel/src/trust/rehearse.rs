@@ -16,8 +16,8 @@ use crate::screen::table::Table;
 use crate::{files, word};
 use anstyle::AnsiColor;
 use audit::entry::Act;
-use custody::folder::read_private;
-use custody::recovery::{self, Drill, Opened, Recovered, is_late, last_drill};
+use custody::folder::contents;
+use custody::recovery::{self, Drill, Kept, Opened, Recovered, is_late, last_drill};
 use custody::scratch::Scratch;
 use planet::{Planet, Tables};
 use serde_json::json;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
     };
     tell_wrong(&found, screen);
     let (epoch, numbers, shares) = (found.split.epoch, found.numbers.clone(), given_shares(&found));
-    let log = Log::of_recovered(&data, &found.secret)?;
+    let log = Log::of_recovered(&data, found.planet, &found.secret)?;
     match &log {
         Some(log) => log.enter(&[Act::DrillBegun { epoch, shares }], "")?,
         None => screen.say(NO_LOG),
@@ -146,14 +146,15 @@ fn proven(rehearsal: &Rehearsal, scratch: &Path) -> Came {
     if let Some(file) = without_copy(data).map_err(|error| say(&error))?.first() {
         return Err(format!("{file} has no sealed copy, so the root does not bring it back; a start makes one"));
     }
-    recovery::make_anew(data, scratch, &found.secret).map_err(|error| say(&error))?;
+    let made = recovery::make_anew(data, scratch, (found.planet, &found.secret), Kept::Plain);
+    made.map_err(|error| say(&error))?;
     go_on()?;
     let mut opened = Opened::default();
     // Read back from where they were made: what is proved is what would be there.
-    for copied in recovery::open_all(scratch, &found.secret).map_err(|error| say(&error))? {
+    for copied in recovery::open_all(scratch, found.planet, &found.secret).map_err(|error| say(&error))? {
         let file = copied.folder.join(format!("{}.key", copied.name));
-        let made = read_private(&scratch.join(&file)).map_err(|error| say(&error))?;
-        match read_private(&data.join(&file)).map_err(|error| say(&error))? {
+        let made = contents(&scratch.join(&copied.folder), &copied.name).map_err(|error| say(&error))?;
+        match contents(&data.join(&copied.folder), &copied.name).map_err(|error| say(&error))? {
             Some(used) if made.as_ref() != Some(&used) => {
                 return Err(format!("{} was recovered as another than the one in use", file.display()));
             }
@@ -168,7 +169,7 @@ fn proven(rehearsal: &Rehearsal, scratch: &Path) -> Came {
             continue;
         }
         let regions = regions(scratch, &folder, found).map_err(|error| say(&error))?;
-        let opens = node::opens(&data.join(place), found.planet(), regions).map_err(|error| say(&error))?;
+        let opens = node::opens(&data.join(place), found.planet, regions).map_err(|error| say(&error))?;
         opened.owners += opens.owners;
         opened.records += opens.records;
         go_on()?;
@@ -182,7 +183,7 @@ fn regions(
     folder: &Path,
     found: &Recovered,
 ) -> Result<Vec<(RegionTag, trust::Secret)>, recovery::NotRestored> {
-    let all = recovery::open_all(scratch, &found.secret)?;
+    let all = recovery::open_all(scratch, found.planet, &found.secret)?;
     let region = |copied: recovery::Copied| {
         let tag = copied.name.strip_prefix("region-").filter(|_| copied.folder == folder)?;
         let bytes = word::read_hex::<8>(tag, "a region").ok()?;

@@ -14,13 +14,13 @@ use audit::entry::Act;
 use custody::hybrid::SealTo;
 use custody::recovery::{folders, last_split, next_split};
 use custody::share::{NoSplit, Share, split};
-use custody::{folder, sealed};
+use custody::{folder, sealed, vault};
 use planet::Tables;
 use serde_json::json;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use trust::Secret;
+use trust::{PlanetId, Secret};
 
 /// How many shares there are, and how many are needed, where no file says so.
 const NEEDS: u32 = 3;
@@ -45,10 +45,10 @@ pub(super) fn run(args: &SplitArgs, screen: &Screen) -> Result<Verdict, Failure>
         return Err(Failure::file("create", &args.out, &io::ErrorKind::AlreadyExists.into()));
     }
     let keys = args.data.data.join("keys");
-    let root = root(&keys)?;
+    let (id, root) = root(&keys)?;
     let now = word::now();
     // Tried before it is written down that there is one more.
-    split(&root, 0, needs, of).map_err(|error| not_split(&error))?;
+    split(id, &root, 0, needs, of).map_err(|error| not_split(&error))?;
     let epoch = last_split(&keys)?.map_or(0, |last| last.epoch).saturating_add(1);
     let act = Act::RootSplit { epoch, needs, shares: of };
     let name = args.file.is_some().then_some(planet.as_str());
@@ -56,7 +56,7 @@ pub(super) fn run(args: &SplitArgs, screen: &Screen) -> Result<Verdict, Failure>
         if next_split(&keys, now, needs, of)?.epoch != epoch {
             return Err(Failure::told("somebody else splits the root secret just now", "give the command again"));
         }
-        let shares = split(&root, epoch, needs, of).map_err(|error| not_split(&error))?;
+        let shares = split(id, &root, epoch, needs, of).map_err(|error| not_split(&error))?;
         let handed = hand_out(shares, &holders)?;
         let date = &word::utc(now)[..10];
         let about = |at: usize| About { planet: &planet, holder: holders.get(at).map(|one| one.name.as_str()), date };
@@ -84,15 +84,23 @@ fn holder(text: &str) -> Result<Holder, Failure> {
     Ok(Holder { name: name.to_owned(), key: key.map(SealTo) })
 }
 
-/// The root secret; every key that has no sealed copy yet gets it.
-fn root(keys: &Path) -> Result<Secret, Failure> {
-    let Some(root) = folder::existing(keys, "root")? else {
-        let what = format!("{} is not there", keys.join("root.key").display());
+/// The key that is split: the root's, or what stands for it where that is in a
+/// token.
+fn split_key(keys: &Path) -> Result<&'static str, Failure> {
+    let is_apart = vault::place(keys)?.is_some() || keys.join("recovery.key").exists();
+    Ok(if is_apart { "recovery" } else { "root" })
+}
+
+/// The planet, and its root secret or what stands for it; every key that has no
+/// sealed copy yet gets it.
+fn root(keys: &Path) -> Result<(PlanetId, Secret), Failure> {
+    let name = split_key(keys)?;
+    let Some(root) = folder::existing(keys, name)? else {
+        let what = format!("{} is not there", keys.join(format!("{name}.key")).display());
         let hint = "--data names the planet's data directory; `mycel trust recover` puts the root secret back";
         return Err(Failure::told(what, hint));
     };
-    sealed::root(keys)?;
-    Ok(root)
+    Ok((PlanetId::of_root(sealed::root(keys)?), root))
 }
 
 fn not_split(error: &NoSplit) -> Failure {
@@ -160,7 +168,8 @@ fn show(
         }))?;
         return Ok(Verdict::Good);
     }
-    screen.data(format_args!("split {epoch}: {of} shares, any {needs} of which give the root secret"))?;
+    let key = split_key(&args.data.data.join("keys"))?;
+    screen.data(format_args!("split {epoch}: {of} shares, any {needs} of which give the {key} secret"))?;
     for (share, (text, page)) in handed.iter().zip(written) {
         let sealed = if matches!(share, Handed::Sealed(_)) { "sealed to its holder" } else { "not sealed" };
         screen.data(format_args!("  {}  {sealed}; to print: {}", text.display(), page.display()))?;
@@ -172,9 +181,12 @@ fn show(
         }
     }
     screen.say("give each share to its holder, and destroy this directory: with it anybody has the planet");
-    screen.say("then rehearse: `mycel trust drill FILE SHARE...`; when that is good, root.key can leave the machine");
+    screen.say(format_args!(
+        "then rehearse: `mycel trust drill FILE SHARE...`; when that is good, {key}.key can leave the machine"
+    ));
     if epoch > 1 {
-        screen.say(format_args!("shares of splits 1 to {} still give the root secret: have them destroyed", epoch - 1));
+        let last = epoch - 1;
+        screen.say(format_args!("shares of splits 1 to {last} still give the {key} secret: have them destroyed"));
     }
     for file in &unsealed {
         screen.say(format_args!("{file} has no sealed copy, so the root does not open it: start the planet once"));
@@ -188,7 +200,7 @@ pub(super) fn without_copy(data: &Path) -> Result<Vec<String>, Failure> {
     for folder in folders(data)? {
         let keys = data.join(&folder);
         for name in sealed::names(&keys, ".key")? {
-            if name != "root" && sealed::read(&keys, &name)?.is_none() {
+            if !sealed::opens_copies(&name) && sealed::read(&keys, &name)?.is_none() {
                 without.push(folder.join(format!("{name}.key")).display().to_string());
             }
         }

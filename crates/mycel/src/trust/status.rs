@@ -82,7 +82,7 @@ pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure
             .map(|item| {
                 json!({
                     "what": item.what, "for": item.purpose, "file": item.file, "names": item.names,
-                    "mode": format!("{:03o}", item.mode), "age_ms": item.age.0,
+                    "kept": item.kept(), "token": item.token, "mode": format!("{:03o}", item.mode), "age_ms": item.age.0,
                     "until": item.until.map(|until| until.0), "state": item.state.word(), "good": item.state == State::Good,
                 })
             })
@@ -97,11 +97,12 @@ pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure
             "rehearsed_ms_ago": rehearsed.map(|ago| ago.0), "rehearsal_late": late, "good": bad == 0 && !late,
         }))?;
     } else {
-        let mut table = Table::new(&["<what", "<file", "mode", "age", "due or ends", "<state"], screen.colors_data());
+        let mut table =
+            Table::new(&["<what", "<file", "<kept", "mode", "age", "due or ends", "<state"], screen.colors_data());
         for item in &items {
             let (age, due) = (about(item.age), until(item, now));
             let mode = format!("{:03o}", item.mode);
-            table.row([item.what.to_owned(), item.file.clone(), mode, age, due, item.state.word()]);
+            table.row([item.what.to_owned(), item.file.clone(), item.kept(), mode, age, due, item.state.word()]);
         }
         screen.data(table.text())?;
         for entry in revoked {

@@ -20,8 +20,10 @@ pub(crate) struct Up {
     errors: PathBuf,
 }
 
-fn begin(file: &Path, data: &Path, more: &[&str]) -> Child {
-    begun_by(Command::new(env!("CARGO_BIN_EXE_mycel")), file, data, more)
+fn begin(file: &Path, data: &Path, more: &[&str], around: &[(&str, &Path)]) -> Child {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mycel"));
+    program.envs(around.iter().copied());
+    begun_by(program, file, data, more)
 }
 
 fn begun_by(mut program: Command, file: &Path, data: &Path, more: &[&str]) -> Child {
@@ -77,8 +79,13 @@ impl Up {
     }
 
     fn begun(file: &Path, data: &Path, more: &[&str]) -> Self {
+        Self::begun_in(file, data, more, &[])
+    }
+
+    /// The same with something in its environment.
+    pub(crate) fn begun_in(file: &Path, data: &Path, more: &[&str], around: &[(&str, &Path)]) -> Self {
         let begun = Instant::now();
-        Self::told(begin(file, data, more), data, begun)
+        Self::told(begin(file, data, more, around), data, begun)
     }
 
     fn told(mut child: Child, data: &Path, begun: Instant) -> Self {
@@ -99,7 +106,7 @@ impl Up {
 
     /// Kills it while it starts, after so long.
     pub(crate) fn killed_while_it_starts(file: &Path, data: &Path, after: Duration) {
-        let mut child = begin(file, data, &["--no-kernel-bans"]);
+        let mut child = begin(file, data, &["--no-kernel-bans"], &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
