@@ -51,7 +51,7 @@ impl Acts {
                 *locked(&self.vkey) = next.to_string();
             }
             Err(why) => {
-                tracing::warn!(%why, "the audit log's key cannot be rotated: it stays in use, and is tried again")
+                tracing::warn!(%why, "the audit log's key cannot be rotated: it stays in use, and is tried again");
             }
         }
     }
