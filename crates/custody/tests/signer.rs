@@ -150,6 +150,7 @@ fn a_key_gives_its_place_with_its_certificate_and_whoever_knew_it_follows() {
 /// The order of what is written is a kill's: after each file, a copy of the
 /// folder goes on from there, and ends at the same key with one line.
 #[test]
+#[allow(clippy::too_many_lines)] // One story.
 fn whatever_is_killed_goes_on_to_the_same_key_and_says_nothing_twice() {
     let mut world = World::new();
     world.certify();

@@ -60,6 +60,7 @@ async fn page(gateway: &Gateway) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::too_many_lines)] // One story.
 async fn keys_that_sign_are_rotated_under_load_without_one_failed_request() {
     let world = World::start(LIFE).await;
     let acts = world.homes.acts("pair", [0; 32]).unwrap();
