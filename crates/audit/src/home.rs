@@ -133,7 +133,7 @@ fn reader_by(folder: &Path, copies: Option<&Copies>) -> Result<Opened<Mirror>, H
     let keys = folder.join("..").join("keys");
     let mut key = None;
     if let Some(log) = public(&keys)? {
-        let secret = existing(&keys, ENTRY_KEY)?.or_else(|| copied(copies));
+        let secret = copied(copies).map_or_else(|| existing(&keys, ENTRY_KEY), |copy| Ok(Some(copy)))?;
         key = secret.map(|secret| EntryKey::new(log.name(), secret));
     }
     Ok(Opened::new(Mirror::new(folder), key))
@@ -147,7 +147,8 @@ fn copied(copies: Option<&Copies>) -> Option<Secret> {
 
 /// The key to the entries, made where none is sealed yet.
 fn entry_key(keys: &Path, place: &Path, origin: &str, copies: Option<&Copies>) -> Result<EntryKey, HomeError> {
-    let secret = match existing(keys, ENTRY_KEY)?.or_else(|| copied(copies)) {
+    let copy = copied(copies);
+    let secret = match copy.map_or_else(|| existing(keys, ENTRY_KEY), |copy| Ok(Some(copy)))? {
         Some(secret) => secret,
         None if has_sealed(place)? => {
             let key = keys.join(format!("{ENTRY_KEY}.key")).display().to_string();
@@ -180,8 +181,11 @@ fn signers(data: &Path, name: &str, planet: PlanetId, copies: Option<&Copies>) -
     let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
     if let Some(known) = verifier(data)? {
         let signer = |secret: &Secret| Signer::new(known.name(), KeyKind::Note, SigningKey::new(secret));
-        let (secret, copy) = (existing(&keys, KEY)?, copies.map(|copies| &copies.signing));
-        let present = signer(secret.as_ref().or(copy).ok_or_else(other)?)?;
+        let present = match copies {
+            // Whoever has copies is there because the files cannot be read.
+            Some(copies) => signer(&copies.signing)?,
+            None => signer(&existing(&keys, KEY)?.ok_or_else(other)?)?,
+        };
         let before = succession::before(&keys, KEY)?.map(|(secret, _)| signer(&secret)).transpose()?;
         // One that has not lost its place yet is no key before this one.
         let before = before.filter(|before| before.verifier() != present.verifier());

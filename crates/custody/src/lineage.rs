@@ -11,7 +11,7 @@ use crate::statement;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use trust::rotation::{Line, MOST_ROTATIONS, Statement};
+use trust::rotation::{LONGEST_NOTICE, Line, MOST_ROTATIONS, Statement};
 use trust::{AgentId, Moment, PlanetId};
 
 /// Letters of a statement, and the end of its line.
@@ -102,6 +102,15 @@ pub(crate) fn damaged(keys: &Path, name: &str, what: impl Into<String>) -> KeyEr
     KeyError::Damaged { file: file(keys, name).display().to_string(), what: what.into() }
 }
 
+/// The time as of which a line in a folder is read. What a clock that was far
+/// ahead has written there stands for good: to refuse it for its time would keep
+/// a planet from starting until that time has come.
+#[must_use]
+pub(crate) fn as_of(statements: &[Statement], now: Moment) -> Moment {
+    let soonest = |last: &Statement| Moment(last.from.0.saturating_sub(LONGEST_NOTICE.0));
+    statements.last().map_or(now, |last| now.max(soonest(last)))
+}
+
 /// A key that somebody told, and all that follow from it.
 #[derive(Debug, Clone)]
 pub struct Followed {
@@ -121,7 +130,7 @@ impl Followed {
         planet: PlanetId,
         now: Moment,
     ) -> Result<Self, trust::rotation::Refused> {
-        let line = Line::read(statements, now)?;
+        let line = Line::read(statements, as_of(statements, now))?;
         Ok(Self { told, line: line.filter(|line| line.planet() == planet && line.has(told)) })
     }
 

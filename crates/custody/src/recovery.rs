@@ -12,6 +12,7 @@ pub use combine::{Labelled, NotRecovered, Recovered, Whose, combine};
 pub use drills::{Drill, Opened, drills, is_late, last_drill, record};
 
 use crate::folder::{failed, hex, private, read_public, replace};
+use crate::lineage;
 use crate::sealed::{self, NotOpened};
 use crate::{KeyError, folder, vault};
 use serde::{Deserialize, Serialize};
@@ -177,6 +178,12 @@ pub struct Copied {
 }
 
 impl Copied {
+    /// Whether it is a key of an audit log. It is of use with that log alone: where
+    /// the log is not, another would begin under the same key, and fork it.
+    fn is_of_a_log(&self) -> bool {
+        self.name.split('.').next() == Some("audit")
+    }
+
     /// The secret in it, where it is one of 32 bytes.
     #[must_use]
     pub fn secret(&self) -> Option<Secret> {
@@ -223,7 +230,8 @@ pub enum Kept {
 }
 
 /// Makes the keys of a directory anew, in another or in the same: the root, and
-/// every key that has a sealed copy. What is there stays; what is there and
+/// every key that has a sealed copy; those of an audit log where that log is.
+/// What is there stays; what is there and
 /// differs is an error, before anything is written. The file of the root, or of
 /// what stands for it, and how many others were made.
 ///
@@ -251,6 +259,9 @@ pub fn make_anew(
     let mut missing = Vec::new();
     for copied in &all {
         let keys = into.join(&copied.folder);
+        if copied.is_of_a_log() && !keys.join("audit.vkey").exists() {
+            continue;
+        }
         match folder::contents(&keys, &copied.name)? {
             None => missing.push(copied),
             Some(there) if there.as_bytes() == &copied.file[..] => {}
@@ -286,6 +297,11 @@ pub fn make_anew(
                 vault::close(&folder, &copied.name, &secret)?.as_bytes(),
             )?,
             None => replace(&folder.join(format!("{}.key", copied.name)), &copied.file)?,
+        }
+        let line = lineage::letters(&from.join(&copied.folder), &copied.name)?;
+        if !line.is_empty() {
+            // Whoever knows a key before this one follows by it.
+            replace(&lineage::file(&folder, &copied.name), line.as_bytes())?;
         }
     }
     Ok((file, missing.len()))

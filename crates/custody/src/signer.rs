@@ -224,7 +224,8 @@ impl Signer {
             known.clear();
         }
         let first = |_| damaged("its key is none".to_owned());
-        let line = Line::read(&known, now).map_err(|why| damaged(why.to_string()))?;
+        let as_of = lineage::as_of(&known, now);
+        let line = Line::read(&known, as_of).map_err(|why| damaged(why.to_string()))?;
         let mut line = line.map_or_else(|| Line::new(self.planet, present.id()).map_err(first), Ok)?;
         // After a clock was set back a key still begins no sooner than the one before it.
         let from = now.max(known.last().map_or(now, |last| last.from));
@@ -232,7 +233,7 @@ impl Signer {
         let certified = certificate.map(|held| Millis(held.until.since(held.from).0.saturating_add(SLACK.0)));
         let overlap = self.overlap.max(certified.unwrap_or_default()).min(LONGEST_OVERLAP);
         let said = line.rotate(present, next, from, from.after(overlap));
-        line.accept(&said, now).map_err(|why| damaged(why.to_string()))?;
+        line.accept(&said, as_of).map_err(|why| damaged(why.to_string()))?;
         known.push(said);
         lineage::write(&self.keys, &self.name, &known)?;
         Ok(known)

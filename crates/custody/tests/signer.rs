@@ -331,6 +331,16 @@ fn clocks_that_jump_leave_no_gap_and_take_no_key_away() {
     assert!(matches!(signer.look((ahead, false), &mut ()).unwrap(), Looked::Rests));
     assert!(succession::before(&host, "node").unwrap().is_some());
     assert_eq!(key(&host, "node"), third);
+    // It has settled there, and was wrong: what it has said stands, and goes on.
+    world.now = right.after(Millis::days(500));
+    let fourth = rotate(&mut world, &mut signer);
+    world.now = right;
+    let line = lineage::read(&host, "node").unwrap();
+    let follows = Followed::new(third, &line, world.planet, right).unwrap();
+    assert!(follows.present() == fourth && follows.believes(fourth, right));
+    let fifth = rotate(&mut world, &mut signer);
+    let line = lineage::read(&host, "node").unwrap();
+    assert_eq!(Followed::new(first, &line, world.planet, right).unwrap().present(), fifth);
 }
 
 #[test]

@@ -19,13 +19,16 @@ pub(crate) fn ready(planet: &Planet, data: &Path) -> Result<(), Failure> {
     let asks = "the planet file asks for `hardware = true` in [keys]";
     if !vault::BUILT {
         let what = format!("{asks}, and this program was built without tokens");
-        return Err(Failure::told(what, "cargo build --release --package mycel --features pkcs11"));
+        let hint = "cargo build --release --package mycel --features pkcs11; `mycel up --plain-keys` goes on without";
+        return Err(Failure::told(what, hint));
     }
     let keys = data.join("keys");
     let shown = data.display();
     if vault::open(&keys)?.is_none() {
         let what = format!("{asks}, and no token keeps the keys in {}", keys.display());
-        let hint = format!("mycel trust init FILE --token LABEL --module PATH --data {shown}");
+        let hint = format!(
+            "mycel trust init FILE --token LABEL --module PATH --data {shown}; `mycel up --plain-keys` goes on without"
+        );
         return Err(Failure::told(what, hint));
     }
     let plain = vault::plain(data)?;

@@ -11,6 +11,7 @@
 mod child;
 
 use crate::failure::Failure;
+pub(crate) use child::Manner;
 use child::{At, Halt, Process, Recipe, Why};
 use clap::ValueEnum;
 use node::Homes;
@@ -293,20 +294,14 @@ impl Keeper {
     }
 }
 
-/// Starts a process for each region of the planet that a file describes; quiet
-/// ones say nothing on standard error.
-pub(crate) fn start(
-    planet: &Planet,
-    file: &Path,
-    homes: &Homes,
-    (quota, quiet): (Option<vocab::Bytes>, bool),
-) -> Result<Regions, Failure> {
+/// Starts a process for each region of the planet that a file describes.
+pub(crate) fn start(planet: &Planet, file: &Path, homes: &Homes, manner: Manner) -> Result<Regions, Failure> {
     let failed = |why: String| Failure::told(why, "mend what it says, and start again");
     let mut regions = Regions(Vec::new());
     for region in &planet.region {
         let id = region.id.to_string();
         let data = homes.region(&id).map_err(|error| failed(error.to_string()))?;
-        regions.0.push(Region::start(Recipe { region: id, file: file.to_owned(), data, quota, quiet })?);
+        regions.0.push(Region::start(Recipe { region: id, file: file.to_owned(), data, manner })?);
     }
     Ok(regions)
 }

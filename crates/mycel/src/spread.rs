@@ -5,7 +5,7 @@ use crate::Verdict;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
 use crate::files;
-use crate::processes::{self, Regions};
+use crate::processes::{self, Manner, Regions};
 use crate::screen::Screen;
 use crate::up::{ANSWERED, GRACE, cannot_listen, clock, kernel_bans};
 use custody::credentials::Credentials;
@@ -111,7 +111,8 @@ pub(crate) fn run(
     homes.enters_ca(&acts).map_err(|error| failed(error.to_string()))?;
     let (office, ca) = rotating_office(&planet, &homes, args.certificate_life, &acts)?;
     let credentials = (0..many).map(|number| credentials(&homes, number)).collect::<Result<_, _>>()?;
-    let regions = processes::start(&planet, &accepted, &homes, (args.quota, false))?;
+    let manner = Manner { quota: args.quota, quiet: false, plain_keys: args.plain_keys };
+    let regions = processes::start(&planet, &accepted, &homes, manner)?;
     let hosts = processes::hosts(&regions);
     let ids: Vec<String> = regions.iter().map(|region| region.id.clone()).collect();
     let turning = homes.turn(&ids, planet.keys.as_ref(), &acts).map_err(|error| failed(error.to_string()))?;

@@ -44,8 +44,12 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     take_all_files(screen);
     certificates(args)?;
     let (planet, text) = planet(args, screen)?;
-    crate::hardware::ready(&planet, &args.data)?;
-    let absent = absent(&planet);
+    let mut absent = absent(&planet);
+    if args.plain_keys && crate::hardware::is_asked(&planet) {
+        absent.push("keys in hardware");
+    } else {
+        crate::hardware::ready(&planet, &args.data)?;
+    }
     if args.regions {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
         let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());

@@ -7,7 +7,7 @@
 mod process;
 
 use audit::entry::{Act, Right, Who};
-use audit::{Entry, Mirror, Tiles, home};
+use audit::{Entry, Tiles, home};
 use custody::revocation::{Revocations, What};
 use process::{Folder, Up};
 use serde_json::Value;
@@ -78,7 +78,7 @@ fn start(file: &Path, data: &Path, regions: bool) -> Up {
 
 /// The entries of a log, every one of them checked.
 fn entries(data: &Path) -> Vec<Entry> {
-    let (log, mirror) = (home::verifier(data).unwrap().unwrap(), Mirror::new(&home::folder(data)));
+    let (log, mirror) = (home::verifier(data).unwrap().unwrap(), home::reader(&home::folder(data)).unwrap());
     let report = audit::verify::verify(&mirror, &log, &[], &mut |_, _| {}).unwrap();
     assert!(report.is_good() && report.unknown == 0, "{:?}", report.faults);
     let size = report.signed.unwrap().checkpoint.head.size;

@@ -15,6 +15,7 @@ fn mesh(folder: &Folder) -> std::path::PathBuf {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("planets/mesh.toml")).unwrap();
     let text = text.replace("health_check = \"30s\"", "health_check = \"1s\"");
+    let text = text.replace("hardware = true", "hardware = false");
     let text = text.replace("[block]\n", "[block]\nop_rate = \"1000000/s\"\n");
     let text = format!(
         "{text}\n[enrol]\nhow = \"open\"\nquota = \"1000/s\"\n\

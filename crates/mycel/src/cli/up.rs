@@ -31,6 +31,10 @@ pub(crate) struct UpArgs {
     /// Ban in the process only, and leave the kernel's packet filter alone.
     #[arg(long)]
     pub(crate) no_kernel_bans: bool,
+    /// Keep keys in files, although the planet asks for hardware; it is told
+    /// among what is absent.
+    #[arg(long)]
+    pub(crate) plain_keys: bool,
     /// The most that the log may take on the disk, such as "10 GB"; 128 MiB at
     /// least, which are two of its files.
     #[arg(long, value_name = "BYTES")]

@@ -6,7 +6,7 @@ use crate::Verdict;
 use crate::cli::{DrillArgs, TableArgs};
 use crate::failure::Failure;
 use crate::files;
-use crate::processes::{self, How, Region, Regions};
+use crate::processes::{self, How, Manner, Region, Regions};
 use crate::screen::Screen;
 use crate::spread;
 use custody::office::Open;
@@ -138,7 +138,7 @@ impl Stage {
         let homes = Homes::open(&folder.path.join("data")).map_err(|error| failed(error.to_string()))?;
         let office = spread::office(&script.planet, &homes, custody::ca::LIFE)?;
         let nodes = spread::credentials(&homes, 0)?;
-        let regions = processes::start(&script.planet, &file, &homes, (None, true))?;
+        let regions = processes::start(&script.planet, &file, &homes, Manner { quiet: true, ..Manner::default() })?;
         let planet = Arc::new(script.planet.clone());
         let mut settings = Settings::new(planet, homes.planet(), homes.gateway(), processes::hosts(&regions));
         settings.nodes = Some(nodes);

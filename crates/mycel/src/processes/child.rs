@@ -48,9 +48,18 @@ pub(super) struct Recipe {
     pub(super) region: String,
     pub(super) file: PathBuf,
     pub(super) data: PathBuf,
-    pub(super) quota: Option<vocab::Bytes>,
-    /// Whether it says nothing on standard error.
-    pub(super) quiet: bool,
+    pub(super) manner: Manner,
+}
+
+/// How the processes of all regions are told to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// What the log of each may take.
+    pub(crate) quota: Option<vocab::Bytes>,
+    /// Whether they say nothing on standard error.
+    pub(crate) quiet: bool,
+    /// Whether keys stay in files when the planet asks for hardware.
+    pub(crate) plain_keys: bool,
 }
 
 /// Where a region is found.
@@ -98,11 +107,14 @@ impl Recipe {
         command.arg("up").arg(&self.file).arg("--data").arg(&self.data);
         command.args(["--only", &self.region, "--listen", &agents, "--node-listen", &nodes]);
         command.args(["--json", "--no-kernel-bans", "--until-stdin-closes"]);
-        if let Some(quota) = self.quota {
+        if let Some(quota) = self.manner.quota {
             command.args(["--quota", &quota.to_string()]);
         }
+        if self.manner.plain_keys {
+            command.arg("--plain-keys");
+        }
         crate::pin::hand_on(&mut command);
-        if self.quiet {
+        if self.manner.quiet {
             command.stderr(Stdio::null());
         }
         // What a terminal tells its group is for the process that began this one.
