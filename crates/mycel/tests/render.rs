@@ -10,6 +10,7 @@ mod run;
 use run::{code, err, json, out};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -169,6 +170,44 @@ fn no_secret_is_in_what_is_rendered() {
         }
         assert!(!text.contains("kind: Secret\n") && !text.contains("PRIVATE KEY"), "{}", file.display());
     }
+}
+
+/// The line that is rendered for a host, with the paths of this machine, and the
+/// keys that the guide has an operator make: it serves, and is of that planet.
+#[test]
+fn a_host_that_is_rendered_serves_with_keys_that_were_made_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let keys = json(&["trust", "init", "garden.toml", "--data", &place("data"), "--json"]);
+    assert_eq!(code(&["render", "garden.toml", "--out", &place("out")]), 0);
+    let compose = fs::read_to_string(place("out/compose/eu/compose.yaml")).unwrap();
+    let compose: Value = serde_saphyr::from_str(&compose).unwrap();
+    let line =
+        compose["services"]["host"]["command"].as_array().unwrap().iter().map(|word| match word.as_str().unwrap() {
+            "/etc/mycel/planet.toml" => place("out/compose/eu/planet.toml"),
+            "/var/lib/mycel/home" => place("data/regions/eu"),
+            "0.0.0.0:7117" => "127.0.0.1:0".to_owned(),
+            word => word.to_owned(),
+        });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mycel"))
+        .args(line)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while serde_json::from_str::<Value>(&told).is_err() {
+        let Some(line) = lines.next() else { break };
+        told.push_str(&line.unwrap());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap_or_default();
+    assert_eq!((&told["planet"], &told["new"]), (&"garden".into(), &true.into()), "{told}");
+    assert_eq!((&told["id"], told["id"].as_str().map(str::len)), (&keys["id"], Some(32)), "{keys}");
 }
 
 #[test]
