@@ -312,8 +312,8 @@ fn whatever_is_killed_files_are_whole_and_nobody_has_edited_them() {
     let mut cut = 0;
     for round in 0..rounds {
         let mut child = begin(&planets[usize::try_from((round + 1) % 2).unwrap()]);
-        // Anywhere between its first instruction and its last.
-        std::thread::sleep(takes * (round * 37 % 100) / 100 + Duration::from_micros(u64::from(round)));
+        // Files change places near its end.
+        std::thread::sleep(takes * (40 + round * 37 % 60) / 100 + Duration::from_micros(u64::from(round)));
         child.kill().unwrap();
         cut += u32::from(!child.wait().unwrap().success());
         for (path, bytes) in contents(&place) {

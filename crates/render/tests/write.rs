@@ -178,6 +178,25 @@ fn a_manifest_that_leads_outside_removes_nothing() {
     assert_eq!(fs::read_to_string(&outside).unwrap(), "mine");
 }
 
+/// A write that ends between two files leaves some new and some old, and the next
+/// one takes none of them for edited: whichever planet it is of.
+#[test]
+fn a_write_that_is_cut_short_leaves_nothing_that_looks_edited() {
+    for stopped_at in ["compose/ap/planet.toml", "kubernetes/eu/2-config.yaml", "machine/planet.toml"] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        put(out, "one", false).unwrap();
+        // No file takes the place of a folder.
+        fs::remove_file(out.join(stopped_at)).unwrap();
+        fs::create_dir(out.join(stopped_at)).unwrap();
+        assert!(matches!(put(out, "two", true), Err(WriteError::Io { .. })), "{stopped_at}");
+        fs::remove_dir(out.join(stopped_at)).unwrap();
+        put(out, "three", false).unwrap();
+        assert_eq!(differs(out, "three"), []);
+        assert!(!fs::read_to_string(out.join("mycel.json")).unwrap().contains("before"));
+    }
+}
+
 #[test]
 fn two_do_not_write_at_once() {
     let folder = tempfile::tempdir().unwrap();
