@@ -198,6 +198,17 @@ fn a_write_that_is_cut_short_leaves_nothing_that_looks_edited() {
 }
 
 #[test]
+fn drafts_that_a_kill_left_go_with_the_next_write() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "one", false).unwrap();
+    let drafts = folder.path().join(".mycel-new");
+    fs::create_dir(&drafts).unwrap();
+    fs::write(drafts.join("0"), "half").unwrap();
+    assert_eq!(put(folder.path(), "one", false).unwrap().written, [""; 0]);
+    assert!(!drafts.exists());
+}
+
+#[test]
 fn two_do_not_write_at_once() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "one", false).unwrap();

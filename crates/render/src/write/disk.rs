@@ -181,6 +181,11 @@ impl Disk {
         Ok(found)
     }
 
+    /// Whether something stands where drafts do.
+    pub(super) fn has_drafts(&self) -> Result<bool, WriteError> {
+        self.look(STAGE).map(|found| found != Found::Nothing)
+    }
+
     /// A folder of drafts, empty.
     pub(super) fn stage(&self) -> Result<Stage<'_>, WriteError> {
         match mkdirat(&self.root, STAGE, Mode::from_raw_mode(0o700)) {

@@ -188,7 +188,9 @@ pub fn write(folder: &Path, rendered: &Rendered<'_>, force: bool) -> Result<Done
         removed: changes.remove.clone(),
         same: changes.same,
     };
-    if changes.write.is_empty() && changes.remove.is_empty() && known.as_ref() == Some(&after) {
+    let is_done = changes.write.is_empty() && changes.remove.is_empty() && known.as_ref() == Some(&after);
+    // Drafts of a write that was killed go with the next one.
+    if is_done && !disk.has_drafts()? {
         return Ok(done);
     }
     let staged = disk.stage()?;
