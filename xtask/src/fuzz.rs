@@ -44,8 +44,8 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
 }
 
 /// Where a fuzzer begins: the planets and the lints' examples, segments, a
-/// request to each endpoint, answers of hosts, a true demand, what an audit log is made of, or what is signed
-/// about certificates.
+/// request to each endpoint, answers of hosts, a true demand, what an audit log is made of, what is signed
+/// about certificates, or a folder's manifest.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
@@ -56,6 +56,7 @@ fn seeds(name: &str) -> Vec<std::path::PathBuf> {
         "audit" => vec!["fuzz/seeds/audit"],
         "recovery" => vec!["fuzz/seeds/recovery"],
         "custody" => vec!["fuzz/seeds/custody"],
+        "manifest" => vec!["fuzz/seeds/manifest"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

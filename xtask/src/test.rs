@@ -61,6 +61,7 @@ pub(crate) fn night() -> Result<(), String> {
         &["--package", "audit", "--test", "crash", "nothing_acknowledged"],
         &["--package", "store", "--test", "log", "--test", "records", "kill"],
         &["--package", "mycel", "--test", "kill"],
+        &["--package", "mycel", "--test", "render", "whatever_is_killed"],
     ] {
         let mut night = cargo();
         night.args(["test", "--release"]).args(tests);

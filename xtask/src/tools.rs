@@ -32,6 +32,27 @@ impl Tools {
             "MYCEL_SCHEMATHESIS",
             python_tool("schemathesis", "4.32.5"),
         )?;
+        tools.keep(
+            allow_missing,
+            "kubernetes-validate",
+            "rendered objects against the schemas of Kubernetes",
+            "MYCEL_KUBERNETES_VALIDATE",
+            python_tool("kubernetes-validate", "1.37.0"),
+        )?;
+        tools.keep(
+            allow_missing,
+            "checkov",
+            "rendered objects against what is known to be careless",
+            "MYCEL_CHECKOV",
+            python_tool("checkov", "3.3.30"),
+        )?;
+        // Not installed for this: it comes with an engine of containers.
+        match on_path("docker-compose") {
+            Some(found) => tools.variables.push(("MYCEL_DOCKER_COMPOSE", found)),
+            None => {
+                tools.missing.push("docker-compose, so rendered files by Compose itself: it is not here".to_owned());
+            }
+        }
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;

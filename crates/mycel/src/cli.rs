@@ -8,6 +8,7 @@ mod load;
 mod op;
 mod policy;
 mod recovery;
+mod render;
 mod store;
 mod trust;
 mod up;
@@ -19,6 +20,7 @@ pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
 pub(crate) use recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SharesArgs, SplitArgs};
+pub(crate) use render::RenderArgs;
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
 pub(crate) use trust::TrustCommand;
 pub(crate) use up::{LogLevel, UpArgs};
@@ -111,6 +113,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a planet costs in a month.
     Price(PriceArgs),
+    /// Write a planet as deployments: files for Compose and Kubernetes.
+    Render(RenderArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),
     /// Show who may do what, or say why somebody may, or may not.

@@ -27,6 +27,7 @@ mod pin;
 mod plan;
 mod price;
 mod processes;
+mod render;
 mod residency;
 mod route;
 mod screen;
@@ -93,6 +94,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => check::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
+        Command::Render(args) => render::run(&args, screen),
         Command::Residency(args) => residency::run(&args, screen),
         Command::Access(args) => access::run(&args, screen),
         Command::Route(command) => route::run(command, screen),

@@ -18,6 +18,7 @@ fn what_a_person_sees() {
     let views: &[(&str, &[&str])] = &[
         ("help", &["--help"]),
         ("plan-help", &["plan", "--help"]),
+        ("render-help", &["render", "--help"]),
         ("erase-help", &["erase", "--help"]),
         ("op-erase-help", &["op", "erase", "--help"]),
         ("plan-carma", &["plan", "carma.toml"]),

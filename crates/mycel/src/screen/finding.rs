@@ -64,6 +64,17 @@ pub(crate) fn draw(finding: &Finding, source: &Source<'_>, color: bool) -> Strin
     renderer(color).render(&[group])
 }
 
+/// Points at a place of a file, for what no lint has found.
+pub(crate) fn point(what: &str, span: planet::Span, source: &Source<'_>, color: bool) -> String {
+    let range = range(&Label { span, text: String::new() }, source.text);
+    let window = source.lines(range.clone());
+    let (line, _) = source.position(window.start);
+    let snippet = Snippet::source(&source.text[window.clone()]).path(source.name).line_start(line);
+    let group =
+        Level::ERROR.primary_title(what).element(snippet.annotation(annotation((true, range, ""), window.start)));
+    renderer(color).render(&[group])
+}
+
 type Placed<'f> = (bool, Range<usize>, &'f str);
 
 fn annotation((first, range, text): Placed<'_>, window_start: usize) -> Annotation<'_> {
