@@ -36,6 +36,9 @@ pub const KEY: &str = "audit";
 pub const ENTRY_KEY: &str = "audit.entries";
 /// The file of its public key there.
 pub const VKEY: &str = "audit.vkey";
+/// There from when a checkpoint is: what says how much was signed cannot be
+/// removed unnoticed, and nor can the whole log.
+const BEGUN: &str = "audit.begun";
 
 /// Copies of a log's keys, for a directory whose keys are gone.
 pub struct Copies {
@@ -301,13 +304,22 @@ fn open_by(
     let signers = signers(data, name, planet, copies)?;
     let key = entry_key(&data.join("keys"), &place, signers.present.verifier().name(), copies)?;
     let disk = Folders::open(&place).map_err(|error| HomeError::NotNow(error.into()))?;
-    Audit::open(disk, signers, key).map_err(|why| match why {
+    let not_signed = |why| {
+        let vkey = data.join("keys").join(VKEY).display().to_string();
+        HomeError::NotWhatWasSigned { place: place.display().to_string(), vkey, why }
+    };
+    let begun = data.join("keys").join(BEGUN);
+    if begun.exists() && !place.join("checkpoint").exists() {
+        return Err(not_signed(OpenError::NoCheckpoint));
+    }
+    let opened = Audit::open(disk, signers, key).map_err(|why| match why {
         OpenError::InUse(_) | OpenError::Disk(_) => HomeError::NotNow(why),
-        why => {
-            let vkey = data.join("keys").join(VKEY).display().to_string();
-            HomeError::NotWhatWasSigned { place: place.display().to_string(), vkey, why }
-        }
-    })
+        why => not_signed(why),
+    })?;
+    if !begun.exists() {
+        replace(&begun, b"")?;
+    }
+    Ok(opened)
 }
 
 /// Enters what a command does in the log of a data directory that no process

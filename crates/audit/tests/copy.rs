@@ -159,3 +159,22 @@ fn one_act_is_entered_where_no_process_is() {
     assert_eq!(with(kept_signing(), Some(opens)).unwrap(), 2, "it is not entered again");
     assert!(!key.exists() && !data.path().join("keys/audit.entries.key").exists());
 }
+
+/// Who can remove files and has no key cannot take back what was signed.
+#[test]
+fn a_log_whose_checkpoint_or_all_of_it_is_gone_is_not_begun_anew() {
+    let data = tempdir().unwrap();
+    let open = || home::open(data.path(), "garden", support::PLANET).map(|(log, _)| log.published().size);
+    let (log, _) = home::open(data.path(), "garden", support::PLANET).unwrap();
+    log.append(&entries(0, 3)).unwrap();
+    drop(log);
+    assert_eq!(open().unwrap(), 3);
+    let checkpoint = home::folder(data.path()).join("checkpoint");
+    let kept = std::fs::read(&checkpoint).unwrap();
+    std::fs::remove_file(&checkpoint).unwrap();
+    assert!(open().unwrap_err().to_string().contains("the checkpoint is gone"));
+    std::fs::write(&checkpoint, kept).unwrap();
+    assert_eq!(open().unwrap(), 3);
+    std::fs::remove_dir_all(home::folder(data.path())).unwrap();
+    assert!(open().unwrap_err().to_string().contains("the checkpoint is gone"));
+}

@@ -67,6 +67,9 @@ pub enum KeyError {
     },
 }
 
+/// The end of the name of what is not in its place yet.
+pub(crate) const DRAFT: &str = ".new";
+
 /// Says what was tried when the disk refuses.
 pub fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> KeyError {
     let what = what.into();
@@ -247,13 +250,21 @@ pub fn hex(text: &str) -> Option<[u8; 32]> {
 /// When the disk refuses.
 pub fn replace(file: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     let what = || format!("write {}", file.display());
-    let draft = file.with_extension("new");
+    // A name of its own: two who write at once, also files that differ in their
+    // endings only, never take each other's draft.
+    let chance: [u8; 8] = entropy::bytes().map_err(failed("draw entropy"))?;
+    let mut draft = file.as_os_str().to_owned();
+    draft.push(format!(".{:016x}{DRAFT}", u64::from_be_bytes(chance)));
+    let draft = Path::new(&draft);
     let mut open = OpenOptions::new();
-    let mut draft_file =
-        open.create(true).write(true).truncate(true).mode(0o600).open(&draft).map_err(failed(what()))?;
-    draft_file.write_all(bytes).and_then(|()| draft_file.sync_all()).map_err(failed(what()))?;
-    fs::rename(&draft, file).map_err(failed(what()))?;
-    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let mut draft_file = open.create_new(true).write(true).mode(0o600).open(draft).map_err(failed(what()))?;
+    let written = draft_file.write_all(bytes).and_then(|()| draft_file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(draft, file)) {
+        // What is left is wiped later, when this fails as well.
+        let _ = fs::remove_file(draft);
+        return Err(failed(what())(error));
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(what()))
 }
 

@@ -12,13 +12,13 @@
 //!
 //! Each step is one file, whole. What a kill cuts short [`settle`] ends.
 
-use crate::authority::{Authority, AuthorityError, REVOKED};
+use crate::authority::{Authority, AuthorityError, MOST_CAS, REVOKED};
 use crate::ca::{CA_LIFE, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE, pem};
 use crate::certificate;
 use crate::endorsement::Endorsement;
 use crate::folder::{self, KeyError, existing, failed};
 use crate::office::{alone, revocations};
-use crate::revocation::NotRevoked;
+use crate::revocation::{NotRevoked, Revocations};
 use crate::root::Root;
 use crate::{scratch, sealed, succession};
 use rustls::pki_types::CertificateDer;
@@ -47,7 +47,8 @@ const BEHIND: Millis = Millis::minutes(5);
 pub enum NotInherited {
     /// There is none.
     #[error(
-        "no CA is endorsed to follow the present one: `mycel trust init`, where the root key is, endorses the next ones"
+        "no CA is endorsed to follow the present one: `mycel trust init`, where the root key is and no planet runs, \
+         endorses the next ones, as soon as CAs of before have ended: a node believes {MOST_CAS} at most"
     )]
     Nobody,
     /// Nodes may not have read of it.
@@ -93,7 +94,9 @@ pub(crate) fn install_all(keys: &Path, ca: &Ca, root: Option<&Root>, now: Moment
 fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment) -> Result<(), CaError> {
     let mut known = names(keys)?;
     let last = known.last().and_then(|name| name.strip_prefix(HEIR)?.parse::<u32>().ok()).unwrap_or(0);
-    let missing = AHEAD.saturating_sub(known.len());
+    // What a node does not read is not written: those of before leave room in time.
+    let room = MOST_CAS.saturating_sub(endorsements(keys)?.len());
+    let missing = AHEAD.saturating_sub(known.len()).min(room);
     known.extend((last.saturating_add(1)..).take(missing).map(|number| format!("{HEIR}{number}")));
     for name in known {
         install(keys, &Ca::new(planet, &folder::secret(keys, &name)?)?, Some(root), now)?;
@@ -269,7 +272,7 @@ fn settle_alone(keys: &Path, planet: PlanetId, now: Moment) -> Result<(), NotInh
         if heir == ca.id() { scratch::destroy(keys, &name)? } else { known.push(heir) }
     }
     let list = revocations(keys, &ca)?;
-    if list.number > 0 && list.by != ca.id() {
+    if list.number > own_number(keys) || list.number > 0 && list.by != ca.id() {
         // By a CA that will be forgotten: signed by this one it is believed on.
         let signed = list.with(ca.key(), &[], "signed anew", now);
         let signed = signed.map_err(|why: NotRevoked| damaged(&keys.join(REVOKED), &why))?;
@@ -280,6 +283,12 @@ fn settle_alone(keys: &Path, planet: PlanetId, now: Moment) -> Result<(), NotInh
         forget_all_but(keys, &known)?;
     }
     Ok(())
+}
+
+/// The number of the list that is in this folder itself; 0 without one.
+fn own_number(keys: &Path) -> u64 {
+    let text = fs::read_to_string(keys.join(REVOKED)).ok();
+    text.and_then(|text| Revocations::read(&text).ok()).map_or(0, |list| list.number)
 }
 
 /// Lets nodes believe these CAs and no other.

@@ -11,7 +11,7 @@ mod book;
 
 pub use book::{BOOK, Book, Issued};
 
-use crate::authority::REVOKED;
+use crate::authority::{Authority, REVOKED};
 use crate::ca::{self, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE};
 use crate::certificate::Serial;
 use crate::credentials::{Clock, Node, Stamp, stamp};
@@ -81,20 +81,38 @@ pub enum NotIssued {
     Key(#[from] KeyError),
 }
 
-/// Reads the CA's own list of what is revoked; an empty one when there is none.
+/// The CA's list of what is revoked; an empty one when there is none. A list
+/// that the regions beside it were brought, and that is gone here, counts: what
+/// was revoked once is not forgotten with a file.
 ///
 /// # Errors
-/// When the disk refuses, or it is damaged or another CA's.
+/// When the disk refuses, or it is damaged or another planet's.
 pub fn revocations(keys: &Path, ca: &Ca) -> Result<Revocations, KeyError> {
     let file = keys.join(REVOKED);
     let text = match fs::read_to_string(&file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Revocations::none(ca.planet())),
-        Err(error) => return Err(failed(format!("read {}", file.display()))(error)),
-        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        text => Some(text.map_err(failed(format!("read {}", file.display())))?),
     };
     let damaged = |what: String| KeyError::Damaged { file: file.display().to_string(), what };
-    let list = Revocations::read(&text).map_err(|why| damaged(why.to_string()))?;
-    if list.planet == ca.planet() { Ok(list) } else { Err(damaged("it is another planet's".to_owned())) }
+    let own = text.map(|text| Revocations::read(&text).map_err(|why| damaged(why.to_string()))).transpose()?;
+    if own.as_ref().is_some_and(|list| list.planet != ca.planet()) {
+        return Err(damaged("it is another planet's".to_owned()));
+    }
+    let cas = Authority::read(keys).map(|authority| authority.cas()).unwrap_or_default();
+    let ours = |list: &Revocations| list.planet == ca.planet() && cas.iter().any(|(key, ..)| *key == list.by);
+    let beside = lists_beside(keys).into_iter().filter(ours);
+    Ok(own.into_iter().chain(beside).max_by_key(|list| list.number).unwrap_or_else(|| Revocations::none(ca.planet())))
+}
+
+/// The lists that regions of this directory have; what cannot be read is none.
+fn lists_beside(keys: &Path) -> Vec<Revocations> {
+    let regions = keys.join("..").join("regions");
+    let found = fs::read_dir(regions).into_iter().flatten().flatten();
+    let read = |region: fs::DirEntry| {
+        let text = fs::read_to_string(region.path().join("keys").join(REVOKED)).ok()?;
+        Revocations::read(&text).ok()
+    };
+    found.filter_map(read).collect()
 }
 
 /// Why something is not revoked.
@@ -151,6 +169,8 @@ struct Turning {
     every: Millis,
     enter: Enter,
     ages: Arc<Ages>,
+    /// When one took another's place last, since the office is open.
+    turned: Option<Moment>,
 }
 
 /// How old the CA is, for metrics.
@@ -192,7 +212,7 @@ impl Office {
     #[must_use]
     pub fn rotating(mut self, every: Millis, enter: Enter) -> (Self, Arc<Ages>) {
         let ages = Arc::<Ages>::default();
-        self.turning = Some(Turning { every, enter, ages: Arc::clone(&ages) });
+        self.turning = Some(Turning { every, enter, ages: Arc::clone(&ages), turned: None });
         (self, ages)
     }
 
@@ -322,10 +342,12 @@ impl Office {
         turning.ages.age.store(age.0, Relaxed);
         turning.ages.heirs.store(heirs, Relaxed);
         turning.ages.late.store(u64::from(is_late), Relaxed);
-        if age < turning.every {
+        // By a clock that was far ahead, and was set back, every CA looks old.
+        if age < turning.every || turning.turned.is_some_and(|turned| now.0.abs_diff(turned.0) < REST) {
             return Ok(());
         }
         heirs::inherit(&self.keys, planet, now, &mut turning.enter)?;
+        turning.turned = Some(now);
         turning.ages.age.store(0, Relaxed);
         turning.ages.late.store(0, Relaxed);
         turning.ages.heirs.store(heirs.saturating_sub(1), Relaxed);
@@ -378,6 +400,8 @@ impl Office {
 const SAID: u64 = 60_000;
 /// Between two looks whether the CA is as it should be.
 const TEND: u64 = 60_000;
+/// After one has taken another's place no age makes the next due for so long.
+const REST: u64 = 3_600_000;
 /// A CA that is older than this beyond its time is late.
 const GRACE: Millis = Millis::hours(1);
 /// Between two looks, while somebody has just begun to ask, and else.

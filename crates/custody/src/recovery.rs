@@ -11,8 +11,11 @@ mod drills;
 pub use combine::{Labelled, NotRecovered, Recovered, Whose, combine};
 pub use drills::{Drill, Opened, drills, is_late, last_drill, record};
 
+use crate::authority::REVOKED;
+use crate::ca::{CERTIFICATE, ENDORSED};
 use crate::folder::{failed, hex, private, read_public, replace};
 use crate::lineage;
+use crate::office::BOOK;
 use crate::sealed::{self, NotOpened};
 use crate::{KeyError, folder, vault};
 use serde::{Deserialize, Serialize};
@@ -304,7 +307,25 @@ pub fn make_anew(
             replace(&lineage::file(&folder, &copied.name), line.as_bytes())?;
         }
     }
+    for folder in folders(from)? {
+        bring_beside(&from.join(&folder), &into.join(&folder))?;
+    }
     Ok((file, missing.len()))
+}
+
+/// What a folder of keys has beside them, where the other has none of it: whom
+/// to believe, what is revoked, and what was issued.
+fn bring_beside(from: &Path, to: &Path) -> Result<(), KeyError> {
+    for name in [ENDORSED, CERTIFICATE, REVOKED, BOOK] {
+        let (here, there) = (from.join(name), to.join(name));
+        if !there.exists() && to.is_dir() {
+            match fs::read(&here) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                read => replace(&there, &read.map_err(failed(format!("read {}", here.display())))?)?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Brings public keys from one folder to another that has none of that name.

@@ -6,12 +6,13 @@
 //! of sectors that it has moved is not in our hands.
 
 use crate::KeyError;
-use crate::folder::{failed, private};
+use crate::folder::{DRAFT, failed, private};
 use crate::sealed;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How deep folders stand in it: far deeper than a data directory.
 const DEEPEST: usize = 16;
@@ -80,7 +81,7 @@ pub fn wipe(path: &Path) -> Result<(), KeyError> {
         _ => {}
     }
     wiped(path, DEEPEST).map_err(failed(format!("wipe {}", path.display())))?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(format!("sync {}", folder.display())))
 }
 
@@ -102,12 +103,26 @@ pub fn destroy(keys: &Path, name: &str) -> Result<(), KeyError> {
     wipe(&keys.join(format!("{name}.sealed")))
 }
 
-/// Wipes what was left of keys that somebody was killed destroying.
+/// Wipes what was left of keys that somebody was killed destroying, or writing.
 ///
 /// # Errors
 /// When the disk refuses.
 pub fn clear(keys: &Path) -> Result<(), KeyError> {
-    sealed::names(keys, GONE)?.iter().try_for_each(|name| wipe(&keys.join(format!("{name}{GONE}"))))
+    let gone = |name: &String| keys.join(format!("{name}{GONE}"));
+    let drafts = sealed::names(keys, DRAFT)?.into_iter().map(|name| keys.join(format!("{name}{DRAFT}")));
+    sealed::names(keys, GONE)?
+        .iter()
+        .map(gone)
+        .chain(drafts.filter(|draft| is_left(draft)))
+        .try_for_each(|left| wipe(&left))
+}
+
+/// A draft that is so old is nobody's any more.
+const LEFT: Duration = Duration::from_secs(600);
+
+fn is_left(draft: &Path) -> bool {
+    let written = fs::metadata(draft).and_then(|found| found.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > LEFT))
 }
 
 fn wiped(path: &Path, deep: usize) -> io::Result<()> {

@@ -141,12 +141,18 @@ pub fn complete(keys: &Path) -> Result<(), KeyError> {
     if recovery_key(keys)?.is_none() {
         return Ok(());
     }
-    for name in names(keys, ".key")?.iter().filter(|name| !opens_copies(name)) {
-        let Some(file) = contents(keys, name)? else { continue };
-        let copy = read(keys, name)?;
-        if copy.is_none_or(|copy| copy.get(21..HEAD) != Some(&tag(name, file.as_bytes())[..])) {
-            keep(keys, name, file.as_bytes())?;
-        }
+    names(keys, ".key")?.iter().filter(|name| !opens_copies(name)).try_for_each(|name| complete_one(keys, name))
+}
+
+/// The same for one key: what others do to theirs meanwhile is not touched.
+pub(crate) fn complete_one(keys: &Path, name: &str) -> Result<(), KeyError> {
+    if recovery_key(keys)?.is_none() {
+        return Ok(());
+    }
+    let Some(file) = contents(keys, name)? else { return Ok(()) };
+    let copy = read(keys, name)?;
+    if copy.is_none_or(|copy| copy.get(21..HEAD) != Some(&tag(name, file.as_bytes())[..])) {
+        keep(keys, name, file.as_bytes())?;
     }
     Ok(())
 }

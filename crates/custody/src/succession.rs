@@ -59,7 +59,8 @@ pub fn finish(keys: &Path, name: &str) -> Result<(), KeyError> {
     }
     fs::rename(&next, keys.join(format!("{name}.key"))).map_err(failed(format!("rename {}", next.display())))?;
     sync(keys)?;
-    sealed::complete(keys)?;
+    sealed::complete_one(keys, name)?;
+    sealed::complete_one(keys, &before_of(name))?;
     remove(&keys.join(format!("{}.sealed", next_of(name))))
 }
 

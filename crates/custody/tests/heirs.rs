@@ -276,3 +276,70 @@ fn what_a_kill_cuts_short_is_ended_at_the_next_look() {
         assert_eq!(*opened, fs::read(keys.join("ca.key")).unwrap(), "step {step}");
     }
 }
+
+/// Where the root key is, each rotation is followed by another heir: only as far as
+/// nodes read it.
+#[test]
+fn as_many_rotations_as_anybody_asks_for_leave_files_that_are_read() {
+    let place = made();
+    let keys = place.path();
+    let mut done = 0;
+    for _ in 0..12 {
+        Ca::open(keys, planet(keys), now()).unwrap();
+        match inherit(keys) {
+            Ok(_) => done += 1,
+            Err(why) => assert!(matches!(why, NotInherited::Nobody), "{why}"),
+        }
+        believes(keys, &ca_of(keys, "ca")).unwrap();
+    }
+    assert!(done >= AHEAD, "{done}");
+    // When those of before have ended, others are endorsed.
+    let ended = now().after(MOST_LIFE).after(Millis::hours(1));
+    heirs::settle(keys, planet(keys), ended).unwrap();
+    Ca::open(keys, planet(keys), now()).unwrap();
+    assert_eq!(heirs::names(keys).unwrap().len(), AHEAD);
+}
+
+/// What regions were brought counts where the CA's own list is gone.
+#[test]
+fn what_is_revoked_is_not_forgotten_with_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let (keys, region) = (place.path().join("keys"), place.path().join("regions/dublin/keys"));
+    for folder in [&keys, &region] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    sealed::root(&keys).unwrap();
+    let ca = Ca::open(&keys, planet(&keys), now()).unwrap();
+    let what = |number: u8| [What::Key(AgentId([number; 32]))];
+    revoke(&keys, &ca, &what(3), "stolen", now()).unwrap();
+    fs::rename(keys.join("revoked"), region.join("revoked")).unwrap();
+    revoke(&keys, &ca, &what(4), "lost", now()).unwrap();
+    let list = Authority::read(&keys).unwrap().revoked().clone();
+    assert_eq!((list.number, list.entries().len()), (2, 2));
+    fs::rename(keys.join("revoked"), region.join("revoked")).unwrap();
+    heirs::settle(&keys, planet(&keys), now()).unwrap();
+    assert_eq!(Authority::read(&keys).unwrap().revoked().entries().len(), 2, "and it is brought back");
+}
+
+/// Files that differ in their endings, by many at once: each has what was written
+/// to it, whole.
+#[test]
+fn whoever_writes_at_once_writes_their_own() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |ending: &'static str| {
+        let keys = place.path().to_owned();
+        std::thread::spawn(move || {
+            for _ in 0..200 {
+                folder::replace(&keys.join(format!("node.{ending}")), ending.repeat(100).as_bytes()).unwrap();
+            }
+        })
+    };
+    for thread in ["key", "sealed", "pem", "key"].map(write) {
+        thread.join().unwrap();
+    }
+    for ending in ["key", "sealed", "pem"] {
+        let there = fs::read_to_string(place.path().join(format!("node.{ending}"))).unwrap();
+        assert_eq!(there, ending.repeat(100));
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3);
+}

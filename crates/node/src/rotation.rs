@@ -47,12 +47,23 @@ pub(crate) struct Ages {
     pub(crate) age: AtomicU64,
     pub(crate) turns: AtomicU64,
     pub(crate) late: AtomicU64,
+    rest: AtomicU64,
 }
 
+/// Looks after a rotation in which no age makes a key due: by a clock that was
+/// far ahead, and was set back, every key that is made looks old.
+const REST: u64 = 3_600;
+
 impl Ages {
+    /// Whether the last rotation here was just now.
+    pub(crate) fn rests(&self) -> bool {
+        self.rest.load(Relaxed) > 0
+    }
+
     /// How old a key is now; whoever is late is told of when that begins.
     pub(crate) fn look(&self, key: &str, age: Millis, every: Millis) {
         self.age.store(age.0, Relaxed);
+        self.rest.store(self.rest.load(Relaxed).saturating_sub(1), Relaxed);
         let late = age.0 > every.0.saturating_add(GRACE.0);
         if self.late.swap(u64::from(late), Relaxed) == 0 && late {
             tracing::warn!(key, %age, %every, "a key is older than the planet lets one be: something keeps it from being rotated");
@@ -62,6 +73,7 @@ impl Ages {
     /// Another key has taken its place.
     pub(crate) fn turned(&self) {
         self.turns.fetch_add(1, Relaxed);
+        self.rest.store(REST, Relaxed);
         self.age.store(0, Relaxed);
         self.late.store(0, Relaxed);
     }
@@ -121,7 +133,7 @@ impl Rotation {
         region.ages.look(&name, age, self.every);
         let asked = succession::is_asked(&self.folder, &name);
         let begun = succession::begun(&self.folder, &name)?.is_some();
-        if self.wait == 0 && (begun || asked || age >= self.every) {
+        if self.wait == 0 && (begun || asked || age >= self.every && !region.ages.rests()) {
             self.rotate(region, now, asked)?;
             succession::answer(&self.folder, &name)?;
         }

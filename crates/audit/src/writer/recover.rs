@@ -52,6 +52,9 @@ pub enum OpenError {
     /// The checkpoint's file is not what this log's key has signed.
     #[error("the file of the checkpoint is not believed: {0}")]
     Checkpoint(NotSigned),
+    /// What was signed last is gone.
+    #[error("the checkpoint is gone, and without it nobody can tell how many entries were signed")]
+    NoCheckpoint,
     /// An entry is not what was acknowledged.
     #[error("entry {0} is not what was acknowledged: it was changed or damaged")]
     Changed(u64),
@@ -155,6 +158,8 @@ impl<D: Disk> Audit<D> {
         let signed = signed.filter(|_| is_theirs);
         let mut core = Core { disk, file, signers, grown, start, older, newest, is_begun: false, end, partial, signed };
         core.publish()?;
+        // From here on there is a checkpoint, whatever is pulled: one that is gone was removed.
+        core.disk.sync_dir(Barrier::Name)?;
         Ok((Self::new(core, key, lock), Recovery { entries: whole.size, cut, mended }))
     }
 }

@@ -108,6 +108,11 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
         "recovery" => ("recovery key", "brings the other keys back, where the root is in a token; to be split", None),
         "operator" => ("operator's key", "signs what an operator asks: bans, backups, erasures", signing),
         "ca" => ("CA's key", "signs the certificates of nodes, and the list of what is revoked", signing),
+        "audit" => {
+            ("audit log's key", "signs the checkpoints of the log beside it; that replaces it by itself", signing)
+        }
+        "audit.entries" => ("audit entries' key", "opens what the log's entries say", None),
+        "words" => ("words' key", "opens what people wrote of sealed blocks", None),
         _ if name.starts_with("ca.next-") => {
             ("next CA's key", "takes the CA's place; the root has endorsed it already", None)
         }

@@ -64,7 +64,11 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
     }
     let scratch = args.scratch.clone().unwrap_or_else(|| data.clone());
     let rehearsal = Rehearsal { data, scratch, found, stop: Arc::default() };
-    let (came, found) = until_stopped(rehearsal)?;
+    let (came, found) = until_stopped(rehearsal).inspect_err(|failure| {
+        let bad = Act::RecoveryDrilled { epoch, shares, good: false };
+        // Whoever asked is told the failure, which is what matters.
+        let _ = log.as_ref().map(|log| log.enter(&[bad], &failure.to_string()));
+    })?;
     let drill = Drill::new(at, epoch, numbers, came);
     if let Some(log) = log {
         log.enter(&[Act::RecoveryDrilled { epoch, shares, good: drill.good }], &drill.what)?;

@@ -123,12 +123,27 @@ fn write<'a>(
     handed: &[Handed],
     about: &dyn Fn(usize) -> About<'a>,
 ) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+    // Without a slash at its end, behind which the draft would be in it.
+    let out = &out.components().collect::<PathBuf>();
     let mut draft = out.as_os_str().to_owned();
     draft.push(".splitting");
     let draft = PathBuf::from(draft);
     // What a kill has left are shares of a split that nobody has.
     custody::scratch::wipe(&draft)?;
-    folder::private(&draft)?;
+    let written = write_draft((&draft, out), handed, about);
+    if written.is_err() {
+        // Nobody has handed these out; what fails here is told with the first failure's hint.
+        custody::scratch::wipe(&draft)?;
+    }
+    written
+}
+
+fn write_draft<'a>(
+    (draft, out): (&Path, &Path),
+    handed: &[Handed],
+    about: &dyn Fn(usize) -> About<'a>,
+) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+    folder::private(draft)?;
     let mut written = Vec::new();
     for (at, share) in handed.iter().enumerate() {
         let about = about(at);
@@ -139,7 +154,7 @@ fn write<'a>(
         folder::replace(&draft.join(&page), share.page(&about)?.as_bytes())?;
         written.push((out.join(text), out.join(page)));
     }
-    fs::rename(&draft, out).map_err(|error| Failure::file("create", out, &error))?;
+    fs::rename(draft, out).map_err(|error| Failure::file("create", out, &error))?;
     let beside = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(beside).and_then(|beside| beside.sync_all()).map_err(|error| Failure::file("write", beside, &error))?;
     Ok(written)
