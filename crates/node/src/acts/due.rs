@@ -12,6 +12,9 @@ use vocab::Millis;
 /// before signs beside it, where the planet does not say.
 pub(super) const RULES: Rules = Rules { kept: Millis::days(365), every: Millis::days(90), overlap: Millis::days(7) };
 
+/// A planet that was down for longer has its clock believed after an hour.
+const APART: Millis = Millis::days(30);
+
 /// What the planet's file says of its audit log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -34,12 +37,20 @@ impl Acts {
         }
     }
 
+    /// Whether the log's newest entry bears out the clock: one that is far ahead at
+    /// a start would prune all there is, and nothing brings it back.
+    pub(super) fn bears_out_the_clock(&self) -> bool {
+        let newest = home::newest(&self.files, self.log.published().size, |_, entry| Some(entry.time));
+        newest.is_ok_and(|newest| newest.is_some_and(|newest| self.clock.now().0 <= newest.saturating_add(APART.0)))
+    }
+
     /// Prunes what is too old, and gives the key's place to the next when it is
     /// time.
-    pub(super) fn look(&self) {
+    pub(super) fn look(&self, may_prune: bool) {
         let (rules, now) = (*locked(&self.rules), self.clock.now());
         let enter = |act| self.entry(&By::node(), self.place.clone(), act, "");
-        match self.log.prune(now.0.saturating_sub(rules.kept.0), enter) {
+        let before = if may_prune { now.0.saturating_sub(rules.kept.0) } else { 0 };
+        match self.log.prune(before, enter) {
             Ok(None) => {}
             Ok(Some(pruned)) => tracing::info!(first = pruned.first, "older entries of the audit log were pruned"),
             Err(why) => tracing::warn!(%why, "older entries of the audit log cannot be pruned"),
