@@ -10,8 +10,10 @@
 //! of its packets. Everybody who is banned is counted, and few are named.
 
 mod due;
+mod gathering;
 
 use self::due::{RULES, Rules};
+use self::gathering::{Gathering, LOOK};
 use crate::asked::Asking;
 use crate::clock::Clock;
 use crate::engine::{Code, Refusal};
@@ -25,20 +27,15 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use trust::{AgentId, PlanetId};
 use vocab::Millis;
 
-/// How long bans of the monitor are gathered; a kill loses so many at most.
-const GATHER: Duration = Duration::from_secs(1);
 /// Bans of the monitor that are named in that time: at some 150 bytes each they
 /// are 200 MB in a day that is one long attack.
 const MOST_NAMED: usize = 16;
-/// How often it is looked for entries that are older than the log is kept:
-/// segments are closed after thirty days, so that one waits for no longer.
-const LOOK: Duration = Duration::from_secs(60 * 60);
 /// Who has something done, by which right, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
@@ -105,38 +102,6 @@ fn began() -> Instant {
 pub(crate) enum Banned {
     Net(Net),
     Agent(AgentId),
-}
-
-#[derive(Default)]
-struct Gathered {
-    named: Vec<Entry>,
-    more: u64,
-    ended: bool,
-}
-
-/// What the monitor has done and is not entered yet. Its thread holds this, and
-/// not the log: a log that nobody has any more is free for another.
-#[derive(Default)]
-struct Gathering {
-    gathered: Mutex<Gathered>,
-    something: Condvar,
-}
-
-impl Gathering {
-    /// Waits until there is something, or it is time to look for what is too
-    /// old, and then a while longer; whether it is over.
-    fn wait(&self) -> bool {
-        let nothing = |gathered: &mut Gathered| gathered.named.is_empty() && gathered.more == 0 && !gathered.ended;
-        let waited = self.something.wait_timeout_while(locked(&self.gathered), LOOK, nothing);
-        let waited = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let waited = self.something.wait_timeout_while(waited, GATHER, |gathered| !gathered.ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.ended
-    }
-
-    fn end(&self) {
-        locked(&self.gathered).ended = true;
-        self.something.notify_all();
-    }
 }
 
 /// The audit log of this process.
