@@ -230,6 +230,9 @@ pub enum Kept {
     AsBefore,
     /// In plain files.
     Plain,
+    /// In plain files of a scratch directory, where nothing ever runs: those of the
+    /// audit log as well, whose log is not there.
+    Scratch,
 }
 
 /// Makes the keys of a directory anew, in another or in the same: the root, and
@@ -251,7 +254,7 @@ pub fn make_anew(
     let all = open_all(from, planet, root)?;
     for folder in folders(into)? {
         let place = into.join(folder);
-        if kept == Kept::Plain && vault::place(&place)?.is_some() {
+        if kept != Kept::AsBefore && vault::place(&place)?.is_some() {
             return Err(NotRestored::Kept { place: place.display().to_string() });
         }
     }
@@ -262,7 +265,7 @@ pub fn make_anew(
     let mut missing = Vec::new();
     for copied in &all {
         let keys = into.join(&copied.folder);
-        if copied.is_of_a_log() && !keys.join("audit.vkey").exists() {
+        if kept != Kept::Scratch && copied.is_of_a_log() && !keys.join("audit.vkey").exists() {
             continue;
         }
         match folder::contents(&keys, &copied.name)? {

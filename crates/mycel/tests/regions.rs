@@ -213,7 +213,7 @@ async fn gateways_share_what_regions_take_and_read_the_file_again_when_told() {
     let tiles = audit::Tiles::new(&mirror, report.good);
     let act = |index| audit::Entry::from_bytes(&tiles.entry(index).unwrap()).unwrap().act.name();
     let acts: Vec<_> = (0..report.good).map(act).collect();
-    assert_eq!(acts, ["started", "policy changed", "policy changed", "stopped"]);
+    assert_eq!(acts, ["started", "policy changed", "key made", "policy changed", "stopped"]);
     let of_region = audit::home::verifier(&data.join("regions/eu-west-1")).unwrap().unwrap();
     assert!(of_region.name().contains(".eu-west-1/"), "{of_region}");
 }

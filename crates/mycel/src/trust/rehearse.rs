@@ -150,7 +150,7 @@ fn proven(rehearsal: &Rehearsal, scratch: &Path) -> Came {
     if let Some(file) = without_copy(data).map_err(|error| say(&error))?.first() {
         return Err(format!("{file} has no sealed copy, so the root does not bring it back; a start makes one"));
     }
-    let made = recovery::make_anew(data, scratch, (found.planet, &found.secret), Kept::Plain);
+    let made = recovery::make_anew(data, scratch, (found.planet, &found.secret), Kept::Scratch);
     made.map_err(|error| say(&error))?;
     go_on()?;
     let mut opened = Opened::default();
