@@ -51,6 +51,8 @@ pub struct Signer {
     /// Looks between telling of the next key and using it: whoever has to know
     /// of it has looked then.
     pub notice: u32,
+    /// Whether no age makes it due now, because it was just rotated.
+    pub rests: bool,
     /// How many of them there were.
     told: u32,
     /// When the next key's certificate was last asked for.
@@ -101,7 +103,7 @@ impl Signer {
     /// A key in a folder.
     #[must_use]
     pub const fn new(keys: PathBuf, name: String, planet: PlanetId, every: Millis, overlap: Millis) -> Self {
-        Self { keys, name, planet, every, overlap, notice: 0, told: 0, asked: None }
+        Self { keys, name, planet, every, overlap, notice: 0, rests: false, told: 0, asked: None }
     }
 
     /// Looks once, and does what is due. Where the clock is not `settled`, nothing
@@ -121,7 +123,7 @@ impl Signer {
             }
         }
         let age = succession::age(keys, name, now)?.unwrap_or_default();
-        let due = succession::is_asked(keys, name) || settled && age >= self.every;
+        let due = succession::is_asked(keys, name) || settled && !self.rests && age >= self.every;
         if !begun && !due {
             (self.told, self.asked) = (0, None);
             return Ok(Looked::Rests);

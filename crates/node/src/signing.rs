@@ -88,8 +88,8 @@ impl Signing {
             return;
         }
         let mut around = Entered { acts: &self.acts, name: self.signer.name.clone(), tell: &mut self.tell };
-        let may_be_due = settled && !self.ages.rests();
-        match self.signer.look((now, may_be_due), &mut around) {
+        self.signer.rests = self.ages.rests();
+        match self.signer.look((now, settled), &mut around) {
             Ok(Looked::Rests) => self.waits = 0,
             Ok(Looked::Waits(what)) => {
                 self.waits = self.waits.saturating_add(1);
