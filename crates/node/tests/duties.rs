@@ -325,6 +325,8 @@ async fn a_clock_that_was_ahead_keeps_nobody_from_its_slot() {
     let (engine, _) = start(PLANET, folder.path());
     let agent = Agent::attach(&engine, key(1), Where::Anywhere).await;
     assert_eq!(agent.get(&engine, "name").await.unwrap().value.as_deref(), Some(&b"value"[..]));
+    // Its block takes an op each millisecond, and no two in one.
+    tokio::time::sleep(Duration::from_millis(20)).await;
     agent.put(&engine, "name", "again").await.unwrap();
     engine.stop();
 }
