@@ -5,6 +5,7 @@
 //! written by hand here would be right for our own reader first. It is handed
 //! ring's key and never the secret itself.
 
+use crate::authority::MOST_CAS;
 use crate::certificate::Serial;
 use crate::endorsement::Endorsement;
 use crate::entropy;
@@ -52,6 +53,9 @@ pub enum CaError {
          ca.key, ca.pem and ca.endorsed here"
     )]
     NoRoot(String),
+    /// Nodes read no more of them.
+    #[error("{MOST_CAS} CAs are endorsed, and nodes read no more: those of before go as their certificates end")]
+    Full,
     /// It cannot be written.
     #[error("a certificate cannot be made: {0}")]
     Certificate(String),

@@ -99,7 +99,11 @@ fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment) -> Result
     let missing = AHEAD.saturating_sub(known.len()).min(room);
     known.extend((last.saturating_add(1)..).take(missing).map(|number| format!("{HEIR}{number}")));
     for name in known {
-        install(keys, &Ca::new(planet, &folder::secret(keys, &name)?)?, Some(root), now)?;
+        match install(keys, &Ca::new(planet, &folder::secret(keys, &name)?)?, Some(root), now) {
+            // One that a kill has left without its endorsement waits for room as well.
+            Err(CaError::Full) => break,
+            installed => installed?,
+        }
     }
     Ok(())
 }
@@ -110,6 +114,9 @@ fn install(keys: &Path, ca: &Ca, root: Option<&Root>, now: Moment) -> Result<(),
     let mut said = endorsements(keys)?;
     if !said.iter().any(|said| said.ca == ca.id()) {
         let root = root.ok_or_else(|| CaError::NoRoot(keys.display().to_string()))?;
+        if said.len() >= MOST_CAS {
+            return Err(CaError::Full);
+        }
         let (from, until) = ca.life(now, CA_LIFE);
         said.push(Endorsement::make(root, ca.planet(), ca.id(), from, until)?);
         write_endorsements(keys, &said)?;

@@ -293,6 +293,12 @@ fn as_many_rotations_as_anybody_asks_for_leave_files_that_are_read() {
         believes(keys, &ca_of(keys, "ca")).unwrap();
     }
     assert!(done >= AHEAD, "{done}");
+    // One that a kill has left without its endorsement is no more than they read.
+    folder::secret(keys, "ca.next-90").unwrap();
+    Ca::open(keys, planet(keys), now()).unwrap();
+    believes(keys, &ca_of(keys, "ca")).unwrap();
+    fs::remove_file(keys.join("ca.next-90.key")).unwrap();
+    fs::remove_file(keys.join("ca.next-90.sealed")).unwrap();
     // When those of before have ended, others are endorsed.
     let ended = now().after(MOST_LIFE).after(Millis::hours(1));
     heirs::settle(keys, planet(keys), ended).unwrap();
