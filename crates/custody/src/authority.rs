@@ -157,22 +157,38 @@ impl Authority {
     /// When a file is missing, damaged, or not endorsed by the planet's root.
     pub fn read(keys: &Path) -> Result<Self, AuthorityError> {
         let root = root(keys)?;
-        let (cas, endorsed) = (keys.join(CERTIFICATE), keys.join(ENDORSED));
-        let damaged = |file: &Path, what: String| AuthorityError::Damaged { file: file.display().to_string(), what };
-        let read = |file: &Path| std::fs::read_to_string(file).map_err(failed(format!("read {}", file.display())));
-        let said = Endorsement::read_all(&read(&endorsed)?).map_err(|why| damaged(&endorsed, why.to_string()))?;
-        let pem = read(&cas)?;
-        let found = certificate::read_all(&pem).map_err(|why| damaged(&cas, why))?;
-        let authority = Self::new(root, PlanetId::of_root(root), &found, &said).map_err(|why| damaged(&cas, why))?;
-        let list = keys.join(REVOKED);
-        match std::fs::read_to_string(&list) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(authority),
-            Err(error) => Err(failed(format!("read {}", list.display()))(error).into()),
-            Ok(text) => {
-                let revoked = Revocations::read(&text).map_err(|why| damaged(&list, why.to_string()))?;
-                authority.with(revoked).map_err(|why| damaged(&list, why.to_owned()))
-            }
-        }
+        let read = |name: &str| {
+            let file = keys.join(name);
+            std::fs::read_to_string(&file).map_err(failed(format!("read {}", file.display())))
+        };
+        let (endorsed, cas, list) = (read(ENDORSED)?, read(CERTIFICATE)?, keys.join(REVOKED));
+        let revoked = match std::fs::read_to_string(&list) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            text => Some(text.map_err(failed(format!("read {}", list.display())))?),
+        };
+        Self::of(root, (&cas, &endorsed, revoked.as_deref()), keys)
+    }
+
+    /// The same of texts, which stand or are to stand in a folder.
+    ///
+    /// # Errors
+    /// When one is not what it has to be.
+    pub(crate) fn of(
+        root: AgentId,
+        (cas, endorsed, revoked): (&str, &str, Option<&str>),
+        keys: &Path,
+    ) -> Result<Self, AuthorityError> {
+        let damaged = |name: &str, what: String| {
+            let file = keys.join(name).display().to_string();
+            AuthorityError::Damaged { file, what }
+        };
+        let said = Endorsement::read_all(endorsed).map_err(|why| damaged(ENDORSED, why.to_string()))?;
+        let found = certificate::read_all(cas).map_err(|why| damaged(CERTIFICATE, why))?;
+        let authority = Self::new(root, PlanetId::of_root(root), &found, &said);
+        let authority = authority.map_err(|why| damaged(CERTIFICATE, why))?;
+        let Some(revoked) = revoked else { return Ok(authority) };
+        let revoked = Revocations::read(revoked).map_err(|why| damaged(REVOKED, why.to_string()))?;
+        authority.with(revoked).map_err(|why| damaged(REVOKED, why.to_owned()))
     }
 
     /// The same, less what a list revokes.

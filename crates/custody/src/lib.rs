@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod credentials;
 pub mod endorsement;
 pub mod entropy;
+pub mod errand;
 pub mod folder;
 pub mod heirs;
 pub mod hybrid;

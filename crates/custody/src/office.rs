@@ -8,8 +8,10 @@
 //! whoever asks has the key, the request itself shows.
 
 mod book;
+mod counter;
 
 pub use book::{BOOK, Book, Issued};
+pub use counter::{Counter, Stranger};
 
 use crate::authority::{Authority, REVOKED};
 use crate::ca::{self, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE};

@@ -155,15 +155,14 @@ pub fn put_back(keys: &Path, secret: &Secret) -> Result<PathBuf, NotRestored> {
 pub fn folders(place: &Path) -> Result<Vec<PathBuf>, KeyError> {
     let mut folders: Vec<PathBuf> =
         [PathBuf::from("keys")].into_iter().filter(|keys| place.join(keys).is_dir()).collect();
-    let regions = place.join("regions");
-    if !regions.is_dir() {
-        return Ok(folders);
-    }
-    let what = || format!("read {}", regions.display());
-    for region in fs::read_dir(&regions).map_err(failed(what()))?.take(MOST_REGIONS) {
-        let keys = Path::new("regions").join(region.map_err(failed(what()))?.file_name()).join("keys");
-        if place.join(&keys).is_dir() {
-            folders.push(keys);
+    // Those of hosts, and those of gateways on machines apart.
+    for above in ["regions", "gateways"].map(Path::new).into_iter().filter(|above| place.join(above).is_dir()) {
+        let what = || format!("read {}", place.join(above).display());
+        for region in fs::read_dir(place.join(above)).map_err(failed(what()))?.take(MOST_REGIONS) {
+            let keys = above.join(region.map_err(failed(what()))?.file_name()).join("keys");
+            if place.join(&keys).is_dir() {
+                folders.push(keys);
+            }
         }
     }
     folders.sort();

@@ -69,12 +69,13 @@ pub trait Around {
         Ok(())
     }
 
-    /// Brings the line to whoever has to know the next key before it is used.
+    /// Brings the line to whoever has to know the next key before it is used;
+    /// whether it is on its way to all of them.
     ///
     /// # Errors
     /// When the disk refuses.
-    fn tell(&mut self) -> Result<(), KeyError> {
-        Ok(())
+    fn tell(&mut self) -> Result<bool, KeyError> {
+        Ok(true)
     }
 }
 
@@ -153,7 +154,9 @@ impl Signer {
             entered.map_err(failed("enter in the audit log that a key is rotated"))?;
         }
         let line = self.state(&present, &next, now, certificate.as_ref())?;
-        around.tell()?;
+        if !around.tell()? {
+            return Ok(Looked::Waits("the CA's office to hear of the next key"));
+        }
         if self.told < self.notice {
             self.told += 1;
             return Ok(Looked::Waits("everybody to know the next key"));

@@ -262,7 +262,7 @@ impl Around for Full {
         if self.enters { Ok(()) } else { Err("the disk is full".to_owned()) }
     }
 
-    fn tell(&mut self) -> Result<(), KeyError> {
+    fn tell(&mut self) -> Result<bool, KeyError> {
         Err(folder::failed("tell")(std::io::Error::other("the disk is full")))
     }
 }

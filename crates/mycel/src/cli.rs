@@ -14,7 +14,9 @@ mod trust;
 mod up;
 
 pub(crate) use audit::{AuditCommand, FromArgs, LogArgs, MirrorArgs, WitnessArgs};
-pub(crate) use certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
+pub(crate) use certificates::{
+    InitArgs, IssueArgs, OfficeArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs,
+};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};

@@ -16,6 +16,8 @@ mod drill;
 mod erase;
 mod failure;
 mod files;
+mod front;
+mod fronts;
 mod hardware;
 mod load;
 mod log;

@@ -308,7 +308,7 @@ pub(crate) fn start(planet: &Planet, file: &Path, homes: &Homes, manner: Manner)
 
 /// Where a gateway finds them.
 pub(crate) fn hosts(regions: &Regions) -> Vec<Host> {
-    regions.iter().map(|region| Host { region: region.id.clone(), address: region.at.nodes }).collect()
+    regions.iter().map(|region| Host { region: region.id.clone(), address: region.at.nodes.to_string() }).collect()
 }
 
 #[cfg(test)]

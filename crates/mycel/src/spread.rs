@@ -5,24 +5,19 @@ use crate::Verdict;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
 use crate::files;
+use crate::fronts::{self, Fronts};
 use crate::processes::{self, Manner, Regions};
 use crate::screen::Screen;
-use crate::up::{ANSWERED, GRACE, cannot_listen, clock, kernel_bans};
+use crate::up::{ANSWERED, cannot_listen, clock};
 use custody::credentials::Credentials;
 use custody::office::{Ages, Open};
 use node::gateway::{Gateway, Host, Settings};
-use node::http::Tls;
 use node::{Acts, HomeError, Homes, Turning};
-use planet::plan::Plan;
-use planet::price::Bill;
-use planet::{Planet, Tables};
-use policy::atlas::Atlas;
-use policy::cost::Costs;
+use planet::Planet;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use vocab::Millis;
 
 /// What regions start from, also when the file itself has been broken since.
@@ -55,12 +50,12 @@ struct Running<'a> {
 /// How long signing keys are used when the planet says nothing.
 const ROTATION: Millis = Millis::days(90);
 
-fn ids(planet: &Planet) -> Vec<String> {
+pub(crate) fn ids(planet: &Planet) -> Vec<String> {
     planet.region.iter().map(|region| region.id.to_string()).collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn no_certificates(why: HomeError) -> Failure {
+pub(crate) fn no_certificates(why: HomeError) -> Failure {
     Failure::told(why.to_string(), "docs/guides/keys.md says where certificates come from")
 }
 
@@ -70,7 +65,7 @@ pub(crate) fn office(planet: &Planet, homes: &Homes, life: Millis) -> Result<Ope
 }
 
 /// The same, which rotates the CA as the planet says.
-fn rotating_office(
+pub(crate) fn rotating_office(
     planet: &Planet,
     homes: &Homes,
     life: Millis,
@@ -124,11 +119,7 @@ pub(crate) fn run(
     let planet = Arc::new(planet);
     for number in 0..many {
         let settings = running.settings(number, &planet);
-        if let Some(log) = &settings.access_log {
-            // Its own mistakes have hints of their own.
-            let opened = std::fs::OpenOptions::new().create(true).append(true).open(log);
-            opened.map_err(|error| Failure::file("write", log, &error))?;
-        }
+        fronts::try_access_log(&settings)?;
         let started = match running.gateways.first() {
             None => Gateway::start(settings),
             Some(first) => first.start_beside(settings),
@@ -137,31 +128,15 @@ pub(crate) fn run(
         running.gateways.push(gateway);
     }
     let tag: String = running.homes.planet().to_string().chars().take(16).collect();
-    let doors = running.doors();
-    let ports: Vec<u16> = doors.iter().map(|(port, _)| *port).collect();
-    running.bans =
-        kernel_bans(args.no_kernel_bans, &ports, &tag, |at, tell| running.gateways[doors[at].1].on_ban(tell));
-    runtime.block_on(serve(&running, &planet, absent, screen))?;
-    screen.say("stopping: what has begun is finished");
-    for gateway in std::mem::take(&mut running.gateways) {
-        if !gateway.stop(GRACE) {
-            screen.say("some requests took too long, and were cut off");
-        }
-    }
+    running.bans = fronts::bans(args.no_kernel_bans, &running.gateways, &tag);
+    let greets = || greet(&running, &planet, absent, screen);
+    runtime.block_on(fronts::serve(greets, || running.read_again(screen)))?;
+    fronts::stop(std::mem::take(&mut running.gateways), screen);
     for region in running.regions.stop() {
         screen.say(format_args!("region {region} took too long to stop, and was cut off"));
     }
     running.acts.end();
     Ok(Verdict::Good)
-}
-
-/// What ops cost in each region; nothing when the plan cannot be priced, and
-/// then they cost the same everywhere.
-fn costs(planet: &Planet) -> Option<Costs> {
-    let tables = Tables::builtin();
-    let plan = Plan::new(planet, &tables).ok()?;
-    let bill = Bill::new(planet, &plan, &tables).ok()?;
-    Some(Costs::new(&Atlas::new(planet).ok()?, &plan, &bill))
 }
 
 impl Running<'_> {
@@ -170,7 +145,7 @@ impl Running<'_> {
         let key = Arc::clone(&self.homes.gateways()[number]);
         let mut settings = Settings::new(Arc::clone(planet), self.homes.planet(), key, self.hosts.clone());
         settings.nodes = Some(Arc::clone(&self.credentials[number]));
-        settings.costs = costs(planet);
+        settings.costs = fronts::costs(planet);
         settings.acts = Some(Arc::clone(&self.acts));
         settings.ca = Some(Arc::clone(&self.ca));
         settings.turning = Some(Arc::clone(&self.turning));
@@ -186,9 +161,7 @@ impl Running<'_> {
             0 => log,
             number => log.with_extension(format!("{}.log", number + 1)),
         });
-        let pairs = self.args.tls_cert.iter().zip(&self.args.tls_key);
-        settings.certificates =
-            pairs.map(|(certificate, key)| Tls { certificate: certificate.clone(), key: key.clone() }).collect();
+        settings.certificates = fronts::certificates(self.args);
         settings
     }
 
@@ -196,68 +169,16 @@ impl Running<'_> {
         self.gateways.iter().flat_map(Gateway::addresses)
     }
 
-    /// The ports at which somebody may come, each with the number of its gateway.
-    fn doors(&self) -> Vec<(u16, usize)> {
-        let of = |(number, gateway): (usize, &Gateway)| {
-            gateway.addresses().iter().map(move |at| (at.port(), number)).collect::<Vec<_>>()
-        };
-        let mut doors: Vec<_> = self.gateways.iter().enumerate().flat_map(of).collect();
-        // Two addresses with one port are one door.
-        doors.dedup();
-        doors
-    }
-
     /// Reads the planet file and the certificates again: what cannot be taken
     /// changes nothing.
     fn read_again(&self, screen: &Screen) {
-        match files::planet_and_text(self.file, &Tables::builtin(), screen) {
-            Ok((planet, text)) => {
-                let planet = Arc::new(planet);
-                let may = |(number, gateway): (usize, &Gateway)| gateway.may_change(&self.settings(number, &planet));
-                let change = |(number, gateway): (usize, &Gateway)| gateway.change(self.settings(number, &planet));
-                // All of them or none.
-                let all = || self.gateways.iter().enumerate();
-                let enter = || self.acts.takes_file(files::digest(text.as_bytes())).map_err(|refusal| refusal.what);
-                let may_all = all().try_for_each(may).map_err(|why| why.to_string()).and_then(|()| enter());
-                match may_all.and_then(|()| all().try_for_each(change).map_err(|why| why.to_string())) {
-                    Ok(()) => {
-                        screen.say(
-                            "the gateways route by the planet file as it is now; regions by the one they began with",
-                        );
-                        if let Err(failure) = accept(&text, &self.args.data.join(ACCEPTED)) {
-                            screen.complain(&failure);
-                        }
-                    }
-                    Err(why) => screen.say(format_args!("the planet file is not taken: {why}")),
-                }
-            }
-            Err(failure) => {
+        let fronts = Fronts { file: self.file, gateways: &self.gateways, acts: &self.acts };
+        let taken = fronts.read_again(|number, planet| self.settings(number, planet), screen);
+        if let Some(text) = taken {
+            screen.say("the gateways route by the planet file as it is now; regions by the one they began with");
+            if let Err(failure) = accept(&text, &self.args.data.join(ACCEPTED)) {
                 screen.complain(&failure);
-                screen.say("the planet file is not taken: the gateways go on as they were");
             }
-        }
-        self.gateways.iter().for_each(Gateway::open_log_anew);
-        for gateway in self.gateways.iter().filter(|_| !self.args.tls_cert.is_empty()) {
-            match gateway.read_certificates_again() {
-                Ok(()) => screen.say("the certificates were read again"),
-                Err(error) => screen.say(format_args!("the certificates stay as they were: {error}")),
-            }
-        }
-    }
-}
-
-async fn serve(running: &Running<'_>, planet: &Planet, absent: &[&str], screen: &Screen) -> Result<(), Failure> {
-    // Before anybody is told that it is up: from then on an end is a clean one.
-    let failed = |error| Failure::told(format!("cannot listen to signals: {error}"), "try again");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    greet(running, planet, absent, screen)?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => running.read_again(screen),
         }
     }
 }

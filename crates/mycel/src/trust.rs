@@ -4,6 +4,7 @@ mod cas;
 mod certificates;
 mod init;
 mod inventory;
+mod office;
 mod page;
 mod recover;
 mod rehearse;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: &TrustCommand, screen: &Screen) -> Result<Verdict, Fa
         TrustCommand::Drill(args) => rehearse::run(args, screen),
         TrustCommand::Drills(args) => rehearse::drills(args, screen),
         TrustCommand::Init(args) => init::run(args, screen),
+        TrustCommand::Office(args) => office::run(args, screen),
         TrustCommand::Status(args) => status::run(args, screen),
         TrustCommand::Wrap(args) => wrap::run(args, screen),
         TrustCommand::Rotate(args) => rotate::run(args, screen),

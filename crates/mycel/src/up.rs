@@ -8,11 +8,11 @@ use crate::log;
 use crate::screen::{Screen, paint};
 use anstyle::Style;
 use block::bans::Net;
-use custody::credentials::{Clock, Credentials, Node};
+use custody::credentials::{Clock, Node};
 use custody::spiffe::Name;
 use kernel::{Change, Enforcer};
 use node::http::{Listen, Nodes, Server, Tls};
-use node::{Engine, Options, Started};
+use node::{Engine, Errands, Options, Started};
 use planet::Planet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -50,12 +50,15 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     } else {
         crate::hardware::ready(&planet, &args.data)?;
     }
-    if args.regions {
+    if args.regions || args.gateway.is_some() {
         let hint = "mycel new writes a file; then: mycel up --regions planet.toml";
         let here = || Path::new(GARDEN_FILE).exists().then(|| Path::new(GARDEN_FILE).to_owned());
         let file = args.file.clone().or_else(here);
-        let file = file.ok_or_else(|| Failure::told("--regions needs a planet file", hint))?;
-        return crate::spread::run(args, (planet, &text), (&file, &absent), screen);
+        let file = file.ok_or_else(|| Failure::told("--regions and --gateway need a planet file", hint))?;
+        return match &args.gateway {
+            Some(region) => crate::front::run(args, region, (planet, &text), (&file, &absent), screen),
+            None => crate::spread::run(args, (planet, &text), (&file, &absent), screen),
+        };
     }
     let options = Options {
         log: store::Options { quota_bytes: args.quota.map(|quota| quota.0), ..Default::default() },
@@ -78,13 +81,17 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
 
 /// Each certificate has its key, and only gateways choose among several.
 fn certificates(args: &UpArgs) -> Result<(), Failure> {
+    if args.office.is_some() && args.gateway.is_none() && args.node_listen.is_none() {
+        let hint = "it is for --gateway, and for --only with --node-listen";
+        return Err(Failure::told("--office gives certificates, and nothing here shows one", hint));
+    }
     let (many, keys) = (args.tls_cert.len(), args.tls_key.len());
     if many != keys {
         let what = format!("--tls-cert was given {many} times, and --tls-key {keys} times");
         return Err(Failure::told(what, "give each certificate its key, in the same order"));
     }
-    if many > 1 && !args.regions {
-        let hint = "with --regions a gateway takes several, each for its names";
+    if many > 1 && !args.regions && args.gateway.is_none() {
+        let hint = "with --regions or --gateway a gateway takes several, each for its names";
         return Err(Failure::told("a planet in one process has one certificate", hint));
     }
     Ok(())
@@ -168,7 +175,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let nodes = nodes(args, engine)?;
+    let (nodes, _errands) = nodes(args, engine, screen)?;
     let listen = Listen { addresses: args.listen.clone(), tls, nodes, ..Listen::default() };
     let server = Server::start(engine.clone(), listen).await.map_err(|error| cannot_listen(&error))?;
     let urls: Vec<String> = server.addresses().iter().map(|address| format!("{scheme}://{address}")).collect();
@@ -204,14 +211,15 @@ async fn serve(
     Ok(())
 }
 
-/// Where gateways come, once this region's host has a certificate to show.
-fn nodes(args: &UpArgs, engine: &Engine) -> Result<Option<Nodes>, Failure> {
-    let (Some(address), Some(region)) = (args.node_listen, &args.only) else { return Ok(None) };
-    let failed = |why: String| Failure::told(why, "docs/guides/keys.md says where certificates come from");
-    let name = Name::block(engine.planet(), region).map_err(|why| failed(why.to_string()))?;
+/// Where gateways come, once this region's host has a certificate to show; and
+/// its errands to the CA's office, when that is elsewhere.
+fn nodes(args: &UpArgs, engine: &Engine, screen: &Screen) -> Result<(Option<Nodes>, Option<Errands>), Failure> {
+    let (Some(address), Some(region)) = (args.node_listen, &args.only) else { return Ok((None, None)) };
+    let name = Name::block(engine.planet(), region);
+    let name = name.map_err(|why| Failure::told(why.to_string(), "docs/guides/keys.md says who is called what"))?;
     let node = Node { keys: args.data.join("keys"), files: "node".to_owned(), name };
-    let credentials = Credentials::obtain(node, clock(), ANSWERED).map_err(|why| failed(why.to_string()))?;
-    Ok(Some(Nodes { addresses: vec![address], credentials }))
+    let (credentials, errands) = crate::front::credentials(&node, args.office.as_deref(), screen)?;
+    Ok((Some(Nodes { addresses: vec![address], credentials }), errands))
 }
 
 /// The system's clock, for what is signed.

@@ -123,7 +123,7 @@ async fn main() {
         let listen = Listen { addresses: at.clone(), nodes, ..Listen::default() };
         let server = Server::start(engine, listen).await.unwrap();
         let address = if secure { server.nodes()[0] } else { server.addresses()[0] };
-        let hosts = vec![Host { region: "one".to_owned(), address }];
+        let hosts = vec![Host { region: "one".to_owned(), address: address.to_string() }];
         let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
         (settings.addresses, settings.threads) = (at, 1);
         settings.nodes = secure.then_some(gateway);

@@ -4,18 +4,19 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::acts::{Acts, By};
+use crate::apart;
 use crate::home::{HomeError, lock};
 use crate::signing::{self, NOTICE, Signing, Turning};
 use audit::entry::{Act, Key, Name as Text, Place};
 use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
 use custody::credentials::{Clock, Node};
-use custody::folder::{private, public, secret, write_public};
+use custody::folder::{known, private, public, secret, write_public};
 use custody::lineage;
-use custody::office::{Ages, Office, Open};
+use custody::office::{Ages, Counter, Office, Open};
 use custody::sealed;
 use custody::signer::{Around, Looked, Signer};
-use custody::spiffe::Name;
+use custody::spiffe::{Name, Role};
 use custody::{succession, vault};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,55 @@ impl Homes {
     #[must_use]
     pub fn gateway_node(&self, number: usize) -> Node {
         Node { keys: self.keys(), files: called(number + 1), name: Name::gateway(self.planet()) }
+    }
+
+    /// The directory of a region's gateways on machines apart, with a key for
+    /// each, by which the hosts of all regions know them.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn apart(&self, region: &str, many: usize, regions: &[String]) -> Result<PathBuf, HomeError> {
+        let above = self.place.join("gateways");
+        let (place, keys) = (above.join(region), above.join(region).join("keys"));
+        for folder in [&above, &place, &keys] {
+            private(folder)?;
+        }
+        vault::share(&self.keys(), &keys)?;
+        let recovery = self.recovery.map(|key| ("recovery", key));
+        for (name, key) in [("root", self.root)].into_iter().chain(recovery) {
+            write_public(&keys, name, key)?;
+        }
+        for number in 0..many.min(MOST_GATEWAYS) {
+            let key = public(&keys, &apart::files(number))?;
+            for host in regions {
+                write_public(&self.region(host)?.join("keys"), &apart::called(region, number), key)?;
+            }
+        }
+        Ok(place)
+    }
+
+    /// The counter of the CA's office for the hosts of these regions, and for the
+    /// gateways that have a directory here.
+    ///
+    /// # Errors
+    /// When the disk refuses, or a region could be none.
+    pub fn counter(&self, regions: &[String], life: Millis) -> Result<Counter, HomeError> {
+        let mut counter = Counter::new(&self.keys(), life)?;
+        let no_name = |why: custody::spiffe::NoName| HomeError::Ca(why.to_string());
+        for region in regions {
+            let (keys, name) = (self.region(region)?.join("keys"), Name::block(self.planet(), region));
+            counter.expect(Node { keys, files: "node".to_owned(), name: name.map_err(no_name)? }, None);
+            let keys = self.place.join("gateways").join(region).join("keys");
+            let name = Name::new(self.planet(), Some(region), Role::Gateway).map_err(no_name)?;
+            for number in 0..MOST_GATEWAYS {
+                let files = apart::files(number);
+                if known(&keys, &files)?.is_some() {
+                    let node = Node { keys: keys.clone(), files, name: name.clone() };
+                    counter.expect(node, Some(apart::called(region, number)));
+                }
+            }
+        }
+        Ok(counter)
     }
 
     /// Opens the CA's office for the gateways and for the hosts of these
@@ -236,7 +286,7 @@ impl Homes {
             let (from, folders) = (self.keys(), folders.clone());
             key.tell = Box::new(move || {
                 let bring = |to: &PathBuf| lineage::bring((&from, &own), (to, &name));
-                folders.iter().filter(|folder| folder.is_dir()).try_for_each(bring)
+                folders.iter().filter(|folder| folder.is_dir()).try_for_each(bring).map(|()| true)
             });
             signing.push(key);
         }
@@ -282,8 +332,9 @@ impl Around for AtRest<'_> {
         (self.enter)(from, to)
     }
 
-    fn tell(&mut self) -> Result<(), KeyError> {
-        self.told.iter().try_for_each(|to| lineage::bring((self.keys, OPERATOR), (to, OPERATOR)))
+    fn tell(&mut self) -> Result<bool, KeyError> {
+        self.told.iter().try_for_each(|to| lineage::bring((self.keys, OPERATOR), (to, OPERATOR)))?;
+        Ok(true)
     }
 }
 

@@ -11,7 +11,6 @@ use custody::peer;
 use rustix::net::{Shutdown, shutdown};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
@@ -207,15 +206,11 @@ impl Way {
     }
 
     /// Connects; what was shown there, too.
-    pub(crate) async fn connect(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-    ) -> io::Result<(client::TlsStream<Socket>, Held, Shown)> {
+    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<(client::TlsStream<Socket>, Held, Shown)> {
         let shown = self.links.credentials.shown();
         let connector = TlsConnector::from(Arc::new(peer::showing(&self.config, &shown)));
         // Whom it leads to its certificate says; the address is only where that is.
-        let name = ServerName::IpAddress(address.ip().into());
+        let name = ServerName::IpAddress(stream.peer_addr()?.ip().into());
         let stream = connector.connect(name, Socket::new(stream)).await?;
         let (socket, connection) = stream.get_ref();
         let held = self.links.hold(connection.peer_certificates(), socket)?;

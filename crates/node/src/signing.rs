@@ -59,8 +59,8 @@ pub(crate) fn has_operator(keys: &Path) -> bool {
 pub(crate) struct Signing {
     pub(crate) signer: Signer,
     pub(crate) ages: Arc<Ages>,
-    /// Brings its line to whoever has to know.
-    pub(crate) tell: Box<dyn FnMut() -> Result<(), KeyError> + Send>,
+    /// Brings its line to whoever has to know; whether it is on its way.
+    pub(crate) tell: Box<dyn FnMut() -> Result<bool, KeyError> + Send>,
     /// Where it is entered first.
     pub(crate) acts: Arc<Acts>,
     /// What is done once another has taken its place.
@@ -73,7 +73,7 @@ pub(crate) struct Signing {
 
 impl Signing {
     pub(crate) fn new(signer: Signer, ages: Arc<Ages>, acts: Arc<Acts>) -> Self {
-        Self { signer, ages, acts, tell: Box::new(|| Ok(())), turned: Box::new(|_, _| ()), wait: 0, waits: 0 }
+        Self { signer, ages, acts, tell: Box::new(|| Ok(true)), turned: Box::new(|_, _| ()), wait: 0, waits: 0 }
     }
 
     /// Looks at it once.
@@ -117,7 +117,7 @@ impl Signing {
 struct Entered<'a> {
     acts: &'a Acts,
     name: String,
-    tell: &'a mut (dyn FnMut() -> Result<(), KeyError> + Send),
+    tell: &'a mut (dyn FnMut() -> Result<bool, KeyError> + Send),
 }
 
 impl Around for Entered<'_> {
@@ -127,7 +127,7 @@ impl Around for Entered<'_> {
         self.acts.enter_once(&By::node(), self.acts.place(), act, "").map_err(|refusal| refusal.what)
     }
 
-    fn tell(&mut self) -> Result<(), KeyError> {
+    fn tell(&mut self) -> Result<bool, KeyError> {
         (self.tell)()
     }
 }

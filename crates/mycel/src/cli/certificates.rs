@@ -1,7 +1,9 @@
 //! What `mycel trust` is told about keys and certificates.
 
+use super::LogLevel;
 use clap::{Args, ValueHint};
 use custody::spiffe::Role;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use vocab::Millis;
 
@@ -25,6 +27,32 @@ pub(crate) struct InitArgs {
     /// The library that speaks for the token.
     #[arg(long, value_name = "PATH", requires = "token", value_hint = ValueHint::FilePath)]
     pub(crate) module: Option<PathBuf>,
+    /// Also make a directory for the gateways of each region that run on
+    /// machines apart, with keys for as many as the file lets there be.
+    #[arg(long)]
+    pub(crate) apart: bool,
+    #[command(flatten)]
+    pub(crate) home: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OfficeArgs {
+    /// The planet file: it says which regions there are.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Where nodes on machines apart come; what passes is signed, and nothing of
+    /// it is secret.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7116")]
+    pub(crate) listen: SocketAddr,
+    /// How long certificates last; seven days at most.
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub(crate) life: Millis,
+    /// How much to log to standard error.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
+    pub(crate) log: LogLevel,
+    /// Log as JSON, a line each.
+    #[arg(long)]
+    pub(crate) log_json: bool,
     #[command(flatten)]
     pub(crate) home: Data,
 }

@@ -1,6 +1,6 @@
 //! What `mycel trust` is told.
 
-use super::certificates::{InitArgs, IssueArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
+use super::certificates::{InitArgs, IssueArgs, OfficeArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs};
 use super::recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SplitArgs};
 use clap::Subcommand;
 
@@ -21,6 +21,8 @@ pub(crate) enum TrustCommand {
     Request(RequestArgs),
     /// Answer a request for a certificate, where the CA is.
     Issue(IssueArgs),
+    /// Give certificates to nodes on machines apart, for as long as this runs.
+    Office(OfficeArgs),
     /// Split the planet's root secret into shares: some of them give it back,
     /// and fewer say nothing.
     Split(SplitArgs),

@@ -15,7 +15,8 @@ use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
 use custody::folder::{private, public, secret, write_public};
 use custody::vault;
-use node::Homes;
+use node::{HomeError, Homes};
+use planet::Planet;
 use serde_json::{Value, json};
 use std::path::Path;
 use trust::{Moment, RegionTag};
@@ -46,6 +47,16 @@ fn in_token(args: &InitArgs, is_asked: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Directories for the gateways that run on machines apart.
+fn apart(homes: &Homes, planet: &Planet) -> Result<(), HomeError> {
+    let ids: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
+    for (region, id) in planet.region.iter().zip(&ids) {
+        let many = usize::try_from(region.replicas.at_most()).unwrap_or(usize::MAX);
+        homes.apart(id, many, &ids)?;
+    }
+    Ok(())
+}
+
 pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
     let planet = files::planet(&args.file, &tables, screen)?;
@@ -71,6 +82,9 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
         let keys = homes.region(&id).map_err(|why| failed(why.to_string()))?.join("keys");
         let made = private(&keys).and_then(|()| secret(&keys, &format!("region-{}", RegionTag::of(&id))));
         made.map_err(|why| failed(why.to_string()))?;
+    }
+    if args.apart {
+        apart(&homes, &planet).map_err(|why| failed(why.to_string()))?;
     }
     let items = inventory::read(data, Ages::of(planet.keys.as_ref()), now)?;
     if screen.is_json() {

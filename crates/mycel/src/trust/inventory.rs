@@ -137,8 +137,10 @@ pub(super) fn read(data: &Path, ages: Ages, now: Moment) -> Result<Vec<Item>, Fa
     let look = Look { data, ages, now, revoked };
     let mut items: Vec<Item> = look.root(&own)?.into_iter().collect();
     items.extend(look.folder(&own)?);
-    for region in folders(&data.join("regions"))? {
-        items.extend(look.folder(&region.join("keys"))?);
+    for above in ["gateways", "regions"] {
+        for region in folders(&data.join(above))? {
+            items.extend(look.folder(&region.join("keys"))?);
+        }
     }
     if items.is_empty() {
         let what = format!("{} has no keys", data.display());

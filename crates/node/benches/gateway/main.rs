@@ -72,7 +72,7 @@ fn sign(lease: &str, nonce: &str, channel: &str) {
 fn gateway(data: &Path, upstream: &str) {
     let planet = planet::parse(PLANET.as_bytes()).0.unwrap();
     let homes = Homes::open(data).unwrap();
-    let hosts = vec![Host { region: "one".to_owned(), address: upstream.parse().unwrap() }];
+    let hosts = vec![Host { region: "one".to_owned(), address: upstream.to_string() }];
     let mut settings = Settings::new(Arc::new(planet), homes.planet(), homes.gateway(), hosts);
     settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];
     settings.access_log = Some(data.join("access.log"));

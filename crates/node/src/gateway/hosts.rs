@@ -19,7 +19,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use policy::set::RegionNumber;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,7 +75,7 @@ impl Lost {
 type Asks<'a> = (&'a Parts, &'a HeaderValue);
 
 struct Host {
-    address: SocketAddr,
+    address: String,
     /// How its certificate is asked for; it is not where nodes have none.
     way: Option<Way>,
     name: HeaderValue,
@@ -115,12 +114,13 @@ impl Hosts {
         ids.sort_unstable();
         let host = |id: &str| {
             let Some(host) = settings.hosts.iter().find(|host| host.region == id) else { return Ok(None) };
-            let Ok(name) = HeaderValue::from_str(&host.address.to_string()) else { return Ok(None) };
+            let Ok(name) = HeaderValue::from_str(&host.address) else { return Ok(None) };
             let way = nodes.as_ref().map(|(credentials, links)| Way::new(credentials, links, id)).transpose()?;
             let idle = (0..threads).map(|_| Mutex::default()).collect();
             let (breaker, troubled) = (Mutex::default(), AtomicBool::new(false));
             let (turns, node) = (Mutex::default(), Mutex::default());
-            Ok(Some(Arc::new(Host { address: host.address, way, name, idle, breaker, troubled, turns, node })))
+            let address = host.address.clone();
+            Ok(Some(Arc::new(Host { address, way, name, idle, breaker, troubled, turns, node })))
         };
         ids.into_iter().map(host).collect::<io::Result<_>>().map(Self)
     }
@@ -214,7 +214,7 @@ impl Hosts {
     pub(crate) async fn check(&self, region: RegionNumber) -> Result<StatusCode, Lost> {
         let host = self.host(region)?;
         let asked = async {
-            let mut line = Line::open(host.address, host.way.as_ref()).await?;
+            let mut line = Line::open(&host.address, host.way.as_ref()).await?;
             let told = whole(host.tell(&mut line, Request::get("/v1/planet"), Bytes::new()).await?)?;
             *locked(&host.node) = Some(serde_json::from_slice::<tell::Planet>(&told)?.node);
             // What it says beside its status is for people.
@@ -292,7 +292,7 @@ impl Host {
     /// A new connection on which the host takes this gateway's word.
     async fn connect(&self, settings: &Settings) -> io::Result<Line> {
         let proving = async {
-            let mut line = Line::open(self.address, self.way.as_ref()).await?;
+            let mut line = Line::open(&self.address, self.way.as_ref()).await?;
             let challenge = whole(self.tell(&mut line, Request::get("/v1/gateway"), Bytes::new()).await?)?;
             let challenge: tell::Challenge = serde_json::from_slice(&challenge)?;
             let told = || challenge.channel.map(|channel| Channel(channel.0));

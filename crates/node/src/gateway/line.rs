@@ -11,7 +11,6 @@ use crate::links::{Held, Socket, Way};
 use bytes::BytesMut;
 use custody::credentials::Shown;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
@@ -126,14 +125,15 @@ impl Sending<'_> {
 }
 
 impl Line {
-    /// A connection: plain, or one on which both ends show a certificate.
-    pub(crate) async fn open(address: SocketAddr, way: Option<&Way>) -> io::Result<Self> {
+    /// A connection: plain, or one on which both ends show a certificate. Of a
+    /// name, every address is tried in turn.
+    pub(crate) async fn open(address: &str, way: Option<&Way>) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let stream = match way {
             None => Stream::Plain(stream),
             Some(way) => {
-                let (stream, held, shown) = way.connect(stream, address).await?;
+                let (stream, held, shown) = way.connect(stream).await?;
                 Stream::Secure(Box::new(stream), held, shown)
             }
         };

@@ -257,6 +257,12 @@ impl Gateway {
         self.shared.access.open_anew();
     }
 
+    /// Whether it speaks TLS to agents.
+    #[must_use]
+    pub const fn has_certificates(&self) -> bool {
+        self.certificates.is_some()
+    }
+
     /// Reads the certificates again; connections that are open keep theirs.
     ///
     /// # Errors

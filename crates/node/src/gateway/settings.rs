@@ -16,8 +16,9 @@ use vocab::Rate;
 pub struct Host {
     /// Which region.
     pub region: String,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens, as `HOST:PORT`. A name is looked up again for each
+    /// connection, so that a host may move.
+    pub address: String,
 }
 
 /// What a gateway is told.

@@ -107,7 +107,7 @@ impl Behind {
             }
         });
         let homes = Homes::open(folder.path()).unwrap();
-        let host = |region: &str| Host { region: region.to_owned(), address };
+        let host = |region: &str| Host { region: region.to_owned(), address: address.to_string() };
         let hosts = vec![host("ashburn"), host("dublin")];
         let mut settings = Settings::new(Arc::new(parsed()), homes.planet(), homes.gateway(), hosts);
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];

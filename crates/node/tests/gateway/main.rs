@@ -106,7 +106,10 @@ impl Pair {
         for region in ["ashburn", "dublin"] {
             served.push(serve(&planet, &homes, region, "127.0.0.1:0").await);
         }
-        let host = |served: &Served| Host { region: served.region.to_owned(), address: served.server.addresses()[0] };
+        let host = |served: &Served| Host {
+            region: served.region.to_owned(),
+            address: served.server.addresses()[0].to_string(),
+        };
         let hosts = served.iter().map(host).collect();
         let mut settings = Settings::new(Arc::clone(&planet), homes.planet(), homes.gateway(), hosts);
         settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];

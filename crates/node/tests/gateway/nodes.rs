@@ -128,7 +128,7 @@ impl World {
     }
 
     fn settings(&self) -> Settings {
-        let host = |region: &str| Host { region: region.to_owned(), address: self.nodes(region) };
+        let host = |region: &str| Host { region: region.to_owned(), address: self.nodes(region).to_string() };
         let hosts = REGIONS.map(host).to_vec();
         let mut settings = Settings::new(Arc::clone(&self.planet), self.homes.planet(), self.homes.gateway(), hosts);
         settings.nodes = Some(Arc::clone(&self.gateway));
@@ -267,7 +267,7 @@ async fn agents_come_through_a_gateway_with_a_certificate_and_no_gateway_comes_w
     let plain = world.gateway(|settings| {
         settings.nodes = None;
         for (host, served) in settings.hosts.iter_mut().zip(&world.served) {
-            host.address = served.2.addresses()[0];
+            host.address = served.2.addresses()[0].to_string();
         }
     });
     let refused = client(&plain, 3).await.attach(Place::Region("dublin".to_owned()), None).await.unwrap_err();
@@ -333,7 +333,7 @@ async fn whoever_is_not_expected_is_refused_with_the_reason_in_the_log() {
 async fn a_gateway_refuses_the_host_of_another_region() {
     let world = World::start(LIFE).await;
     let gateway = world.gateway(|settings| {
-        let (first, second) = (settings.hosts[0].address, settings.hosts[1].address);
+        let (first, second) = (settings.hosts[0].address.clone(), settings.hosts[1].address.clone());
         (settings.hosts[0].address, settings.hosts[1].address) = (second, first);
     });
     is_said(&["another region", "dublin"]).await;

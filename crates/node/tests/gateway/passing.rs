@@ -113,7 +113,10 @@ async fn each_request_is_a_line_of_the_access_log_under_its_name() {
 
 /// What the gateway would be told of another planet file.
 fn told(pair: &Pair, planet: planet::Planet) -> Settings {
-    let host = |served: &crate::Served| Host { region: served.region.into(), address: served.server.addresses()[0] };
+    let host = |served: &crate::Served| Host {
+        region: served.region.into(),
+        address: served.server.addresses()[0].to_string(),
+    };
     let hosts = pair.served.iter().map(host).collect();
     Settings::new(std::sync::Arc::new(planet), pair.homes.planet(), pair.homes.gateway(), hosts)
 }

@@ -60,7 +60,7 @@ async fn gateways_together_let_through_what_the_region_takes_and_no_more() {
     let planet = Arc::new(planet::parse(PLANET.as_bytes()).0.unwrap());
     let homes = Homes::with_gateways(folder.path(), 2).unwrap();
     let served = serve(&planet, &homes, "ashburn", "127.0.0.1:0").await;
-    let hosts = vec![Host { region: "ashburn".to_owned(), address: served.server.addresses()[0] }];
+    let hosts = vec![Host { region: "ashburn".to_owned(), address: served.server.addresses()[0].to_string() }];
     let gateways: Vec<Gateway> = homes
         .gateways()
         .iter()
@@ -106,8 +106,10 @@ async fn gateways_together_let_through_what_the_region_takes_and_no_more() {
 /// Two gateways of one machine in front of the two regions.
 async fn beside(tell: impl Fn(&mut Settings)) -> (crate::Pair, Gateway) {
     let pair = crate::Pair::told(&tell).await;
-    let host =
-        |served: &crate::Served| Host { region: served.region.to_owned(), address: served.server.addresses()[0] };
+    let host = |served: &crate::Served| Host {
+        region: served.region.to_owned(),
+        address: served.server.addresses()[0].to_string(),
+    };
     let hosts = pair.served.iter().map(host).collect();
     let mut settings = Settings::new(Arc::clone(&pair.planet), pair.homes.planet(), pair.homes.gateway(), hosts);
     settings.addresses = vec!["127.0.0.1:0".parse().unwrap()];

@@ -169,7 +169,7 @@ async fn a_gateway_and_an_operator_of_before_are_refused_once_their_time_is_over
     let gateway = |key: Arc<SigningKey>| {
         let hosts = pair.served.iter().map(|served| node::gateway::Host {
             region: served.region.to_owned(),
-            address: served.server.addresses()[0],
+            address: served.server.addresses()[0].to_string(),
         });
         let planet = Arc::clone(&pair.planet);
         let mut settings = node::gateway::Settings::new(planet, pair.homes.planet(), key, hosts.collect());
