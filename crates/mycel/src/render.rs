@@ -22,7 +22,8 @@ pub(crate) fn run(args: &RenderArgs, screen: &Screen) -> Result<Verdict, Failure
     let (planet, text) = files::planet_and_text(&args.file, &tables, screen)?;
     let plan = Plan::new(&planet, &tables)?;
     let image = args.image.clone().unwrap_or_else(|| format!("mycel:{VERSION}"));
-    let scene = Scene::new((&planet, &text), &plan, (&image, VERSION))?;
+    let mut scene = Scene::new((&planet, &text), &plan, (&image, VERSION))?;
+    scene.office = args.office.as_deref();
     let regions: Vec<&str> = args.region.iter().map(String::as_str).collect();
     let tree = render::render(&scene, &chosen(&args.target)?, &regions).map_err(|why| {
         if let Some(span) = why.at {
@@ -153,12 +154,17 @@ mod tests {
             let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
             let planet = planet::parse(text.as_bytes()).0.unwrap();
             let plan = Plan::new(&planet, &Tables::builtin()).unwrap();
-            let scene = Scene::new((&planet, &text), &plan, ("mycel:0.1.0", super::VERSION)).unwrap();
-            let tree = render::render(&scene, targets::ALL, &[]).unwrap();
             let mut lines = Vec::new();
-            for file in tree.files().iter().filter(|file| file.path.ends_with(".yaml")) {
-                for document in std::str::from_utf8(&file.bytes).unwrap().split("\n---\n") {
-                    command_lines(&serde_saphyr::from_str(document).unwrap(), &mut lines);
+            for office in [None, Some("office.example:7116")] {
+                let mut scene = Scene::new((&planet, &text), &plan, ("mycel:0.1.0", super::VERSION)).unwrap();
+                scene.office = office;
+                let tree = render::render(&scene, targets::ALL, &[]).unwrap();
+                for file in tree.files().iter().filter(|file| file.path.ends_with(".yaml")) {
+                    // The ordinal of a pod, as Kubernetes puts it there.
+                    let text = std::str::from_utf8(&file.bytes).unwrap().replace("$(POD_INDEX)", "0");
+                    for document in text.split("\n---\n") {
+                        command_lines(&serde_saphyr::from_str(document).unwrap(), &mut lines);
+                    }
                 }
             }
             // A host in each of two targets, the blocks that are shown, and the whole planet.

@@ -41,6 +41,9 @@ fn rendered() -> TempDir {
     for planet in PLANETS {
         let out = folder.path().join(planet);
         assert_eq!(code(&["render", &format!("{planet}.toml"), "--out", out.to_str().unwrap()]), 0, "{planet}");
+        let (file, out) = (format!("{planet}.toml"), folder.path().join(format!("{planet}-apart")));
+        let apart = ["--out", out.to_str().unwrap(), "--target", "kubernetes", "--office", "office.example:7116"];
+        assert_eq!(code(&[&["render", &file], apart.as_slice()].concat()), 0, "{planet}");
     }
     folder
 }
@@ -103,7 +106,8 @@ fn objects_are_those_of_kubernetes_strictly() {
     let Some(validator) = tool("MYCEL_KUBERNETES_VALIDATE", "kubernetes-validate") else { return };
     let folder = rendered();
     let objects = files(folder.path(), |path| path.contains("/kubernetes/"));
-    assert_eq!(objects.len(), 25 * 4);
+    // With gateways of their own, and without.
+    assert_eq!(objects.len(), 25 * 4 + 25 * 5);
     let (good, text) = said(Command::new(&validator).arg("--strict").args(&objects));
     assert!(good, "{text}");
     let broken = folder.path().join("broken.yaml");
@@ -117,7 +121,7 @@ fn checkov_finds_nothing_that_is_not_accepted_with_a_reason() {
     let Some(checkov) = tool("MYCEL_CHECKOV", "checkov") else { return };
     let folder = rendered();
     // One planet that the Internet reaches and one that it does not are all there is to see.
-    for planet in ["erlmcp", "garden"] {
+    for planet in ["erlmcp", "garden", "erlmcp-apart", "garden-apart"] {
         let accepted: Vec<&str> = ACCEPTED.iter().map(|(check, _)| *check).collect();
         let mut command = Command::new(&checkov);
         command.arg("--directory").arg(folder.path().join(planet)).args(["--framework", "kubernetes"]);

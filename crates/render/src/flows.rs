@@ -1,9 +1,9 @@
 //! The flows that a planet says must work, with the addresses that their ends
 //! have in one region. Every other is denied.
 //!
-//! A flow names tiers. The program's processes stand where flows from the
-//! Internet arrive, and in the first tier that those go on to: gateways and
-//! hosts are one process today, so it is of both.
+//! A flow names tiers. Gateways stand where flows from the Internet arrive, and
+//! hosts in the first tier that those go on to. Where no gateway runs apart, a
+//! host is of both.
 
 use crate::Place;
 use planet::{BalancerKind, Flow, Network, Planet, Protocol};
@@ -45,8 +45,11 @@ pub(crate) struct Way<'a> {
 pub(crate) struct Flows<'a> {
     /// In the order of the file.
     pub(crate) ways: Vec<Way<'a>>,
-    /// The tiers that the program's processes stand in.
-    pub(crate) ours: BTreeSet<&'a str>,
+    /// The tiers that flows from the Internet arrive in: those of gateways.
+    pub(crate) front: BTreeSet<&'a str>,
+    /// The first tier that those go on to, and the first port of that flow: where
+    /// hosts stand, and where gateways come to them.
+    pub(crate) behind: Option<(&'a str, Option<u16>)>,
     /// The ports that the Internet reaches them at.
     pub(crate) entry: BTreeSet<u16>,
     /// Where balancers stand, through which it does.
@@ -62,17 +65,33 @@ impl<'a> Flows<'a> {
         let ways: Vec<Way<'a>> = network.flow.iter().map(|flow| way(planet, network, place, flow)).collect();
         let tier = |end: &End<'a>| if let End::Tier(name, _) = end { Some(*name) } else { None };
         let from_outside = |way: &&Way<'a>| way.from == End::Internet && way.protocols.contains(&"TCP");
-        let mut ours: BTreeSet<&str> = ways.iter().filter(from_outside).filter_map(|way| tier(&way.to)).collect();
-        let goes_on = |way: &&Way<'a>| tier(&way.from).is_some_and(|from| ours.contains(from));
-        let next = ways.iter().filter(goes_on).find_map(|way| tier(&way.to));
+        let front: BTreeSet<&str> = ways.iter().filter(from_outside).filter_map(|way| tier(&way.to)).collect();
+        let goes_on =
+            |way: &&Way<'a>| way.protocols.contains(&"TCP") && tier(&way.from).is_some_and(|from| front.contains(from));
+        let behind = ways.iter().filter(goes_on).find_map(|way| Some((tier(&way.to)?, way.ports.first().copied())));
         let arrives = ways.iter().filter(from_outside).filter(|way| tier(&way.to).is_some());
         let entry =
             arrives.flat_map(|way| if way.ports.is_empty() { vec![HTTPS] } else { way.ports.clone() }).collect();
-        ours.extend(next);
         let stands = |kind: BalancerKind| kind != BalancerKind::Global;
         let balancers = network.balancer.iter().filter(|balancer| stands(balancer.kind.value));
         let balancers = balancers.flat_map(|balancer| nets(planet, network, place, balancer.tier.as_str())).collect();
-        Self { ways, ours, entry, balancers }
+        Self { ways, front, behind, entry, balancers }
+    }
+
+    /// The tiers of a host.
+    pub(crate) fn of_hosts(&self, has_gateways: bool) -> BTreeSet<&'a str> {
+        let behind = self.behind.map(|(tier, _)| tier);
+        // Where nothing is behind, hosts stand beside their gateways.
+        let front = self.front.iter().copied().filter(|_| !has_gateways || behind.is_none());
+        front.chain(behind).collect()
+    }
+
+    /// Whether a flow lets one of these tiers ask for names.
+    pub(crate) fn have_names(&self, tiers: &BTreeSet<&str>) -> bool {
+        let may = |tier: &&str| {
+            self.ways.iter().any(|way| way.to == End::Dns && matches!(&way.from, End::Tier(from, _) if from == tier))
+        };
+        tiers.iter().any(may)
     }
 }
 

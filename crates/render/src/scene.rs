@@ -26,6 +26,9 @@ pub struct Scene<'a> {
     pub image: &'a str,
     /// The program's version.
     pub version: &'a str,
+    /// Where the CA's office is, as HOST:PORT: with one, gateways run apart from
+    /// hosts.
+    pub office: Option<&'a str>,
 }
 
 /// A region of the planet.
@@ -56,7 +59,7 @@ impl<'a> Scene<'a> {
         plan: &'a Plan,
         (image, version): (&'a str, &'a str),
     ) -> Result<Self, Unplannable> {
-        Ok(Self { planet, text, plan, layout: Layout::new(planet)?, image, version })
+        Ok(Self { planet, text, plan, layout: Layout::new(planet)?, image, version, office: None })
     }
 
     /// What the planet is called.

@@ -3,58 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use planet::plan::Plan;
-use planet::{Planet, Tables};
+mod support;
+
 use proptest::prelude::*;
-use render::{Refused, Scene, Tree, render, targets};
 use serde::Deserialize as _;
-use serde_json::{Value, json};
-use std::path::Path;
-
-const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"];
-
-fn text_of(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../planets/{name}.toml"));
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn with_image(text: &str, image: &str, regions: &[&str]) -> Result<(Planet, Tree), Refused> {
-    let planet = planet::parse(text.as_bytes()).0.unwrap();
-    let plan = Plan::new(&planet, &Tables::builtin()).unwrap();
-    let scene = Scene::new((&planet, text), &plan, (image, "0.1.0")).unwrap();
-    let tree = render(&scene, targets::ALL, regions)?;
-    drop(scene);
-    Ok((planet, tree))
-}
-
-fn rendered(text: &str) -> Result<(Planet, Tree), Refused> {
-    with_image(text, "mycel:0.1.0", &[])
-}
-
-fn text<'t>(tree: &'t Tree, path: &str) -> &'t str {
-    let file = tree.files().iter().find(|file| file.path == path);
-    std::str::from_utf8(&file.unwrap_or_else(|| panic!("{path} is not rendered")).bytes).unwrap()
-}
-
-fn yaml(tree: &Tree, path: &str) -> Value {
-    serde_saphyr::from_str(text(tree, path)).unwrap()
-}
-
-/// The objects of a file of Kubernetes.
-fn objects(tree: &Tree, path: &str) -> Vec<Value> {
-    let documents = text(tree, path).split("\n---\n");
-    documents.map(|document| serde_saphyr::from_str(document).unwrap()).collect()
-}
-
-fn all_objects(tree: &Tree, region: &str) -> Vec<Value> {
-    let files = ["1-namespace", "2-config", "3-network", "4-host"];
-    files.iter().flat_map(|file| objects(tree, &format!("kubernetes/{region}/{file}.yaml"))).collect()
-}
-
-fn named<'o>(objects: &'o [Value], kind: &str, name: &str) -> &'o Value {
-    let is_it = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
-    objects.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
-}
+use serde_json::json;
+use support::{PLANETS, all_objects, named, rendered, text, text_of, with_image, yaml};
 
 #[test]
 fn every_planet_renders_in_every_region_and_again_to_the_same_bytes() {
@@ -307,7 +261,7 @@ fn keys_are_copied_once_and_for_their_owner_alone() {
     std::os::unix::fs::symlink("..data/node.key", keys.join("node.key")).unwrap();
     let run = || {
         let mut shell = std::process::Command::new(&command[0]);
-        shell.args(&command[1..]).env("HOME_DIR", &home).env("KEYS_DIR", &keys);
+        shell.args(&command[1..]).env("HOME_DIR", &home).env("KEYS_DIR", &keys).env("OWN", "");
         assert!(shell.status().unwrap().success());
     };
     // What a pod left that died while it copied.

@@ -27,4 +27,8 @@ pub(crate) struct RenderArgs {
     /// The container image to run; mycel and this program's version when left out.
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
+    /// Where `mycel trust office` can be reached from the hosts: gateways are
+    /// rendered apart from them (kubernetes).
+    #[arg(long, value_name = "HOST:PORT", value_parser = super::up::place)]
+    pub(crate) office: Option<String>,
 }

@@ -30,7 +30,7 @@ const FILES: u32 = 65_536;
 
 fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), Refused> {
     let mut services = Map::new();
-    services.insert("host".to_owned(), process(scene, &program::host(place.id(), false)));
+    services.insert("host".to_owned(), process(scene, &program::host(place.id(), false, None)));
     watchers(&mut services, "host");
     let mut networks = json!({ "front": {}, "inside": { "internal": true } });
     blocks(scene, place, &mut services, &mut networks);
@@ -47,7 +47,7 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
     tree.add(".env", format!("COMPOSE_PROJECT_NAME={}-{}\n", scene.name(), place.id()));
     tree.add("block.toml", one_block(scene, place));
     beside(scene, tree, "host")?;
-    one_process(place, tree);
+    one_process(scene, place, tree);
     Ok(())
 }
 

@@ -30,14 +30,14 @@ pub struct Target {
 pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
-fn one_process(place: &Place<'_>, tree: &mut Tree) {
+fn one_process(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) {
     let (id, pods, hosts) = (place.id(), place.plan.pods, place.plan.machines.total);
     if pods > 1 || place.plan.machines.working > 1 {
         tree.note(format!(
             "{id}: the plan wants {pods} pods on {hosts} hosts; a region is one process today, and one is rendered"
         ));
     }
-    tree.note(
-        "gateways: none stands alone, because the program runs them beside the hosts of all regions (target machine)",
-    );
+    if scene.office.is_none() {
+        tree.note("gateways: none is rendered, because nobody says where the CA's office is (--office HOST:PORT)");
+    }
 }

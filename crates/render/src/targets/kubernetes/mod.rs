@@ -5,15 +5,19 @@
 //! Objects are trees of JSON, and a strict validator of Kubernetes' own schemas
 //! reads them in a test. No file holds a secret: keys and certificates come from
 //! Secrets that an operator makes of what `mycel trust init` made. Why there is
-//! no Ingress, no autoscaler and one pod: docs/decisions/0040-render.md.
+//! no Ingress, and one pod for a host: docs/decisions/0040-render.md.
 
+mod gateway;
 mod host;
 mod network;
+mod pod;
 
 use super::{Scope, Target, one_process};
 use crate::flows::Flows;
+use crate::program::{self, Apart};
 use crate::{Place, Refused, Scene, Tree, name, yaml};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 pub(super) static TARGET: Target =
     Target { name: "kubernetes", help: "each region in a cluster of its own", scope: Scope::Region(render) };
@@ -30,6 +34,29 @@ impl Cluster<'_> {
     /// Whether the Internet reaches it: then with TLS.
     fn is_public(&self) -> bool {
         !self.flows.entry.is_empty()
+    }
+
+    /// Where gateways come to the host, when they run apart from it: at the port
+    /// of the planet's own flow between the two, where it names one.
+    fn apart(&self) -> Option<Apart<'_>> {
+        let port = self.flows.behind.and_then(|(_, port)| port).unwrap_or(program::NODES);
+        self.scene.office.map(|office| Apart { port, office })
+    }
+
+    /// Whether the planet has a flow between gateways and hosts.
+    fn has_inner_flow(&self) -> bool {
+        self.flows.behind.is_some_and(|(_, port)| port.is_some())
+    }
+
+    /// Where agents come.
+    fn door(&self) -> &'static str {
+        if self.scene.office.is_some() { "gateway" } else { "host" }
+    }
+
+    /// The tiers that a component stands in.
+    fn tiers(&self, component: &str) -> BTreeSet<&str> {
+        let has_gateways = self.scene.office.is_some();
+        if component == "gateway" { self.flows.front.clone() } else { self.flows.of_hosts(has_gateways) }
     }
 
     /// The labels that never change, by which objects find each other.
@@ -81,7 +108,16 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
         cluster.file("who may reach whom; everything else is denied.", &network::objects(&cluster))?,
     );
     tree.add("4-host.yaml", cluster.file("the host of its blocks.", &host::objects(&cluster))?);
-    one_process(place, tree);
+    if let Some(apart) = cluster.apart() {
+        let (objects, note) = gateway::objects(&cluster, apart);
+        tree.add("5-gateway.yaml", cluster.file("the gateways in front of it.", &objects)?);
+        note.into_iter().for_each(|note| tree.note(note));
+        tree.note(format!(
+            "{}: gateways reach the host of their region; no flow of the planet leads to those of others",
+            place.id()
+        ));
+    }
+    one_process(scene, place, tree);
     Ok(())
 }
 

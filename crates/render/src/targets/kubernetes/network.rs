@@ -8,8 +8,9 @@
 
 use super::Cluster;
 use crate::flows::{End, Way};
-use crate::program;
+use crate::program::{self, Apart};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use vocab::Net4;
 
 /// What is not the Internet: private networks, those of carriers, and the
@@ -29,7 +30,13 @@ pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
         objects.extend(into(cluster, number, way));
         objects.extend(out_of(cluster, number, way));
     }
-    objects.push(measured(cluster));
+    objects.push(measured(cluster, "host"));
+    if let Some(apart) = cluster.apart() {
+        objects.push(measured(cluster, "gateway"));
+        objects.extend(between(cluster, apart));
+        objects.push(office(cluster, apart));
+        objects.extend(["gateway", "host"].into_iter().filter_map(|component| names(cluster, component)));
+    }
     if !cluster.is_public() {
         objects.push(inside(cluster));
     }
@@ -120,19 +127,68 @@ fn at_the_program() -> [Value; 1] {
 }
 
 /// Prometheus, wherever in the cluster's namespace for it.
-fn measured(cluster: &Cluster<'_>) -> Value {
+fn measured(cluster: &Cluster<'_>, component: &str) -> Value {
     let from = json!([{
         "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "monitoring" } },
         "podSelector": { "matchLabels": { "app.kubernetes.io/name": "prometheus" } },
     }]);
     let rule = json!({ "from": from, "ports": at_the_program() });
     let words = format!("prometheus to the program's metrics at [{}], tcp", program::PORT);
-    policy(cluster, ("metrics", &words), Some(cluster.selector("host")), &[("Ingress", Some(rule))])
+    let name = if component == "host" { "metrics".to_owned() } else { format!("metrics-{component}") };
+    policy(cluster, (&name, &words), Some(cluster.selector(component)), &[("Ingress", Some(rule))])
+}
+
+/// Gateways to the host, where no flow of the planet is that already.
+fn between(cluster: &Cluster<'_>, apart: Apart<'_>) -> Vec<Value> {
+    if cluster.has_inner_flow() {
+        return Vec::new();
+    }
+    let words = format!("gateways to the host at [{}], tcp", apart.port);
+    let ports = json!([{ "protocol": "TCP", "port": apart.port }]);
+    let pods = |component: &str| json!([{ "podSelector": { "matchLabels": cluster.selector(component) } }]);
+    let into = json!({ "from": pods("gateway"), "ports": ports });
+    let out = json!({ "to": pods("host"), "ports": ports });
+    vec![
+        policy(cluster, ("nodes-in", &words), Some(cluster.selector("host")), &[("Ingress", Some(into))]),
+        policy(cluster, ("nodes-out", &words), Some(cluster.selector("gateway")), &[("Egress", Some(out))]),
+    ]
+}
+
+/// The program to the CA's office: at its address, or at its port wherever the
+/// name of it leads, since a policy knows no names.
+fn office(cluster: &Cluster<'_>, apart: Apart<'_>) -> Value {
+    let (host, port) = apart.office.rsplit_once(':').unwrap_or((apart.office, ""));
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let nets = match address {
+        Ok(IpAddr::V4(address)) => vec![format!("{address}/32")],
+        Ok(IpAddr::V6(address)) => vec![format!("{address}/128")],
+        Err(_) => vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()],
+    };
+    let to: Vec<Value> = nets.into_iter().map(|net| json!({ "ipBlock": { "cidr": net } })).collect();
+    let rule = json!({ "to": to, "ports": [{ "protocol": "TCP", "port": port.parse::<u16>().unwrap_or_default() }] });
+    let words = format!("the program to the CA's office at {}, tcp", apart.office);
+    let mut pods = cluster.selector("host");
+    if let Value::Object(labels) = &mut pods {
+        labels.remove("app.kubernetes.io/component");
+    }
+    policy(cluster, ("office", &words), Some(pods), &[("Egress", Some(rule))])
+}
+
+/// Names, where no flow lets a component ask for them: the host's, and the
+/// office's.
+fn names(cluster: &Cluster<'_>, component: &str) -> Option<Value> {
+    if cluster.flows.have_names(&cluster.tiers(component)) {
+        return None;
+    }
+    let ports = json!([{ "protocol": "UDP", "port": 53 }, { "protocol": "TCP", "port": 53 }]);
+    let rule = json!({ "to": peers(&End::Dns), "ports": ports });
+    let (name, words) = (format!("names-{component}"), "the program to dns at [53], any");
+    Some(policy(cluster, (&name, words), Some(cluster.selector(component)), &[("Egress", Some(rule))]))
 }
 
 /// Where no flow comes from the Internet, agents are pods beside it.
 fn inside(cluster: &Cluster<'_>) -> Value {
     let rule = json!({ "from": [{ "podSelector": {} }], "ports": at_the_program() });
     let words = format!("pods of this namespace to the program at [{}], tcp", program::PORT);
-    policy(cluster, ("agents", &words), Some(cluster.selector("host")), &[("Ingress", Some(rule))])
+    policy(cluster, ("agents", &words), Some(cluster.selector(cluster.door())), &[("Ingress", Some(rule))])
 }
