@@ -97,7 +97,7 @@ pub enum AuthorityError {
     #[error("{0} has neither root.pub nor root.key: without it no CA can be believed")]
     NoRoot(String),
     /// A file is not what it has to be.
-    #[error("{file}: {what}; bring it from where the CA is, or move it away")]
+    #[error("{file}: {what}; {}", folder::instead(file))]
     Damaged {
         /// Which.
         file: String,
@@ -150,12 +150,12 @@ impl Authority {
         Ok(Self { planet, anchors, revoked: Revocations::none(planet) })
     }
 
-    /// What a folder of keys says. The list of what is revoked may be missing:
-    /// then nothing is.
+    /// Whom the planet's root has endorsed, as a folder of keys says, and nothing
+    /// revoked.
     ///
     /// # Errors
     /// When a file is missing, damaged, or not endorsed by the planet's root.
-    pub fn read(keys: &Path) -> Result<Self, AuthorityError> {
+    pub fn endorsed(keys: &Path) -> Result<Self, AuthorityError> {
         let root = root(keys)?;
         let (cas, endorsed) = (keys.join(CERTIFICATE), keys.join(ENDORSED));
         let damaged = |file: &Path, what: String| AuthorityError::Damaged { file: file.display().to_string(), what };
@@ -163,14 +163,24 @@ impl Authority {
         let said = Endorsement::read_all(&read(&endorsed)?).map_err(|why| damaged(&endorsed, why.to_string()))?;
         let pem = read(&cas)?;
         let found = certificate::read_all(&pem).map_err(|why| damaged(&cas, why))?;
-        let authority = Self::new(root, PlanetId::of_root(root), &found, &said).map_err(|why| damaged(&cas, why))?;
+        Self::new(root, PlanetId::of_root(root), &found, &said).map_err(|why| damaged(&cas, why))
+    }
+
+    /// What a folder of keys says. The list of what is revoked may be missing:
+    /// then nothing is.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or not endorsed by the planet's root.
+    pub fn read(keys: &Path) -> Result<Self, AuthorityError> {
+        let authority = Self::endorsed(keys)?;
         let list = keys.join(REVOKED);
         match std::fs::read_to_string(&list) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(authority),
             Err(error) => Err(failed(format!("read {}", list.display()))(error).into()),
             Ok(text) => {
-                let revoked = Revocations::read(&text).map_err(|why| damaged(&list, why.to_string()))?;
-                authority.with(revoked).map_err(|why| damaged(&list, why.to_owned()))
+                let damaged = |what: String| AuthorityError::Damaged { file: list.display().to_string(), what };
+                let revoked = Revocations::read(&text).map_err(|why| damaged(why.to_string()))?;
+                authority.with(revoked).map_err(|why| damaged(why.to_owned()))
             }
         }
     }

@@ -48,7 +48,7 @@ impl World {
         folder::write_public(&host, "root", root).unwrap();
         folder::write_public(&host, "recovery", sealed::recovery_key(&own).unwrap().unwrap()).unwrap();
         folder::secret(&host, "node").unwrap();
-        let mut office = Office::new(&own, Ca::open(&own, planet, now).unwrap(), LIFE);
+        let mut office = Office::new(&own, Ca::open(&own, planet, now, &mut |_, _| Ok(())).unwrap(), LIFE);
         office.expect(node(&host, planet));
         Self { folder, planet, office, now }
     }
@@ -258,7 +258,7 @@ struct Full {
 }
 
 impl Around for Full {
-    fn enter(&mut self, _: AgentId, _: AgentId) -> Result<(), String> {
+    fn enter(&mut self, _: AgentId, _: AgentId, _: bool) -> Result<(), String> {
         if self.enters { Ok(()) } else { Err("the disk is full".to_owned()) }
     }
 
