@@ -201,7 +201,7 @@ fn a_list_grows_by_one_number_and_keeps_its_first_reasons() {
     let place = tempfile::tempdir().unwrap();
     let keys = place.path();
     drop(office(keys));
-    let ca = Ca::open(keys, PlanetId::of_root(folder::public(keys, "root").unwrap()), NOW).unwrap();
+    let ca = Ca::open(keys, PlanetId::of_root(folder::public(keys, "root").unwrap()), NOW, &mut |_, _| Ok(())).unwrap();
     let (serial, stolen) = (What::Serial(Serial::of([1; 16])), What::Key(AgentId([2; 32])));
     revoke(keys, &ca, &[serial], "first", NOW).unwrap();
     revoke(keys, &ca, &[serial, stolen], "second", NOW).unwrap();

@@ -47,6 +47,9 @@ fn has_run(name: &str) -> Folder {
     folder
 }
 
+/// What becomes of a file.
+type Damage = dyn Fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn whatever_is_damaged_is_a_row_that_says_so_and_the_others_stay() {
     let folder = has_run("status-damaged");
@@ -56,7 +59,7 @@ fn whatever_is_damaged_is_a_row_that_says_so_and_the_others_stay() {
     let other = |_: &[u8]| "5e".repeat(32).into_bytes();
     // In the first envelope, behind the file's head and the batch's.
     let changed = |bytes: &[u8]| bytes.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 200)).collect();
-    let cases: [(&str, &str, &dyn Fn(&[u8]) -> Vec<u8>, &str); 12] = [
+    let cases: [(&str, &str, &Damage, &str); 12] = [
         ("keys/audit.entries.key", "keys/audit.entries.key", &other, "DAMAGED: it is another key than"),
         ("keys/audit.entries.key", "keys/audit.entries.key", &cut, "DAMAGED: "),
         ("keys/audit.vkey", "keys/audit.vkey", &cut, "DAMAGED: it is no public key of a log"),

@@ -287,6 +287,8 @@ fn a_planet_that_wants_hardware_does_not_start_on_plain_keys_until_they_are_wrap
     // Whoever has it open sees what the disk would still hold.
     let mut open = fs::File::open(world.at("data/keys/operator.key")).unwrap();
     assert_eq!(world.json(&["trust", "wrap", "--data", "data"])["wrapped"], serde_json::json!(["keys/operator.key"]));
+    let told = world.good(&["audit", "tail", "data/audit"]);
+    assert!(told.contains("key wrapped file=keys/operator token="), "{told}");
     let mut left = String::new();
     std::io::Read::read_to_string(&mut open, &mut left).unwrap();
     assert_eq!(left, "\0".repeat(64));

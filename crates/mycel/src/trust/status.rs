@@ -118,7 +118,7 @@ pub(super) fn run(args: &StatusArgs, screen: &Screen) -> Result<Verdict, Failure
                 screen.say("file, holds them against its [keys] as well");
             }
             (bad, _) => {
-                screen.say(format_args!("{bad} of {} need something: docs/guides/keys.md says what", items.len()))
+                screen.say(format_args!("{bad} of {} need something: docs/guides/keys.md says what", items.len()));
             }
         }
     }
