@@ -171,6 +171,8 @@ pub const fn is_a_commands(act: &Act) -> bool {
             | Act::CertificateRevoked { .. }
             | Act::CertificateIssued { .. }
             | Act::KeyMade { .. }
+            | Act::RegionKeyMade { .. }
+            | Act::KeyWrapped { .. }
             | Act::RootSplit { .. }
             | Act::DrillBegun { .. }
     )

@@ -163,7 +163,7 @@ fn entry_key(keys: &Path, place: &Path, origin: &str, copies: Option<&Copies>) -
 }
 
 /// Whether entries are sealed here: the oldest segment says so.
-fn has_sealed(place: &Path) -> Result<bool, HomeError> {
+pub(crate) fn has_sealed(place: &Path) -> Result<bool, HomeError> {
     let read = || {
         let names = fs::read_dir(place)?.map(|file| Ok(file?.file_name())).collect::<io::Result<Vec<_>>>()?;
         let first = |name: &std::ffi::OsString| name.to_str().and_then(segment::first);

@@ -5,7 +5,7 @@
 //! continue the last one it signed, or hold a secret: an entry says who did
 //! what by which right and why, and has no field for a key that is not public
 //! or for anybody's data. It reads no clock and draws no random number: time
-//! and keys are arguments. All but [`asked`], [`home`], [`Folders`] and
+//! and keys are arguments. All but [`asked`], [`home`], [`look`], [`Folders`] and
 //! [`Mirror`] touch files only through a `store::Disk` or a [`Source`] that they
 //! are handed.
 
@@ -17,6 +17,7 @@ mod edge;
 pub mod entry;
 mod files;
 pub mod home;
+pub mod look;
 pub mod note;
 mod number;
 pub mod path;

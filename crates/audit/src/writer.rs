@@ -17,7 +17,8 @@ pub use recover::{OpenError, Recovery};
 use self::core::{Core, Stop, Stored};
 use crate::entry::Entry;
 use crate::sealed::EntryKey;
-use crate::truth;
+use crate::segment;
+use crate::truth::{self, Form};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -208,6 +209,35 @@ impl<D: Disk> std::fmt::Debug for Audit<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Audit").field("published", &self.published()).finish_non_exhaustive()
     }
+}
+
+/// Reads all entries of a log as opening it would, and changes nothing: the first
+/// entry that is there, or what a start would refuse it for.
+pub(crate) fn look<D: Disk>(disk: &D, (origin, key): (&str, &EntryKey), signed: Head) -> Result<u64, OpenError> {
+    let start = Form::Sealed(key).start(origin);
+    let mut firsts: Vec<u64> = disk.list()?.iter().filter_map(|name| segment::first(name)).collect();
+    firsts.sort_unstable();
+    let mut found = Vec::with_capacity(firsts.len());
+    for first in firsts {
+        let file = disk.open(&segment::name(first))?;
+        let mut read = vec![0; start.len()];
+        let many = disk.read_at(&file, 0, &mut read)?;
+        read.truncate(many);
+        if read.starts_with(&Form::Plain.start(origin)) {
+            // Of version 1: the next start writes it again, and holds it against its root as it does.
+            return Ok(0);
+        }
+        if read != start {
+            return Err(if truth::is_of(&read, origin) { OpenError::OtherKey } else { OpenError::Foreign });
+        }
+        found.push(recover::begin(disk, (file, first), &start)?);
+    }
+    let Some(begins) = found.first().map(|found| found.grown.edge.clone()) else {
+        return Err(OpenError::Lost { has: 0, signed: signed.size });
+    };
+    let truths: Vec<_> = found.iter().map(|found| found.truth(disk, key)).collect();
+    let first = begins.size();
+    recover::check(&truths, begins, signed).map(|_| first)
 }
 
 /// Writes a file under another name and then gives it its own.

@@ -97,7 +97,7 @@ pub enum AuthorityError {
     #[error("{0} has neither root.pub nor root.key: without it no CA can be believed")]
     NoRoot(String),
     /// A file is not what it has to be.
-    #[error("{file}: {what}; bring it from where the CA is, or move it away")]
+    #[error("{file}: {what}; {}", folder::instead(file))]
     Damaged {
         /// Which.
         file: String,
@@ -131,6 +131,12 @@ pub fn root(keys: &Path) -> Result<AgentId, AuthorityError> {
     folder::known(keys, "root")?.ok_or_else(|| AuthorityError::NoRoot(keys.display().to_string()))
 }
 
+/// What a file in a folder of keys says.
+fn text(keys: &Path, name: &str) -> Result<String, KeyError> {
+    let file = keys.join(name);
+    std::fs::read_to_string(&file).map_err(failed(format!("read {}", file.display())))
+}
+
 impl Authority {
     /// Those of these certificates that the root has endorsed, and nothing
     /// revoked.
@@ -150,18 +156,25 @@ impl Authority {
         Ok(Self { planet, anchors, revoked: Revocations::none(planet) })
     }
 
+    /// Whom the planet's root has endorsed, as a folder of keys says, and nothing
+    /// revoked.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or not endorsed by the planet's root.
+    pub fn endorsed(keys: &Path) -> Result<Self, AuthorityError> {
+        let root = root(keys)?;
+        let (endorsed, cas) = (text(keys, ENDORSED)?, text(keys, CERTIFICATE)?);
+        Self::of(root, (&cas, &endorsed, None), keys)
+    }
+
     /// What a folder of keys says. The list of what is revoked may be missing:
     /// then nothing is.
     ///
     /// # Errors
     /// When a file is missing, damaged, or not endorsed by the planet's root.
     pub fn read(keys: &Path) -> Result<Self, AuthorityError> {
-        let root = root(keys)?;
-        let read = |name: &str| {
-            let file = keys.join(name);
-            std::fs::read_to_string(&file).map_err(failed(format!("read {}", file.display())))
-        };
-        let (endorsed, cas, list) = (read(ENDORSED)?, read(CERTIFICATE)?, keys.join(REVOKED));
+        let (root, endorsed, cas) = (root(keys)?, text(keys, ENDORSED)?, text(keys, CERTIFICATE)?);
+        let list = keys.join(REVOKED);
         let revoked = match std::fs::read_to_string(&list) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             text => Some(text.map_err(failed(format!("read {}", list.display())))?),

@@ -9,7 +9,7 @@ use crate::authority::MOST_CAS;
 use crate::certificate::Serial;
 use crate::endorsement::Endorsement;
 use crate::entropy;
-use crate::folder::{self, KeyError, failed};
+use crate::folder::{self, KeyError, Made, failed};
 use crate::heirs;
 use crate::root::Root;
 use crate::spiffe::Name;
@@ -116,14 +116,14 @@ impl Ca {
     /// The CA of a planet's folder of keys, made when there is none and the
     /// root key is there; then those that are to follow it are endorsed as well.
     /// Key, endorsement, certificate: in that order, and each is made again when
-    /// it is missing.
+    /// it is missing. `made` is asked before a key is made.
     ///
     /// # Errors
     /// When the disk refuses, a key is damaged, or the root key is elsewhere.
-    pub fn open(keys: &Path, planet: PlanetId, now: Moment) -> Result<Self, CaError> {
-        let ca = Self::new(planet, &folder::secret(keys, "ca")?)?;
+    pub fn open(keys: &Path, planet: PlanetId, now: Moment, made: &mut Made<'_>) -> Result<Self, CaError> {
+        let ca = Self::new(planet, &folder::secret_as(keys, "ca", made)?)?;
         let root = Root::here(keys)?;
-        heirs::install_all(keys, &ca, root.as_ref(), now)?;
+        heirs::install_all(keys, &ca, root.as_ref(), now, made)?;
         Ok(ca)
     }
 

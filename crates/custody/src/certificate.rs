@@ -8,7 +8,7 @@
 use crate::spiffe::Name;
 use crate::statement;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use std::fmt;
 use trust::{AgentId, Moment};
 use webpki::EndEntityCert;
@@ -101,7 +101,7 @@ impl Certificate {
     /// When it is none of a node.
     pub fn read_pem(text: &str) -> Result<Self, NoCertificate> {
         let der = CertificateDer::from_pem_slice(text.as_bytes());
-        Self::read(&der.map_err(|why| NoCertificate::Malformed(why.to_string()))?)
+        Self::read(&der.map_err(|why| NoCertificate::Malformed(no_pem(&why).to_owned()))?)
     }
 
     /// When it is to be renewed: at two thirds of its life, and up to a twelfth
@@ -137,10 +137,22 @@ pub(crate) fn key_of(der: &CertificateDer<'_>) -> Result<AgentId, NoCertificate>
     key(&EndEntityCert::try_from(der).map_err(|why| NoCertificate::Malformed(why.to_string()))?)
 }
 
+/// What is wrong with a file of certificates, in words: the reader tells what it
+/// has found as numbers.
+const fn no_pem(why: &pem::Error) -> &'static str {
+    match why {
+        pem::Error::MissingSectionEnd { .. } => "it is cut short: a certificate begins in it and does not end",
+        pem::Error::IllegalSectionStart { .. } => "a line in it that begins a certificate is not written as one",
+        pem::Error::Base64Decode(_) => "the letters of a certificate in it are damaged",
+        pem::Error::NoItemsFound => "there is none in it",
+        _ => "it cannot be read as certificates",
+    }
+}
+
 /// The certificates of a file, none of which may be cut short.
 pub(crate) fn read_all(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let found = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|why| why.to_string())?;
+    let found = found.map_err(|why| no_pem(&why).to_owned())?;
     // The reader passes over what has no end.
     let begun = pem.matches("-----BEGIN").count();
     if begun == found.len() { Ok(found) } else { Err(format!("{begun} certificates begin, and {} end", found.len())) }

@@ -5,6 +5,8 @@
 //! What is written is there whole, under its name and after a crash, or not at
 //! all.
 
+use crate::authority::REVOKED;
+use crate::office::BOOK;
 use crate::vault::{self, NoToken};
 use crate::{entropy, sealed};
 use std::fs::{self, File, OpenOptions};
@@ -27,7 +29,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// It is none.
-    #[error("{file}: {what}; restore it from a backup, or move it away")]
+    #[error("{file}: {what}; {}", instead(file))]
     Damaged {
         /// Which file.
         file: String,
@@ -37,7 +39,8 @@ pub enum KeyError {
     /// Others than its owner can read it, or change it.
     #[error(
         "{file} can be read or changed by others (mode {mode:03o}): `chmod go= {file}` closes it; if anybody else \
-         uses this machine, replace the key"
+         uses this machine, {}",
+        then(file)
     )]
     Open {
         /// Which file.
@@ -65,6 +68,29 @@ pub enum KeyError {
         /// Why not.
         why: NoToken,
     },
+}
+
+/// What to do about a file that is damaged: to take away what says who is
+/// refused would let them in again.
+pub(crate) fn instead(file: &str) -> &'static str {
+    match Path::new(file).file_name().and_then(|name| name.to_str()) {
+        Some(REVOKED) => {
+            "bring it from where the CA is, from the keys of a region that has it, or from a backup, and leave it until \
+             then: without it nobody is revoked"
+        }
+        Some(BOOK) => {
+            "restore it from a backup: without it `mycel trust revoke --region` knows no keys but those that are here"
+        }
+        _ => "restore it from a backup, or move it away",
+    }
+}
+
+/// What to do once a file is closed that others could read or change.
+fn then(file: &str) -> &'static str {
+    match Path::new(file).extension().and_then(|end| end.to_str()) {
+        Some("key") => "replace the key",
+        _ => "look whether it was changed, and replace what was secret in it",
+    }
 }
 
 /// The end of the name of what is not in its place yet.
@@ -145,10 +171,25 @@ pub fn contents(keys: &Path, name: &str) -> Result<Option<Zeroizing<String>>, Ke
 /// # Errors
 /// When it cannot be read or written, others could read it, or it is no key.
 pub fn secret(keys: &Path, name: &str) -> Result<Secret, KeyError> {
+    secret_as(keys, name, &mut |_, _| Ok(()))
+}
+
+/// Asked before a key is made, by its name and with its secret: who enters that
+/// there is one. A key that is there is nobody's act.
+pub type Made<'m> = dyn FnMut(&str, &Secret) -> Result<(), String> + 'm;
+
+/// The same, which `made` is asked for before it is made: nothing is when that
+/// refuses.
+///
+/// # Errors
+/// The same, and when it is refused.
+pub fn secret_as(keys: &Path, name: &str, made: &mut Made<'_>) -> Result<Secret, KeyError> {
     if let Some(secret) = existing(keys, name)? {
         return Ok(secret);
     }
     let secret = drawn()?;
+    let what = || format!("enter in the audit log that the key {name} is made");
+    made(name, &secret).map_err(io::Error::other).map_err(failed(what()))?;
     keep(keys, name, &secret)?;
     Ok(secret)
 }

@@ -16,7 +16,7 @@ use crate::authority::{Authority, AuthorityError, MOST_CAS, REVOKED};
 use crate::ca::{CA_LIFE, CERTIFICATE, Ca, CaError, ENDORSED, MOST_LIFE, pem};
 use crate::certificate;
 use crate::endorsement::Endorsement;
-use crate::folder::{self, KeyError, existing, failed};
+use crate::folder::{self, KeyError, Made, existing, failed};
 use crate::office::{alone, revocations};
 use crate::revocation::{NotRevoked, Revocations};
 use crate::root::Root;
@@ -85,13 +85,19 @@ pub fn names(keys: &Path) -> Result<Vec<String>, KeyError> {
 
 /// Has nodes believe the present CA, and those that are to follow it: where the
 /// root key is, these are made until there are enough.
-pub(crate) fn install_all(keys: &Path, ca: &Ca, root: Option<&Root>, now: Moment) -> Result<(), CaError> {
+pub(crate) fn install_all(
+    keys: &Path,
+    ca: &Ca,
+    root: Option<&Root>,
+    now: Moment,
+    made: &mut Made<'_>,
+) -> Result<(), CaError> {
     let _alone = alone(keys)?;
     install(keys, ca, root, now)?;
-    root.map_or(Ok(()), |root| make_ahead(keys, ca.planet(), root, now))
+    root.map_or(Ok(()), |root| make_ahead(keys, ca.planet(), root, now, made))
 }
 
-fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment) -> Result<(), CaError> {
+fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment, made: &mut Made<'_>) -> Result<(), CaError> {
     let mut known = names(keys)?;
     let last = known.last().and_then(|name| name.strip_prefix(HEIR)?.parse::<u32>().ok()).unwrap_or(0);
     // What a node does not read is not written: those of before leave room in time.
@@ -99,7 +105,7 @@ fn make_ahead(keys: &Path, planet: PlanetId, root: &Root, now: Moment) -> Result
     let missing = AHEAD.saturating_sub(known.len()).min(room);
     known.extend((last.saturating_add(1)..).take(missing).map(|number| format!("{HEIR}{number}")));
     for name in known {
-        match install(keys, &Ca::new(planet, &folder::secret(keys, &name)?)?, Some(root), now) {
+        match install(keys, &Ca::new(planet, &folder::secret_as(keys, &name, made)?)?, Some(root), now) {
             // One that a kill has left without its endorsement waits for room as well.
             Err(CaError::Full) => break,
             installed => installed?,
@@ -208,7 +214,8 @@ pub fn inherit(
 
 /// Replaces the CA and all heirs by ones that are made now, and believes none of
 /// those before from now on: what they have issued is worth nothing, and nodes
-/// ask for other certificates as soon as they read of it.
+/// ask for other certificates as soon as they read of it. `enter` and `made` are
+/// asked before a key takes that place, and before those that follow it are made.
 ///
 /// # Errors
 /// When the disk refuses; then it is to be done again.
@@ -217,7 +224,7 @@ pub fn begin_anew(
     planet: PlanetId,
     root: &Root,
     now: Moment,
-    enter: impl FnOnce(AgentId, AgentId) -> Result<(), String>,
+    (enter, made): (impl FnOnce(AgentId, AgentId) -> Result<(), String>, &mut Made<'_>),
 ) -> Result<(AgentId, AgentId), NotInherited> {
     let _alone = alone(keys)?;
     settle_alone(keys, planet, now)?;
@@ -234,7 +241,7 @@ pub fn begin_anew(
     take_place(keys, &secret)?;
     settle_alone(keys, planet, now)?;
     forget_all_but(keys, &[next.id()])?;
-    make_ahead(keys, planet, root, now)?;
+    make_ahead(keys, planet, root, now, made)?;
     Ok((before.id(), next.id()))
 }
 

@@ -61,11 +61,12 @@ pub struct Signer {
 
 /// What is done around a rotation by whoever knows more than a folder of keys.
 pub trait Around {
-    /// Enters that one key is to follow another; nobody says so before.
+    /// Enters that one key is to follow another, and whether somebody asked for
+    /// it; nobody says so before.
     ///
     /// # Errors
     /// With the reason why it cannot be entered: then it is not done.
-    fn enter(&mut self, _from: AgentId, _to: AgentId) -> Result<(), String> {
+    fn enter(&mut self, _from: AgentId, _to: AgentId, _asked: bool) -> Result<(), String> {
         Ok(())
     }
 
@@ -140,8 +141,6 @@ impl Signer {
             succession::withdraw(keys, name)?;
             return Ok(Looked::Rests);
         }
-        // Whoever asked sees the next key from here on: a kill does not have it done twice.
-        succession::answer(keys, name)?;
         let certificate = self.certificate(&format!("{name}.pem"))?;
         if let Some(certificate) = &certificate
             && !self.is_certified(&certificate.name, next.id(), now)
@@ -150,10 +149,13 @@ impl Signer {
             return Ok(Looked::Waits("the next key's certificate"));
         }
         if !self.is_stated(&present, &next)? {
-            let entered = around.enter(present.id(), next.id()).map_err(io::Error::other);
+            let asked = succession::is_asked(keys, name);
+            let entered = around.enter(present.id(), next.id(), asked).map_err(io::Error::other);
             entered.map_err(failed("enter in the audit log that a key is rotated"))?;
         }
         let line = self.state(&present, &next, now, certificate.as_ref())?;
+        // Whoever asked sees the next key until it is done, and the entry says who did: a kill has it done once.
+        succession::answer(keys, name)?;
         if !around.tell()? {
             return Ok(Looked::Waits("the CA's office to hear of the next key"));
         }

@@ -157,7 +157,7 @@ fn what_is_revoked_is_refused_by_its_serial_and_by_its_key() {
 /// A planet's folder of keys, with its office.
 fn office(keys: &Path) -> Office {
     let planet = PlanetId::of_root(folder::public(keys, "root").unwrap());
-    Office::new(keys, Ca::open(keys, planet, NOW).unwrap(), LIFE)
+    Office::new(keys, Ca::open(keys, planet, NOW, &mut |_, _| Ok(())).unwrap(), LIFE)
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn the_office_issues_what_is_expected_and_nothing_twice() {
     assert_eq!(Certificate::read_pem(&pem).unwrap().name, name);
     // A replay, and one that was made before it and came later, also at an office that begins anew.
     let again = |request: &Request, now| {
-        let other = Office::new(keys, Ca::open(keys, planet, NOW).unwrap(), LIFE);
+        let other = Office::new(keys, Ca::open(keys, planet, NOW, &mut |_, _| Ok(())).unwrap(), LIFE);
         other.answer(&request.text(), |_, _| true, now)
     };
     assert!(matches!(again(&first, NOW), Err(NotIssued::Replayed)));
@@ -189,7 +189,7 @@ fn the_office_issues_what_is_expected_and_nothing_twice() {
     let elsewhere = Request::make(&key(9), Name::gateway(PlanetId([0; 16])), u64::MAX, NOW);
     assert!(matches!(again(&elsewhere, NOW), Err(NotIssued::OtherPlanet(_))));
     // A stolen key gets no other certificate.
-    let ca = Ca::open(keys, planet, NOW).unwrap();
+    let ca = Ca::open(keys, planet, NOW, &mut |_, _| Ok(())).unwrap();
     revoke(keys, &ca, &[What::Key(key(9).id())], "stolen", NOW).unwrap();
     let stolen = Request::make(&key(9), name, u64::MAX, NOW);
     assert!(matches!(again(&stolen, NOW), Err(NotIssued::Revoked { .. })));
@@ -201,7 +201,7 @@ fn a_list_grows_by_one_number_and_keeps_its_first_reasons() {
     let place = tempfile::tempdir().unwrap();
     let keys = place.path();
     drop(office(keys));
-    let ca = Ca::open(keys, PlanetId::of_root(folder::public(keys, "root").unwrap()), NOW).unwrap();
+    let ca = Ca::open(keys, PlanetId::of_root(folder::public(keys, "root").unwrap()), NOW, &mut |_, _| Ok(())).unwrap();
     let (serial, stolen) = (What::Serial(Serial::of([1; 16])), What::Key(AgentId([2; 32])));
     revoke(keys, &ca, &[serial], "first", NOW).unwrap();
     revoke(keys, &ca, &[serial, stolen], "second", NOW).unwrap();
@@ -317,7 +317,7 @@ fn files_that_are_half_written_or_damaged_change_nothing() {
         if whole.is_empty() { std::fs::remove_file(&file).unwrap() } else { std::fs::write(&file, &whole).unwrap() }
     }
     // An older list, or one that is gone, revokes no less than was known.
-    let ca = Ca::open(&keys, alone.credentials.authority().planet(), NOW).unwrap();
+    let ca = Ca::open(&keys, alone.credentials.authority().planet(), NOW, &mut |_, _| Ok(())).unwrap();
     revoke(&keys, &ca, &[What::Key(AgentId([3; 32]))], "stolen", NOW).unwrap();
     alone.credentials.look();
     assert_eq!(alone.credentials.authority().revoked().number, 1);
@@ -331,7 +331,7 @@ fn a_ca_without_the_root_key_is_said_to_need_it() {
     let place = tempfile::tempdir().unwrap();
     let planet = PlanetId::of_root(key(1).id());
     folder::write_public(place.path(), "root", key(1).id()).unwrap();
-    let no = Ca::open(place.path(), planet, NOW).err().unwrap();
+    let no = Ca::open(place.path(), planet, NOW, &mut |_, _| Ok(())).err().unwrap();
     assert!(no.to_string().contains("root key is not in"), "{no}");
     assert!(Authority::read(place.path()).is_err());
 }

@@ -35,7 +35,7 @@ fn planet(keys: &Path) -> PlanetId {
 fn made() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     sealed::root(place.path()).unwrap();
-    Ca::open(place.path(), planet(place.path()), now()).unwrap();
+    Ca::open(place.path(), planet(place.path()), now(), &mut |_, _| Ok(())).unwrap();
     place
 }
 
@@ -70,7 +70,7 @@ impl Beside {
         let name = Name::block(planet(keys), "dublin").unwrap();
         let node = Node { keys: keys.to_owned(), files: "node".to_owned(), name };
         folder::secret(keys, "node").unwrap();
-        let mut office = Office::new(keys, Ca::open(keys, planet(keys), now()).unwrap(), LIFE);
+        let mut office = Office::new(keys, Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap(), LIFE);
         office.expect(node.clone());
         let time = Arc::clone(&clock);
         let asks = Credentials::obtain(node.clone(), Arc::new(move || Moment(time.load(SeqCst))), Duration::ZERO);
@@ -116,7 +116,7 @@ fn those_that_follow_are_believed_before_they_issue_anything() {
         assert!(keys.join(format!("{name}.sealed")).exists(), "it has a copy that the root opens");
     }
     // Another start makes no others.
-    Ca::open(keys, planet(keys), now()).unwrap();
+    Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap();
     assert_eq!(heirs::names(keys).unwrap(), names);
 }
 
@@ -145,7 +145,7 @@ fn one_follows_the_other_and_nobody_is_refused_meanwhile() {
     believes(keys, &ca_of(keys, "ca")).unwrap();
     assert_eq!(Authority::read(keys).unwrap().cas().len(), AHEAD);
     // Where the root key is, the missing one is made.
-    Ca::open(keys, planet(keys), now()).unwrap();
+    Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap();
     assert_eq!(heirs::names(keys).unwrap(), ["ca.next-2", "ca.next-3", "ca.next-4"]);
 }
 
@@ -160,7 +160,7 @@ fn an_office_rotates_when_it_is_time_and_says_how_old_its_ca_is() {
         asked.fetch_add(1, SeqCst);
         if refuses.load(SeqCst) == 1 { Err("the disk is full".to_owned()) } else { Ok(()) }
     };
-    let office = Office::new(keys, Ca::open(keys, planet, now()).unwrap(), LIFE);
+    let office = Office::new(keys, Ca::open(keys, planet, now(), &mut |_, _| Ok(())).unwrap(), LIFE);
     let (mut office, ages) = office.rotating(Millis::days(90), Box::new(enter));
     let first = ca(keys);
     office.look(now().after(Millis::days(89)));
@@ -212,7 +212,8 @@ fn after_a_theft_none_of_them_is_believed_and_nodes_ask_again() {
     let first = beside.credentials.certificate().unwrap();
     let stolen: Vec<Ca> = ["ca", "ca.next-1", "ca.next-3"].map(|name| ca_of(keys, name)).into();
     revoke(keys, &stolen[0], &[What::Key(AgentId([3; 32]))], "stolen", now()).unwrap();
-    let (from, to) = heirs::begin_anew(keys, planet(keys), &root(keys), now(), |_, _| Ok(())).unwrap();
+    let (from, to) =
+        heirs::begin_anew(keys, planet(keys), &root(keys), now(), (|_, _| Ok(()), &mut |_, _| Ok(()))).unwrap();
     assert_eq!((from, to), (stolen[0].id(), ca(keys)));
     for stolen in &stolen {
         assert!(matches!(believes(keys, stolen), Err(Refused::Stranger(_))));
@@ -285,7 +286,7 @@ fn as_many_rotations_as_anybody_asks_for_leave_files_that_are_read() {
     let keys = place.path();
     let mut done = 0;
     for _ in 0..12 {
-        Ca::open(keys, planet(keys), now()).unwrap();
+        Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap();
         match inherit(keys) {
             Ok(_) => done += 1,
             Err(why) => assert!(matches!(why, NotInherited::Nobody), "{why}"),
@@ -295,14 +296,14 @@ fn as_many_rotations_as_anybody_asks_for_leave_files_that_are_read() {
     assert!(done >= AHEAD, "{done}");
     // One that a kill has left without its endorsement is no more than they read.
     folder::secret(keys, "ca.next-90").unwrap();
-    Ca::open(keys, planet(keys), now()).unwrap();
+    Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap();
     believes(keys, &ca_of(keys, "ca")).unwrap();
     fs::remove_file(keys.join("ca.next-90.key")).unwrap();
     fs::remove_file(keys.join("ca.next-90.sealed")).unwrap();
     // When those of before have ended, others are endorsed.
     let ended = now().after(MOST_LIFE).after(Millis::hours(1));
     heirs::settle(keys, planet(keys), ended).unwrap();
-    Ca::open(keys, planet(keys), now()).unwrap();
+    Ca::open(keys, planet(keys), now(), &mut |_, _| Ok(())).unwrap();
     assert_eq!(heirs::names(keys).unwrap().len(), AHEAD);
 }
 
@@ -315,7 +316,7 @@ fn what_is_revoked_is_not_forgotten_with_a_file() {
         fs::create_dir_all(folder).unwrap();
     }
     sealed::root(&keys).unwrap();
-    let ca = Ca::open(&keys, planet(&keys), now()).unwrap();
+    let ca = Ca::open(&keys, planet(&keys), now(), &mut |_, _| Ok(())).unwrap();
     let what = |number: u8| [What::Key(AgentId([number; 32]))];
     revoke(&keys, &ca, &what(3), "stolen", now()).unwrap();
     fs::rename(keys.join("revoked"), region.join("revoked")).unwrap();

@@ -58,7 +58,9 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 /// The public key of a log, as text or from a file.
 fn log_key(key: &str) -> Result<Verifier, Failure> {
-    let text = if key.contains('+') { key.to_owned() } else { read(Path::new(key))? };
+    let hint = "--key is the log's key itself, NAME+ID+KEY, or a file with it, such as keys/audit.vkey of the planet";
+    let file = |key: &Path| fs::read_to_string(key).map_err(|error| Failure::missing(key, &error, hint));
+    let text = if key.contains('+') { key.to_owned() } else { file(Path::new(key))? };
     Verifier::parse(text.trim()).map_err(|why| {
         Failure::told(
             format!("`{}` is not the public key of a log: {why}", text.trim()),

@@ -19,12 +19,19 @@ impl Failure {
         Self::Told { what: what.into(), hint: hint.into() }
     }
 
+    /// The same, where whoever asked knows better what to try when a file is not
+    /// there.
+    pub(crate) fn missing(path: &Path, error: &io::Error, hint: &str) -> Self {
+        match (Self::file("read", path, error), error.kind()) {
+            (Self::Told { what, .. }, io::ErrorKind::NotFound) => Self::told(what, hint),
+            (other, _) => other,
+        }
+    }
+
     /// A file that could not be read or written.
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound if doing == "read" => {
-                "check the path; `mycel new` writes a planet file to begin with"
-            }
+            io::ErrorKind::NotFound if doing == "read" => "check the path",
             io::ErrorKind::NotFound => "make its folder first",
             io::ErrorKind::PermissionDenied => "check the permissions of the file and of its folder",
             io::ErrorKind::AlreadyExists => "choose another name with --out, or move the file away",

@@ -27,7 +27,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             file.take(limit).read_to_end(&mut bytes)
         })
     };
-    result.map_err(|error| Failure::file("read", path, &error))?;
+    let hint = "check the path; `mycel new` writes a planet file to begin with";
+    result.map_err(|error| Failure::missing(path, &error, hint))?;
     Ok(bytes)
 }
 

@@ -3,71 +3,30 @@
 //! cannot be entered.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::print_stdout)]
 
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/process.rs"]
 mod process;
 
-use audit::entry::{Act, Right, Who};
+use audit::entry::{Act, Name, Place, Right, Who};
 use audit::{Entry, Tiles, home};
 use custody::revocation::{Revocations, What};
-use process::{Folder, Up};
+use place::{KEPT, bad, command, good, said, shares};
+use process::{Folder, Up, rounds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
-
-const PLANET: &str = r#"
-[planet]
-name = "kept"
-blocks = 2
-[[region]]
-id = "one"
-site = [53.35, -6.26]
-jurisdictions = ["EU"]
-[[region]]
-id = "two"
-site = [38.95, -77.45]
-jurisdictions = ["US"]
-[enrol]
-how = "open"
-quota = "1000000/s"
-"#;
 
 /// Kills of each kind; the nightly run asks for more.
 const ROUNDS: u32 = 10;
 
-fn rounds() -> u32 {
-    std::env::var("MYCEL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
-}
-
-fn command(place: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
-    command.args(arguments).current_dir(place).env_remove("MYCEL_HOME").env_remove("MYCEL_URL");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
-fn good(place: &Path, arguments: &[&str]) -> String {
-    let output = command(place, arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn bad(place: &Path, arguments: &[&str]) -> String {
-    let output = command(place, arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
-    said(&output)
-}
-
 /// A planet with keys, that has not run.
 fn planet(name: &str) -> (Folder, PathBuf, PathBuf) {
     let folder = Folder::new(name);
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(KEPT), folder.0.join("data"));
     good(&folder.0, &["trust", "init", "planet.toml", "--data", "data"]);
     (folder, file, data)
 }
@@ -125,12 +84,6 @@ fn entered(data: &Path) -> Vec<String> {
     entries(data).into_iter().filter_map(key).collect()
 }
 
-fn shares(place: &Path, out: &str) -> Vec<String> {
-    let told = good(place, &["trust", "split", "planet.toml", "--data", "data", "--out", out, "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap();
-    told["shares"].as_array().unwrap().iter().map(|one| one["file"].as_str().unwrap().to_owned()).collect()
-}
-
 /// Each command once, and what the log then has of them.
 fn all_commands(place: &Path, data: &Path, out: &str) {
     let before = by_commands(data).len();
@@ -166,6 +119,28 @@ fn all_commands(place: &Path, data: &Path, out: &str) {
     assert_eq!(fs::read_dir(data.join("audit-asked")).map_or(0, Iterator::count), 0, "no request is left");
 }
 
+/// Every key of the CA's and of the regions that is there was entered, as the one
+/// that it is.
+fn every_key_is_entered(data: &Path) {
+    let told = entries(data);
+    let keys = data.join("keys");
+    let heirs = custody::heirs::names(&keys).unwrap();
+    assert_eq!(heirs.len(), custody::heirs::AHEAD);
+    let own = heirs.into_iter().chain(["ca".to_owned()]).map(|name| (keys.clone(), name, None));
+    let regions = ["one", "two"]
+        .map(|region| (data.join("regions").join(region).join("keys"), "node".to_owned(), Some(region.to_owned())));
+    for (folder, name, region) in own.chain(regions) {
+        let key = custody::folder::known(&folder, &name).unwrap().unwrap();
+        let at = region.map_or(Place::Planet, |region| Place::Region(Name::cut(&region)));
+        let is_it = |entry: &&Entry| {
+            let made =
+                matches!(&entry.act, Act::KeyMade { line, key: told } if line.as_str() == name && told.0 == key.0);
+            made && entry.place == at
+        };
+        assert_eq!(told.iter().filter(is_it).count(), 1, "{name}");
+    }
+}
+
 fn verified(place: &Path, data: &str) {
     let (log, key) = (format!("{data}/audit"), format!("{data}/keys/audit.vkey"));
     assert!(good(place, &["audit", "verify", &log, "--key", &key]).ends_with("good\n"));
@@ -174,9 +149,12 @@ fn verified(place: &Path, data: &str) {
 #[test]
 fn each_command_enters_its_act_at_rest() {
     let (folder, _, data) = planet("acts-rest");
-    assert_eq!(by_commands(&data), ["key made"; 4], "init says which keys there are");
+    // Root, operator, gateway and CA; those that are to follow the CA; and of each region its host's and its own.
+    let made = [&["key made"; 4 + 3][..], &["key made", "region key made"], &["key made", "region key made"]].concat();
+    assert_eq!(by_commands(&data), made, "init says which keys there are");
+    every_key_is_entered(&data);
     good(&folder.0, &["trust", "init", "planet.toml", "--data", "data"]);
-    assert_eq!(by_commands(&data).len(), 4, "and makes none the second time");
+    assert_eq!(by_commands(&data).len(), made.len(), "and makes none the second time");
     all_commands(&folder.0, &data, "shares");
     verified(&folder.0, "data");
     let told = good(&folder.0, &["audit", "tail", "data/audit"]);
@@ -210,6 +188,19 @@ fn each_command_enters_its_act_while_the_planet_runs() {
             entry.who == Who::Directory && matches!(&entry.act, Act::RegionKeyRotated { from, to } if from != to)
         };
         assert_eq!(entries(&log).iter().filter(|entry| rotated(entry)).count(), 1);
+        // Who asked for it is told, as of a region's key.
+        let others: &[&str] = if regions { &["node", "gateway", "operator"] } else { &["node", "operator"] };
+        let flags = others.iter().map(|name| format!("--{name}"));
+        let rotate: Vec<_> =
+            ["trust", "rotate", "--data", "data"].map(str::to_owned).into_iter().chain(flags).collect();
+        good(&folder.0, &rotate.iter().map(String::as_str).collect::<Vec<_>>());
+        for name in others {
+            let log = if regions && *name == "node" { &log } else { &data };
+            let asked = |entry: &&Entry| matches!(&entry.act, Act::KeyRotated { line, .. } if line.as_str() == *name);
+            let told: Vec<_> = entries(log).into_iter().filter(|entry| asked(&entry)).collect();
+            let by = |entry: &Entry| entry.who == Who::Directory && entry.reason.as_str() == "it was asked for";
+            assert!(told.len() == 1 && by(&told[0]), "{name}: {told:?}");
+        }
         if regions {
             let known = |entry: &Entry| matches!(entry.act, Act::GatewayKnown { .. });
             assert_eq!(entries(&log).iter().filter(|entry| known(entry)).count(), 1);
@@ -264,11 +255,11 @@ fn a_command_that_is_killed_leaves_an_entry_without_its_act_at_most() {
         let begun = Instant::now();
         good(&folder.0, &revoke(&key(9_999 + u32::from(running)), "how long"));
         let whole = begun.elapsed();
-        for round in 0..2 * rounds() {
+        for round in 0..2 * rounds(ROUNDS) {
             number += 1;
             let key = key(number);
             let mut child = begin(&folder.0, &revoke(&key, "a stolen disk"));
-            std::thread::sleep(whole * round / rounds() / 2 * 5 / 4);
+            std::thread::sleep(whole * round / rounds(ROUNDS) / 2 * 5 / 4);
             child.kill().unwrap();
             if child.wait().unwrap().success() {
                 answered.insert(key);
@@ -292,30 +283,32 @@ fn a_command_that_is_killed_leaves_an_entry_without_its_act_at_most() {
 #[test]
 fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
     let folder = Folder::new("acts-kill-split");
-    folder.planet(PLANET);
+    folder.planet(KEPT);
     let mut whole = Duration::ZERO;
     // The first is not killed, and says how long it takes.
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let (name, begun) = (format!("init-{round}"), Instant::now());
         let mut child = begin(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
         if round == 0 {
             assert!(child.wait().unwrap().success());
             whole = begun.elapsed();
         }
-        std::thread::sleep(whole * round / rounds());
+        std::thread::sleep(whole * round / rounds(ROUNDS));
         child.kill().unwrap();
         child.wait().unwrap();
         let data = folder.0.join(&name);
-        if data.join("keys/ca.endorsed").exists() {
+        let is_believed = data.join("keys/ca.endorsed").exists();
+        // What is missing is made by the next, which enters no CA that is believed, and mends the log's tiles.
+        good(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
+        if is_believed {
             let ca = |entry: &Entry| matches!(&entry.act, Act::KeyMade { line, .. } if line.as_str() == "ca");
             assert!(entries(&data).iter().any(ca), "round {round}");
         }
-        // What is missing is made by the next.
-        good(&folder.0, &["trust", "init", "planet.toml", "--data", &name]);
+        every_key_is_entered(&data);
         verified(&folder.0, &name);
     }
     let data = folder.0.join("init-0");
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let (out, begun) = (format!("shares-{round}"), Instant::now());
         let split = ["trust", "split", "planet.toml", "--data", "init-0", "--out", &out];
         let mut child = begin(&folder.0, &split);
@@ -323,9 +316,11 @@ fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
             assert!(child.wait().unwrap().success());
             whole = begun.elapsed();
         }
-        std::thread::sleep(whole * round / rounds());
+        std::thread::sleep(whole * round / rounds(ROUNDS));
         child.kill().unwrap();
         child.wait().unwrap();
+        // Whoever opens the log next makes the tiles anew that the killed one was about to.
+        good(&folder.0, &["trust", "revoke", &key(round), "--reason", "another", "--data", "init-0"]);
         let last = custody::recovery::last_split(&data.join("keys")).unwrap().unwrap().epoch;
         let split = |entry: &Entry| matches!(entry.act, Act::RootSplit { epoch, .. } if epoch == last);
         assert!(entries(&data).iter().any(split), "round {round}: split {last}");
@@ -340,7 +335,7 @@ fn no_share_is_written_and_no_ca_believed_that_is_not_entered() {
 fn what_was_answered_is_entered_and_done_whenever_the_process_is_killed() {
     let (folder, file, data) = planet("acts-kill-process");
     let (mut answered, mut number) = (BTreeSet::new(), 0);
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let up = start(&file, &data, round % 2 == 1);
         let children: Vec<_> = (0..4)
             .map(|_| {

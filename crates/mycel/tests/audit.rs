@@ -143,7 +143,8 @@ fn mistakes_are_told_with_what_to_try() {
         (&["audit", "tail", &nothing][..], "has no checkpoint", "name the directory"),
         (&["audit", "prove", &log, "--index", "3"], "has 3 entries", "audit tail"),
         (&["audit", "verify", &log, "--key", "a+b+c"], "not the public key", "whoever runs the log"),
-        (&["audit", "verify", &log, "--key", &nothing], "cannot read", "check the path"),
+        (&["audit", "verify", &log, "--key", &nothing], "cannot read", "keys/audit.vkey"),
+        (&["audit", "tail", &text(&dir.path().join("log"))], "is a planet's data directory", "log/audit"),
     ] {
         let said = err(arguments);
         assert!(said.contains(what) && said.contains(hint), "{arguments:?}: {said}");

@@ -2,15 +2,17 @@
 //! somebody who is killed, and after a theft.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "support/pair.rs"]
+mod pair;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/run.rs"]
 mod run;
 
-use client::{Body, Client, Place};
 use custody::authority::Authority;
 use custody::{folder, heirs};
-use process::{Folder, Up, key};
+use pair::{PAIR, put, seated, text};
+use process::{Folder, Up};
 use run::{code, err, json};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -18,46 +20,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-const PLANET: &str = r#"
-[planet]
-name = "pair"
-blocks = 16
-[block]
-op_rate = "1000000/s"
-[[region]]
-id = "ashburn"
-site = [38.95, -77.45]
-jurisdictions = ["US"]
-[[region]]
-id = "dublin"
-site = [53.35, -6.26]
-jurisdictions = ["IE"]
-[data]
-primary = "ashburn"
-[enrol]
-how = "open"
-quota = "1000000/s"
-[gateway]
-agent_rate = "1000000/s"
-address_rate = "1000000/s"
-[route]
-health_check = "1s"
-"#;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn put(value: &str) -> Body {
-    Body::Put { key: b"name".to_vec(), value: value.into(), class: None }
-}
-
-async fn seated(up: &Up, seed: u8, region: &str) -> Client {
-    let client = up.client(key(seed)).await;
-    client.attach(Place::Region(region.to_owned()), None).await.unwrap();
-    client
-}
 
 fn metrics(url: &str) -> String {
     let mut line = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
@@ -83,7 +45,7 @@ fn command(arguments: &[&str], data: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ca_is_rotated_while_agents_work_and_nobody_notices() {
     let folder = Folder::new("cas-rotate");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let up = Up::regions_with(&file, &data, &["--certificate-life", "6s"]);
     let agents = [seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await];
     let first = folder::known(&data.join("keys"), "ca").unwrap();
@@ -110,7 +72,7 @@ async fn the_ca_is_rotated_while_agents_work_and_nobody_notices() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_theft_another_ca_is_made_and_the_regions_are_back_within_seconds() {
     let folder = Folder::new("cas-theft");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let up = Up::regions(&file, &data);
     let agents = [seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await];
     for agent in &agents {
@@ -148,7 +110,7 @@ async fn after_a_theft_another_ca_is_made_and_the_regions_are_back_within_second
 #[test]
 fn a_rotation_that_is_killed_leaves_the_one_or_the_other() {
     let folder = Folder::new("cas-kill");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
     let keys = data.join("keys");
     std::thread::sleep(Duration::from_millis(heirs::HEARD.0));
@@ -197,7 +159,7 @@ fn a_rotation_that_is_killed_leaves_the_one_or_the_other() {
 #[test]
 fn without_the_root_key_it_is_said_what_is_missing() {
     let folder = Folder::new("cas-root");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
     let keys = data.join("keys");
     fs::rename(keys.join("root.key"), folder.0.join("safe")).unwrap();

@@ -9,7 +9,7 @@ mod process;
 
 use block::chain::{Entry, OpId};
 use client::{Ask, Body, Client, Code, Done, Follow, Place, tell};
-use process::{Folder, Up, key, operator};
+use process::{Folder, Up, key, operator, rounds};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -50,10 +50,6 @@ jurisdictions = ["EU"]
 how = "open"
 quota = "1000000/s"
 "#;
-
-fn rounds() -> u32 {
-    std::env::var("MYCEL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
-}
 
 /// What an op was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,7 +331,7 @@ fn what_was_acknowledged_survives_kill_9() {
     let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
     let (mut world, mut starts, begun) = (World::new(), Vec::new(), Instant::now());
     let runtime = runtime();
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         world.round = round;
         if round % 4 == 3 {
             let after = Duration::from_micros(u64::from(scattered(round, 60_000)));
@@ -363,10 +359,10 @@ fn what_was_acknowledged_survives_kill_9() {
             world.take(&notes);
         });
     }
-    assert!(world.acknowledged > usize::try_from(rounds()).unwrap() * 10, "{}", world.acknowledged);
+    assert!(world.acknowledged > usize::try_from(rounds(ROUNDS)).unwrap() * 10, "{}", world.acknowledged);
     println!(
         "{} kills in {} s: {} ops acknowledged; {} were not, of which {} had been done",
-        rounds(),
+        rounds(ROUNDS),
         begun.elapsed().as_secs(),
         world.acknowledged,
         world.retried.0,

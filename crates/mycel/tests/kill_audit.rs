@@ -8,7 +8,7 @@ mod process;
 use audit::entry::Act;
 use audit::{Entry, Tiles, Verifier, home};
 use client::{Body, Client, Place};
-use process::{Folder, Up, key, operator};
+use process::{Folder, Up, key, operator, rounds};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -38,10 +38,6 @@ jurisdictions = ["US"]
 how = "open"
 quota = "1000000/s"
 "#;
-
-fn rounds() -> u32 {
-    std::env::var("MYCEL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
-}
 
 /// What somebody was told that it was done, as it stands in the log.
 type Told = Arc<Mutex<BTreeSet<String>>>;
@@ -98,7 +94,7 @@ async fn what_was_answered_is_in_the_audit_log_after_every_kill() {
     let folder = Folder::new("kill-audit");
     let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
     let (told, mut before, mut erased) = (Told::default(), Vec::new(), 0);
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let up = Up::start(&file, &data);
         let mut acting = JoinSet::new();
         for writer in 0..WRITERS {
@@ -129,6 +125,6 @@ async fn what_was_answered_is_in_the_audit_log_after_every_kill() {
         assert!(words.iter().filter(|word| *word == "erased").count() >= erased, "round {round}: {erased}");
     }
     let told = told.lock().unwrap().len();
-    println!("{} kills, {told} acts that were answered, each entered; {erased} erasures", rounds());
-    assert!(told > usize::try_from(rounds()).unwrap(), "only {told}");
+    println!("{} kills, {told} acts that were answered, each entered; {erased} erasures", rounds(ROUNDS));
+    assert!(told > usize::try_from(rounds(ROUNDS)).unwrap(), "only {told}");
 }

@@ -2,74 +2,28 @@
 //! is killed on the way.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/process.rs"]
 mod process;
 
+use place::{KEPT, bad, command, good, json, run, said, shares};
 use process::{Folder, Up};
-use serde_json::Value;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PLANET: &str = r#"
-[planet]
-name = "kept"
-blocks = 2
-[[region]]
-id = "one"
-site = [53.35, -6.26]
-jurisdictions = ["EU"]
-[[region]]
-id = "two"
-site = [38.95, -77.45]
-jurisdictions = ["US"]
-[enrol]
-how = "open"
-quota = "1000000/s"
-[keys]
-recovery_drill = "30d"
-"#;
-
+/// What the planet is called in its place.
+const FILE: &str = "planet.toml";
 /// Kills of one command: from before its first step to behind its last.
 const KILLS: u32 = 24;
-
-fn mycel(place: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
-    command.args(arguments).current_dir(place).env_remove("MYCEL_HOME").env_remove("MYCEL_URL");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(place: &Path, arguments: &[&str]) -> Output {
-    mycel(place, arguments).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
-fn good(place: &Path, arguments: &[&str]) -> String {
-    let output = run(place, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(place: &Path, arguments: &[&str]) -> Value {
-    serde_json::from_str(&good(place, &[arguments, &["--json"]].concat())).unwrap()
-}
-
-fn bad(place: &Path, arguments: &[&str]) -> String {
-    let output = run(place, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
-    said(&output)
-}
 
 /// A planet that has run, with a record in it; then it was stopped.
 fn kept(name: &str) -> (Folder, PathBuf) {
     let folder = Folder::new(name);
-    let file = folder.planet(PLANET);
+    let file = folder.planet(&format!("{KEPT}[keys]\nrecovery_drill = \"30d\"\n"));
     let place = file.parent().unwrap().to_owned();
     let up = Up::start(&file, &place.join("data"));
     good(&place, &["attach", "--url", &up.url, "--home", "home"]);
@@ -78,20 +32,8 @@ fn kept(name: &str) -> (Folder, PathBuf) {
     (folder, place)
 }
 
-fn planet(place: &Path) -> String {
-    let names = std::fs::read_dir(place).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".toml")).min().unwrap()
-}
-
-/// Splits the root of `data`; the files of its shares.
-fn shares(place: &Path, out: &str) -> Vec<String> {
-    let told = json(place, &["trust", "split", &planet(place), "--data", "data", "--out", out]);
-    told["shares"].as_array().unwrap().iter().map(|one| one["file"].as_str().unwrap().to_owned()).collect()
-}
-
 fn drill(place: &Path, data: &str, shares: &[String]) -> Output {
-    let file = planet(place);
-    let mut arguments = vec!["trust", "drill", &file, "--data", data];
+    let mut arguments = vec!["trust", "drill", FILE, "--data", data];
     arguments.extend(shares.iter().map(String::as_str));
     run(place, &arguments)
 }
@@ -116,11 +58,11 @@ fn a_planet_comes_back_from_its_shares_and_a_copy_without_keys() {
     assert!(found.iter().all(|(_, mode)| *mode == 0o600), "{found:?}");
 
     // While it runs: nothing is locked by a drill.
-    let up = Up::start(&place.join(planet(&place)), &place.join("data"));
+    let up = Up::start(&place.join(FILE), &place.join("data"));
     let output = drill(&place, "data", &shares[1..4]);
     assert!(output.status.success(), "{}", said(&output));
     up.stop();
-    let told = json(&place, &["trust", "drills", &planet(&place), "--data", "data"]);
+    let told = json(&place, &["trust", "drills", FILE, "--data", "data"]);
     let last = &told["drills"][0];
     assert_eq!(
         (&last["good"], &last["keys"], &last["owners"], &last["records"]),
@@ -145,7 +87,7 @@ fn a_planet_comes_back_from_its_shares_and_a_copy_without_keys() {
             assert_eq!(of("copy"), of("data"));
         }
     }
-    let up = Up::start(&place.join(planet(&place)), &place.join("copy"));
+    let up = Up::start(&place.join(FILE), &place.join("copy"));
     let got = good(&place, &["op", "get", "greeting", "--url", &up.url, "--home", "home", "--patience", "30s"]);
     assert!(got.contains("hello"), "{got}");
     up.stop();
@@ -161,14 +103,14 @@ fn a_root_that_is_away_comes_back_from_words_and_no_planet_needs_it() {
     let shares = shares(&place, "shares");
     let root = std::fs::read(place.join("data/keys/root.key")).unwrap();
     std::fs::remove_file(place.join("data/keys/root.key")).unwrap();
-    Up::start(&place.join(planet(&place)), &place.join("data")).stop();
+    Up::start(&place.join(FILE), &place.join("data")).stop();
     assert!(!place.join("data/keys/root.key").exists(), "no other root was made");
     let words = |file: &String| -> String {
         let text = std::fs::read_to_string(place.join(file)).unwrap();
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(" ")
     };
     let typed = |lines: &[String]| -> Output {
-        let mut child = mycel(&place, &["trust", "recover", "--data", "data"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = command(&place, &["trust", "recover", "--data", "data"]).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(lines.join("\n").as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     };
@@ -205,12 +147,12 @@ fn shares_that_are_few_changed_or_of_another_split_are_named() {
     assert!(!place.join("anew").exists());
     let output = drill(&place, "data", &one[..2]);
     assert_eq!(output.status.code(), Some(1));
-    let drills = bad(&place, &["trust", "drills", &planet(&place), "--data", "data"]);
+    let drills = bad(&place, &["trust", "drills", FILE, "--data", "data"]);
     assert!(drills.contains("bad") && drills.contains("no recovery was rehearsed yet"), "{drills}");
-    let red = bad(&place, &["trust", "drills", &planet(&place), "--data", "data", "--color", "always"]);
+    let red = bad(&place, &["trust", "drills", FILE, "--data", "data", "--color", "always"]);
     assert!(red.contains("\u{1b}[91m"), "{red:?}");
     // Of nothing that was said is a word of a share.
-    let again = bad(&place, &["trust", "split", &planet(&place), "--data", "data", "--out", "one"]);
+    let again = bad(&place, &["trust", "split", FILE, "--data", "data", "--out", "one"]);
     assert!(again.contains("exists"), "{again}");
 }
 
@@ -272,7 +214,7 @@ fn what_is_killed_while_it_recovers_is_as_before_or_recovered() {
         [&["trust", "recover", "--data", "data", "--into", "into"], &to_str(&shares[..3])[..]].concat();
     let begin = |_| {
         let _ = std::fs::remove_dir_all(&into);
-        mycel(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     killed_everywhere(&begin, &|_| {
         // Each key is there whole, or not at all, and the same again makes the rest.
@@ -288,7 +230,7 @@ fn what_is_killed_while_it_splits_has_handed_out_all_shares_or_none() {
     let out = |round: u32| format!("shares-{round}");
     let begin = |round| {
         let arguments = ["trust", "split", "--data", "data", "--out", &out(round)];
-        mycel(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     let last = std::cell::Cell::new(0);
     killed_everywhere(&begin, &|round| {
@@ -312,11 +254,10 @@ fn what_is_killed_while_it_splits_has_handed_out_all_shares_or_none() {
 fn a_drill_leaves_nothing_whether_it_is_killed_or_interrupted() {
     let (_folder, place) = kept("wiped");
     let shares = shares(&place, "shares");
-    let file = planet(&place);
-    let mut arguments = vec!["trust", "drill", &file, "--data", "data", "--scratch", "scratch"];
+    let mut arguments = vec!["trust", "drill", FILE, "--data", "data", "--scratch", "scratch"];
     arguments.extend(to_str(&shares[..3]));
     let scratch = place.join("scratch/drill.scratch");
-    let begin = |_| mycel(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begin = |_| command(&place, &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let left = std::cell::Cell::new(0);
     killed_everywhere(&begin, &|round| {
         if scratch.exists() {

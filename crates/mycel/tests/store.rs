@@ -1,42 +1,17 @@
 //! `mycel store`, from a planet that runs to one that was restored.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/process.rs"]
+mod process;
+
+use place::{good, run, said};
+use process::Folder;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("store-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn mycel(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mycel"));
-    command.args(arguments).current_dir(&folder.0).env_remove("MYCEL_HOME").env_remove("MYCEL_URL").output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
-fn good(folder: &Folder, arguments: &[&str]) -> String {
-    let output = mycel(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
+use std::process::{Child, Command, Stdio};
 
 /// A planet that runs, and where.
 struct Up(Child, String);
@@ -73,56 +48,56 @@ impl Drop for Up {
 
 #[test]
 fn a_backup_of_a_planet_that_runs_restores_to_one_that_serves_the_same() {
-    let folder = Folder::new("round");
+    let folder = Folder::new("store-round");
     let up = Up::new(&folder, "data");
     let url = up.1.clone();
     let op = |url: &str, more: &[&str]| {
-        good(&folder, &[&["op"], more, &["--url", url, "--home", "home", "--patience", "30s"]].concat())
+        good(&folder.0, &[&["op"], more, &["--url", url, "--home", "home", "--patience", "30s"]].concat())
     };
-    good(&folder, &["attach", "--url", &url, "--home", "home"]);
+    good(&folder.0, &["attach", "--url", &url, "--home", "home"]);
     op(&url, &["put", "greeting", "hello"]);
 
-    let busy = mycel(&folder, &["store", "verify", "--data", "data"]);
+    let busy = run(&folder.0, &["store", "verify", "--data", "data"]);
     assert_eq!(busy.status.code(), Some(1));
     assert!(said(&busy).contains("in use") && said(&busy).contains("--as operator --home DIR"), "{}", said(&busy));
-    let remote = mycel(&folder, &["store", "backup", "--url", "http://192.0.2.1", "--out", "no"]);
+    let remote = run(&folder.0, &["store", "backup", "--url", "http://192.0.2.1", "--out", "no"]);
     assert!(said(&remote).contains("in the clear"), "{}", said(&remote));
-    let nobody = mycel(&folder, &["store", "backup", "--url", &url, "--home", "home", "--out", "no"]);
+    let nobody = run(&folder.0, &["store", "backup", "--url", &url, "--home", "home", "--out", "no"]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(said(&nobody).contains("operator") && said(&nobody).contains("--home"), "{}", said(&nobody));
-    let nowhere = mycel(&folder, &["store", "backup", "--as", "operator", "--out", "no"]);
+    let nowhere = run(&folder.0, &["store", "backup", "--as", "operator", "--out", "no"]);
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(said(&nowhere).contains("required") && said(&nowhere).contains("--url"), "{}", said(&nowhere));
     assert!(!folder.0.join("no.key").exists(), "a mistake makes no key");
 
     let online = ["store", "backup", "--url", &url, "--home", "data", "--out", "online.backup", "--with-owners"];
-    let output = mycel(&folder, &online);
+    let output = run(&folder.0, &online);
     assert!(output.status.success() && said(&output).contains("keep it apart"), "{}", said(&output));
     let mode = std::fs::metadata(folder.0.join("online.backup.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(mycel(&folder, &online).status.code(), Some(1), "nothing is overwritten");
+    assert_eq!(run(&folder.0, &online).status.code(), Some(1), "nothing is overwritten");
     up.stop();
 
     let verified: Value =
-        serde_json::from_str(&good(&folder, &["store", "verify", "--data", "data", "--json"])).unwrap();
+        serde_json::from_str(&good(&folder.0, &["store", "verify", "--data", "data", "--json"])).unwrap();
     assert_eq!((&verified["found"]["whole"], &verified["found"]["index"]), (&true.into(), &"whole".into()));
-    let lines = good(&folder, &["store", "dump", "--data", "data", "--json"]);
+    let lines = good(&folder.0, &["store", "dump", "--data", "data", "--json"]);
     let kinds: Vec<String> = lines
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "put").count(), 1, "{kinds:?}");
     let block = serde_json::from_str::<Value>(lines.lines().next().unwrap()).unwrap()["block"].clone();
-    assert!(!good(&folder, &["store", "dump", "--data", "data", "--block", block.as_str().unwrap()]).is_empty());
+    assert!(!good(&folder.0, &["store", "dump", "--data", "data", "--block", block.as_str().unwrap()]).is_empty());
 
     let key = ["--key", "online.backup.key"];
     let offline = [&["store", "backup", "--data", "data", "--out", "offline.backup"][..], &key].concat();
-    good(&folder, &offline);
-    good(&folder, &["store", "restore", "--from", "online.backup", "--data", "again"]);
+    good(&folder.0, &offline);
+    good(&folder.0, &["store", "restore", "--from", "online.backup", "--data", "again"]);
     let bare = [&["store", "restore", "--from", "offline.backup", "--data", "bare"][..], &key].concat();
-    let output = mycel(&folder, &bare);
+    let output = run(&folder.0, &bare);
     assert!(output.status.success() && said(&output).contains("--owners"), "{}", said(&output));
-    assert_eq!(mycel(&folder, &bare).status.code(), Some(1), "nothing is overwritten");
+    assert_eq!(run(&folder.0, &bare).status.code(), Some(1), "nothing is overwritten");
 
     let up = Up::new(&folder, "again");
     let got = op(&up.1, &["get", "greeting"]);
@@ -132,20 +107,20 @@ fn a_backup_of_a_planet_that_runs_restores_to_one_that_serves_the_same() {
 
 #[test]
 fn damage_is_told_and_fails() {
-    let folder = Folder::new("damage");
-    let nothing = mycel(&folder, &["store", "verify", "--data", "nowhere"]);
+    let folder = Folder::new("store-damage");
+    let nothing = run(&folder.0, &["store", "verify", "--data", "nowhere"]);
     assert_eq!(nothing.status.code(), Some(1));
     assert!(said(&nothing).contains("no planet.json") && !folder.0.join("nowhere").exists());
-    assert_eq!(mycel(&folder, &["store", "nonsense"]).status.code(), Some(2));
+    assert_eq!(run(&folder.0, &["store", "nonsense"]).status.code(), Some(2));
     let up = Up::new(&folder, "data");
-    good(&folder, &["attach", "--url", &up.1, "--home", "home"]);
+    good(&folder.0, &["attach", "--url", &up.1, "--home", "home"]);
     up.stop();
     let file = folder.0.join("data/log/0000000000000001.log");
     let mut bytes = std::fs::read(&file).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     bytes[end - 100] ^= 1;
     std::fs::write(file, bytes).unwrap();
-    let output = mycel(&folder, &["store", "verify", "--data", "data"]);
+    let output = run(&folder.0, &["store", "verify", "--data", "data"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("damage") && said(&output).contains("0000000000000001.log"), "{}", said(&output));
 }

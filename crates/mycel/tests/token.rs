@@ -3,9 +3,12 @@
 //! not as it should be on the way.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::print_stderr)]
 
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/process.rs"]
 mod process;
 
+use place::{KEPT, files, said};
 use process::{Folder, Up};
 use serde_json::Value;
 use std::fs;
@@ -15,25 +18,10 @@ use std::process::{Command, Output, Stdio};
 
 const LABEL: &str = "mycel test";
 const PIN: &str = "hunter2-1234";
-const PLANET: &str = r#"
-[planet]
-name = "kept"
-blocks = 2
-[[region]]
-id = "one"
-site = [53.35, -6.26]
-jurisdictions = ["EU"]
-[[region]]
-id = "two"
-site = [38.95, -77.45]
-jurisdictions = ["US"]
-[enrol]
-how = "open"
-quota = "1000000/s"
-[keys]
-hardware = true
-recovery_drill = "30d"
-"#;
+/// A planet whose keys are to be in hardware, or may be in files.
+fn planet(hardware: bool) -> String {
+    format!("{KEPT}[keys]\nhardware = {hardware}\nrecovery_drill = \"30d\"\n")
+}
 
 /// Tokens of its own, a planet file, and a place for its directory.
 struct World {
@@ -52,10 +40,6 @@ fn library() -> Option<PathBuf> {
     found
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
 impl World {
     /// With a token in it.
     fn new(name: &str) -> Option<Self> {
@@ -68,7 +52,7 @@ impl World {
         let library = library()?;
         let folder = Folder::new(&format!("token-{name}"));
         let world = Self { folder, library };
-        world.folder.planet(PLANET);
+        world.folder.planet(&planet(true));
         fs::create_dir(world.at("tokens")).unwrap();
         let settings = format!(
             "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
@@ -157,20 +141,6 @@ impl World {
         let output = self.mycel(&["trust", "status", "planet.toml", "--data", "data", "--json"]);
         (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
     }
-}
-
-/// Every file below a place, with what is in it.
-fn files(place: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(place).unwrap().map(Result::unwrap) {
-        if entry.path().is_dir() {
-            found.extend(files(&entry.path()));
-        } else {
-            found.push((entry.path(), fs::read(entry.path()).unwrap()));
-        }
-    }
-    found.sort();
-    found
 }
 
 fn keys(place: &Path) -> Vec<(PathBuf, String)> {
@@ -317,6 +287,8 @@ fn a_planet_that_wants_hardware_does_not_start_on_plain_keys_until_they_are_wrap
     // Whoever has it open sees what the disk would still hold.
     let mut open = fs::File::open(world.at("data/keys/operator.key")).unwrap();
     assert_eq!(world.json(&["trust", "wrap", "--data", "data"])["wrapped"], serde_json::json!(["keys/operator.key"]));
+    let told = world.good(&["audit", "tail", "data/audit"]);
+    assert!(told.contains("key wrapped file=keys/operator token="), "{told}");
     let mut left = String::new();
     std::io::Read::read_to_string(&mut open, &mut left).unwrap();
     assert_eq!(left, "\0".repeat(64));
@@ -327,7 +299,7 @@ fn a_planet_that_wants_hardware_does_not_start_on_plain_keys_until_they_are_wrap
     fs::copy(world.at("data/keys/operator.key"), world.at("data/keys/node.key")).unwrap();
     assert!(world.bad(&up).contains("for something else"), "{}", world.bad(&up));
     // A planet that has its root in a file keeps it there.
-    fs::write(world.at("soft.toml"), PLANET.replace("hardware = true", "hardware = false")).unwrap();
+    fs::write(world.at("soft.toml"), planet(false)).unwrap();
     world.good(&["trust", "init", "soft.toml", "--data", "soft"]);
     let library = world.library.to_str().unwrap();
     let told = world.bad(&["trust", "init", "soft.toml", "--data", "soft", "--token", LABEL, "--module", library]);
@@ -387,7 +359,7 @@ fn what_was_wrapped_comes_back_from_shares_and_the_root_with_its_token_alone() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(!world.at("data/keys/root.key").exists());
     assert!(world.bad(&["up", "planet.toml", "--data", "data"]).contains("no token keeps"));
-    fs::write(world.at("planet.toml"), PLANET.replace("hardware = true", "hardware = false")).unwrap();
+    fs::write(world.at("planet.toml"), planet(false)).unwrap();
     let up = world.up(&[]);
     assert!(world.op(&up, &["get", "greeting"]).contains("hello"));
     up.stop();

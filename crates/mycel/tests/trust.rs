@@ -2,12 +2,15 @@
 //! with processes that are killed while certificates are renewed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "support/pair.rs"]
+mod pair;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/run.rs"]
 mod run;
 
 use client::{Body, Client, Place};
+use pair::{PAIR, put, seated, text};
 use process::{Folder, Up, key, operator};
 use run::{code, err, json, out};
 use std::fs;
@@ -15,36 +18,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-const PLANET: &str = r#"
-[planet]
-name = "pair"
-blocks = 16
-[block]
-op_rate = "1000000/s"
-[[region]]
-id = "ashburn"
-site = [38.95, -77.45]
-jurisdictions = ["US"]
-[[region]]
-id = "dublin"
-site = [53.35, -6.26]
-jurisdictions = ["IE"]
-[data]
-primary = "ashburn"
-[enrol]
-how = "open"
-quota = "1000000/s"
-[gateway]
-agent_rate = "1000000/s"
-address_rate = "1000000/s"
-[route]
-health_check = "1s"
-"#;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 fn state(data: &Path, file: &str) -> String {
     let status = json(&["trust", "status", "--data", text(data), "--json"]);
@@ -56,7 +29,7 @@ fn state(data: &Path, file: &str) -> String {
 #[test]
 fn init_makes_what_is_missing_says_what_it_is_for_and_changes_nothing_the_second_time() {
     let folder = Folder::new("trust-init");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let told = out(&["trust", "init", text(&file), "--data", text(&data)]);
     for what in ["root.key", "operator.key", "ca.key", "ca.pem", "gateway.key", "regions/dublin/keys/node.key", "next:"]
     {
@@ -85,7 +58,7 @@ fn init_makes_what_is_missing_says_what_it_is_for_and_changes_nothing_the_second
 #[test]
 fn status_is_1_when_a_key_is_open_late_or_taken_back() {
     let folder = Folder::new("trust-status");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     assert_eq!(code(&["trust", "status", "--data", text(&data)]), 1);
     assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
     let status = ["trust", "status", "--data", text(&data)];
@@ -101,7 +74,7 @@ fn status_is_1_when_a_key_is_open_late_or_taken_back() {
     assert_eq!((code(&status), state(&data, "keys/operator.key").as_str()), (1, "LATE"));
     // The planet may let it be older.
     let patient = folder.0.join("patient.toml");
-    fs::write(&patient, format!("{PLANET}\n[keys]\nrotation = \"365d\"\n")).unwrap();
+    fs::write(&patient, format!("{PAIR}\n[keys]\nrotation = \"365d\"\n")).unwrap();
     assert_eq!(code(&["trust", "status", text(&patient), "--data", text(&data)]), 0);
     operator.set_modified(std::time::SystemTime::now()).unwrap();
     let revoke = ["trust", "revoke", "--region", "dublin", "--reason", "a stolen disk", "--data", text(&data)];
@@ -115,13 +88,16 @@ fn status_is_1_when_a_key_is_open_late_or_taken_back() {
 #[test]
 fn a_machine_apart_asks_by_a_file_and_gets_a_certificate_once() {
     let folder = Folder::new("trust-apart");
-    let (file, data, apart) = (folder.planet(PLANET), folder.0.join("data"), folder.0.join("apart"));
+    let (file, data, apart) = (folder.planet(PAIR), folder.0.join("data"), folder.0.join("apart"));
     assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
     let ask = ["trust", "request", "--role", "block", "--region", "dublin", "--data", text(&apart), "--json"];
     assert!(err(&ask).contains("root.pub"), "{}", err(&ask));
     fs::create_dir_all(apart.join("keys")).unwrap();
     fs::copy(data.join("keys/root.pub"), apart.join("keys/root.pub")).unwrap();
     let asked = json(&ask);
+    // What it cannot have is said.
+    let wrap = ["trust", "wrap", "--data", text(&apart)];
+    assert!(code(&wrap) == 1 && err(&wrap).contains("cannot have one"), "{}", err(&wrap));
     let (request, certificate) = (asked["request"].as_str().unwrap(), asked["certificate"].as_str().unwrap());
     let key = asked["key"].as_str().unwrap();
     let issue = ["trust", "issue", request, "--data", text(&data)];
@@ -145,16 +121,6 @@ fn a_machine_apart_asks_by_a_file_and_gets_a_certificate_once() {
     assert_eq!(code(&["trust", "revoke", key, "--reason", "x", "--data", text(&apart)]), 1);
 }
 
-fn put(value: &str) -> Body {
-    Body::Put { key: b"name".to_vec(), value: value.into(), class: None }
-}
-
-async fn seated(up: &Up, seed: u8, region: &str) -> Client {
-    let client = up.client(key(seed)).await;
-    client.attach(Place::Region(region.to_owned()), None).await.unwrap();
-    client
-}
-
 fn process_of(up: &Up, region: &str) -> String {
     let regions = up.told["regions"].as_array().unwrap();
     regions.iter().find(|known| known["region"] == region).unwrap()["process"].to_string()
@@ -163,7 +129,7 @@ fn process_of(up: &Up, region: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_region_that_is_revoked_is_away_within_seconds_and_comes_back_with_another_key() {
     let folder = Folder::new("trust-revoke");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let up = Up::regions(&file, &data);
     let (stays, goes) = (seated(&up, 1, "ashburn").await, seated(&up, 2, "dublin").await);
     goes.op(put("before")).await.unwrap();
@@ -188,7 +154,7 @@ async fn a_region_that_is_revoked_is_away_within_seconds_and_comes_back_with_ano
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_while_certificates_are_renewed_they_are_the_old_ones_or_new_ones() {
     let folder = Folder::new("trust-kill");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let short = ["--certificate-life", "6s"];
     // The whole planet, at moments that differ: every start has whole files and goes on.
     for round in 0_u64..6 {
@@ -226,7 +192,7 @@ async fn whatever_is_killed_while_certificates_are_renewed_they_are_the_old_ones
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_rotated_on_request_while_the_planet_runs() {
     let folder = Folder::new("trust-rotate");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let nothing = ["trust", "rotate", "--data", text(&data)];
     assert!(code(&nothing) == 1 && err(&nothing).contains("no such key"), "{}", err(&nothing));
     let up = Up::regions(&file, &data);
@@ -307,7 +273,7 @@ fn all_are_rotated(data: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_while_keys_are_rotated_they_are_the_old_ones_or_new_ones() {
     let folder = Folder::new("trust-rotate-kill");
-    let (file, data) = (folder.planet(PLANET), folder.0.join("data"));
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
     let mut first = None;
     for round in 0_u64..8 {
         let up = Up::regions(&file, &data);

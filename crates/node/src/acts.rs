@@ -62,6 +62,13 @@ impl By {
         Self { who: Who::Directory, right: Right::Own, ..Self::node() }
     }
 
+    /// Whoever has a key replaced, and why: whoever the directory belongs to asked
+    /// for it there, or the node saw that it was time.
+    #[must_use]
+    pub fn asked(is_asked: bool) -> (Self, &'static str) {
+        if is_asked { (Self::directory(), "it was asked for") } else { (Self::node(), "its time has come") }
+    }
+
     /// Somebody about what is its own.
     #[must_use]
     pub fn own(agent: AgentId, source: Option<IpAddr>) -> Self {

@@ -11,7 +11,7 @@ use audit::entry::{Act, Key, Name as Text, Place};
 use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
 use custody::credentials::{Clock, Node};
-use custody::folder::{known, private, public, secret, write_public};
+use custody::folder::{Made, known, private, public, secret, secret_as, write_public};
 use custody::lineage;
 use custody::office::{Ages, Counter, Office, Open};
 use custody::sealed;
@@ -22,7 +22,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trust::sign::SigningKey;
-use trust::{AgentId, Moment, PlanetId};
+use trust::{AgentId, Moment, PlanetId, Secret};
 use vocab::Millis;
 
 /// The directory of a planet whose regions are served by several processes:
@@ -182,7 +182,7 @@ impl Homes {
     /// When the disk refuses, a key is damaged, or the root key is elsewhere
     /// and has endorsed no CA.
     pub fn office(&self, regions: &[String], life: Millis, clock: Clock) -> Result<Open, HomeError> {
-        Ok(Open::new(self.closed_office(regions, life, &clock)?, clock)?)
+        Ok(Open::new(self.closed_office(regions, life, &clock, None)?, clock)?)
     }
 
     /// The same, in which a CA gives its place to the next after so long, once
@@ -197,23 +197,34 @@ impl Homes {
         clock: Clock,
         acts: Arc<Acts>,
     ) -> Result<(Open, Arc<Ages>), HomeError> {
+        let entering = Arc::clone(&acts);
         let enter = move |from: AgentId, to: AgentId| {
             let act = Act::KeyRotated { line: Text::cut("ca"), from: Key(from.0), to: Key(to.0) };
             let entered = acts.enter(&By::node(), Place::Planet, act, "it has been in its place for as long as it may");
             entered.map(drop).map_err(|refusal| refusal.what)
         };
-        let (office, ages) = self.closed_office(regions, life, &clock)?.rotating(every, Box::new(enter));
+        let office = self.closed_office(regions, life, &clock, Some(&entering))?;
+        let (office, ages) = office.rotating(every, Box::new(enter));
         Ok((Open::new(office, clock)?, ages))
     }
 
-    fn closed_office(&self, regions: &[String], life: Millis, clock: &Clock) -> Result<Office, HomeError> {
-        let ca = Ca::open(&self.keys(), self.planet(), clock()).map_err(|why| HomeError::Ca(why.to_string()))?;
+    fn closed_office(
+        &self,
+        regions: &[String],
+        life: Millis,
+        clock: &Clock,
+        acts: Option<&Acts>,
+    ) -> Result<Office, HomeError> {
+        let mut made = entering(acts, Place::Planet);
+        let ca = Ca::open(&self.keys(), self.planet(), clock(), &mut made);
+        let ca = ca.map_err(|why| HomeError::Ca(why.to_string()))?;
         let mut office = Office::new(&self.keys(), ca, life);
         for number in 0..self.gateways.len() {
             office.expect(self.gateway_node(number));
         }
         for region in regions {
-            let keys = self.region(region)?.join("keys");
+            let mut made = entering(acts, Place::Region(Text::cut(region)));
+            let keys = self.region_as(region, &mut made)?.join("keys");
             let name = Name::block(self.planet(), region).map_err(|why| HomeError::Ca(why.to_string()))?;
             office.expect(Node { keys, files: "node".to_owned(), name });
         }
@@ -226,6 +237,14 @@ impl Homes {
     /// # Errors
     /// When the disk refuses.
     pub fn region(&self, region: &str) -> Result<PathBuf, HomeError> {
+        self.region_as(region, &mut |_, _| Ok(()))
+    }
+
+    /// The same; `made` is asked before its key is made.
+    ///
+    /// # Errors
+    /// The same, and when that refuses.
+    pub fn region_as(&self, region: &str, made: &mut Made<'_>) -> Result<PathBuf, HomeError> {
         let place = self.place.join("regions").join(region);
         let keys = place.join("keys");
         private(&self.place.join("regions"))?;
@@ -244,7 +263,9 @@ impl Homes {
             lineage::bring((&self.keys(), &own), (&keys, &name))?;
         }
         // Here, so that it is there before anybody expects it.
-        public(&keys, "node")?;
+        if known(&keys, "node")?.is_none() {
+            secret_as(&keys, "node", made)?;
+        }
         // The word of a gateway that is no more is not taken.
         for number in self.gateways.len() + 1..=MOST_GATEWAYS {
             for end in ["pub", "line"] {
@@ -294,6 +315,15 @@ impl Homes {
     }
 }
 
+/// Enters that there is a key, before there is, where somebody enters it.
+fn entering(acts: Option<&Acts>, place: Place) -> impl FnMut(&str, &Secret) -> Result<(), String> {
+    move |line, secret| {
+        let Some(acts) = acts else { return Ok(()) };
+        let act = Act::KeyMade { line: Text::cut(line), key: Key(SigningKey::new(secret).id().0) };
+        acts.enter(&By::node(), place.clone(), act, "").map(drop).map_err(|refusal| refusal.what)
+    }
+}
+
 /// Rotates the operator's key of a planet that does not run: nobody has to be
 /// told, but those who start. Whether nobody uses the directory, and it is done.
 ///
@@ -328,7 +358,8 @@ struct AtRest<'a> {
 }
 
 impl Around for AtRest<'_> {
-    fn enter(&mut self, from: AgentId, to: AgentId) -> Result<(), String> {
+    fn enter(&mut self, from: AgentId, to: AgentId, _asked: bool) -> Result<(), String> {
+        // Nothing but a command comes here.
         (self.enter)(from, to)
     }
 

@@ -121,10 +121,11 @@ struct Entered<'a> {
 }
 
 impl Around for Entered<'_> {
-    fn enter(&mut self, from: AgentId, to: AgentId) -> Result<(), String> {
+    fn enter(&mut self, from: AgentId, to: AgentId, asked: bool) -> Result<(), String> {
         let act = Act::KeyRotated { line: Name::cut(&self.name), from: Key(from.0), to: Key(to.0) };
+        let (by, why) = By::asked(asked);
         // A kill behind it has it done again, and not entered again.
-        self.acts.enter_once(&By::node(), self.acts.place(), act, "").map_err(|refusal| refusal.what)
+        self.acts.enter_once(&by, self.acts.place(), act, why).map_err(|refusal| refusal.what)
     }
 
     fn tell(&mut self) -> Result<bool, KeyError> {

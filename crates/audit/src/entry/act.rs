@@ -206,6 +206,18 @@ acts! {
         /// How many shares were given.
         shares: u32,
     }
+    /// A region has a key that it had not before; it has no public half.
+    26 RegionKeyMade = "region key made" {
+        /// The fingerprint of the key.
+        key: Name,
+    }
+    /// A key that stood in its file as it is was wrapped by a token.
+    27 KeyWrapped = "key wrapped" {
+        /// Its file, without its ending, below the planet's directory.
+        file: Name,
+        /// The label of the token.
+        token: Name,
+    }
     /// Entries of this log that are older than it keeps them go; their hashes
     /// stay.
     40 Pruned = "pruned" {
@@ -255,6 +267,8 @@ mod tests {
             Act::RegionKeyRotated { from: name(), to: name() },
             Act::RootSplit { epoch: 1, needs: 3, shares: 5 },
             Act::DrillBegun { epoch: 1, shares: 3 },
+            Act::RegionKeyMade { key: name() },
+            Act::KeyWrapped { file: name(), token: name() },
         ]
     }
 
@@ -290,6 +304,6 @@ mod tests {
             }
             assert_eq!(entry.json()["act"], entry.act.name());
         }
-        assert!(Entry::from_bytes(&[1, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        assert!(Entry::from_bytes(&[1, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
     }
 }

@@ -49,6 +49,11 @@ impl Log {
     pub(super) fn named(dir: Option<&Path>, from: &FromArgs) -> Result<Self, Failure> {
         match (dir, &from.url) {
             (None, Some(url)) => Ok(Self::There(Planet::reach(url, from)?)),
+            (Some(dir), None) if is_above(dir) => {
+                let log = home::folder(dir);
+                let what = format!("{} is a planet's data directory, and its log is a folder there", dir.display());
+                Err(Failure::told(what, format!("name {}", log.display())))
+            }
             (Some(dir), None) => {
                 let reader = home::reader(dir).map_err(|error| {
                     let hint = "who may read the planet's keys reads entries there; a copy has them as they are";
@@ -72,6 +77,11 @@ impl Log {
             Self::There(planet) => &planet.url,
         }
     }
+}
+
+/// Whether a directory is none of a log, and has one in it.
+fn is_above(dir: &Path) -> bool {
+    !dir.join("checkpoint").exists() && home::folder(dir).join("checkpoint").exists()
 }
 
 impl Source for Log {

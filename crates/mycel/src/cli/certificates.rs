@@ -109,7 +109,7 @@ pub(crate) struct RevokeArgs {
     /// key, and every node asks it for another certificate.
     #[arg(long)]
     pub(crate) ca: bool,
-    /// Why, for whoever reads the list.
+    /// Why. The list is public: every node has it, and everybody may read this.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]

@@ -20,14 +20,16 @@ use custody::root::Root;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
-use trust::{AgentId, Moment, PlanetId};
+use trust::sign::SigningKey;
+use trust::{AgentId, Moment, PlanetId, Secret};
 
 pub(super) fn rotate(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let keys = args.home.data.join("keys");
     let planet = ca(&keys)?.planet();
     if Root::here(&keys)?.is_some() {
         // Others are endorsed where there are too few.
-        Ca::open(&keys, planet, Moment(word::now())).map_err(told)?;
+        let mut made = made(&args.home.data, None, None);
+        Ca::open(&keys, planet, Moment(word::now()), &mut made).map_err(told)?;
     }
     let (begun, patience) = (now(), Duration::from_millis(args.patience.0));
     let (from, to) = loop {
@@ -54,8 +56,9 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
     if !is_reason(&args.reason) {
         return Err(Failure::told(NotRevoked::Reason.to_string(), "write one with --reason \"a stolen disk\""));
     }
+    let mut made = made(&args.home.data, None, None);
     let enter = enter(&args.home.data, "ca", &args.reason);
-    let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), enter).map_err(told)?;
+    let changed = heirs::begin_anew(&keys, planet, &root, Moment(word::now()), (enter, &mut made)).map_err(told)?;
     screen.say(format_args!("the CA is believed no longer: {}", args.reason));
     say(&keys, planet, changed, screen)
 }
@@ -65,6 +68,19 @@ pub(super) fn enter(data: &Path, line: &str, reason: &str) -> impl FnOnce(AgentI
     |from, to| {
         let act = Act::KeyRotated { line: Name::cut(line), from: Key(from.0), to: Key(to.0) };
         let entered = Log::of(data, None).and_then(|log| log.enter(&[act], reason));
+        entered.map_err(|failure| failure.to_string())
+    }
+}
+
+/// Enters that there is a key, before there is, in a region where one is named.
+pub(super) fn made(
+    data: &Path,
+    name: Option<&str>,
+    region: Option<&str>,
+) -> impl FnMut(&str, &Secret) -> Result<(), String> {
+    move |line, secret| {
+        let act = Act::KeyMade { line: Name::cut(line), key: Key(SigningKey::new(secret).id().0) };
+        let entered = Log::of(data, name).and_then(|log| log.at(region).enter(&[act], ""));
         entered.map_err(|failure| failure.to_string())
     }
 }

@@ -74,7 +74,9 @@ pub(super) fn request(args: &RequestArgs, screen: &Screen) -> Result<Verdict, Fa
 pub(super) fn issue(args: &IssueArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let keys = args.home.data.join("keys");
     let said = args.key.as_deref().map(|key| word::read_hex(key, "a key").map(AgentId)).transpose()?;
-    let text = std::fs::read_to_string(&args.request).map_err(|error| Failure::file("read", &args.request, &error))?;
+    let hint = "name the file that `mycel trust request` wrote where the node is, and that was brought from there";
+    let text = std::fs::read_to_string(&args.request);
+    let text = text.map_err(|error| Failure::missing(&args.request, &error, hint))?;
     let (ca, book) = (ca(&keys)?, Book::read(&keys).map_err(told)?);
     // A key that has borne the name before is expected again.
     let known = |name: &Name, key| book.of(key).is_some_and(|issued| issued.name == *name);

@@ -1,6 +1,7 @@
 //! `mycel trust init`: makes the keys of a planet that are missing, and says
 //! what each is for. What is there stays as it is.
 
+use super::cas;
 use super::inventory::{self, Ages};
 use crate::Verdict;
 use crate::acts::Log;
@@ -13,18 +14,35 @@ use crate::word;
 use audit::entry::{Act, Key, Name};
 use custody::KeyError;
 use custody::ca::{Ca, ENDORSED};
-use custody::folder::{private, public, secret, write_public};
+use custody::folder::{private, public, secret_as, write_public};
 use custody::vault;
 use node::{HomeError, Homes};
 use planet::Planet;
 use serde_json::{Value, json};
 use std::path::Path;
-use trust::{Moment, RegionTag};
+use trust::{Moment, RegionTag, RegionalKey, Secret};
 
 /// What the audit log says of the keys that were made.
 fn made(keys: &Path) -> Result<Vec<Act>, KeyError> {
     let made = |line: &str| Ok(Act::KeyMade { line: Name::cut(line), key: Key(public(keys, line)?.0) });
     ["root", "operator", "gateway", "ca"].into_iter().map(made).collect()
+}
+
+/// Makes the keys of a region's host that are missing: its own, and the region's.
+fn region_keys(homes: &Homes, (data, name): (&Path, &str), region: &str) -> Result<(), HomeError> {
+    let mut enter = cas::made(data, Some(name), Some(region));
+    let keys = homes.region_as(region, &mut enter)?.join("keys");
+    let tag = RegionTag::of(region);
+    let mut enter = |_: &str, secret: &Secret| {
+        // It signs nothing, and is named by its fingerprint.
+        let mut bytes = *secret.expose();
+        let key = RegionalKey::new(homes.planet(), tag, Secret::take(&mut bytes)).id();
+        let act = Act::RegionKeyMade { key: Name::cut(&key.to_string()) };
+        let entered = Log::of(data, Some(name)).and_then(|log| log.at(Some(region)).enter(&[act], ""));
+        entered.map_err(|failure| failure.to_string())
+    };
+    secret_as(&keys, &format!("region-{tag}"), &mut enter)?;
+    Ok(())
 }
 
 /// Has a token keep the keys, when it is named.
@@ -69,19 +87,21 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
     let token = vault::place(&homes.keys())?;
     let root = public(&homes.keys(), "root").and_then(|root| write_public(&homes.keys(), "root", root));
     root.map_err(|why| failed(why.to_string()))?;
-    let open = || Ca::open(&homes.keys(), homes.planet(), now).map(drop).map_err(|why| failed(why.to_string()));
+    let name = planet.planet.name.as_str();
+    let open = || {
+        let mut enter = cas::made(data, Some(name), None);
+        let opened = Ca::open(&homes.keys(), homes.planet(), now, &mut enter);
+        opened.map(drop).map_err(|why| failed(why.to_string()))
+    };
     if homes.keys().join(ENDORSED).exists() {
         open()?;
     } else {
         // Nobody believes the CA before the root endorses it, which this does last.
         let made = made(&homes.keys()).map_err(|why| failed(why.to_string()))?;
-        Log::of(data, Some(planet.planet.name.as_str()))?.then(&made, "", open)?;
+        Log::of(data, Some(name))?.then(&made, "", open)?;
     }
     for region in &planet.region {
-        let id = region.id.to_string();
-        let keys = homes.region(&id).map_err(|why| failed(why.to_string()))?.join("keys");
-        let made = private(&keys).and_then(|()| secret(&keys, &format!("region-{}", RegionTag::of(&id))));
-        made.map_err(|why| failed(why.to_string()))?;
+        region_keys(&homes, (data, name), region.id.as_str()).map_err(|why| failed(why.to_string()))?;
     }
     if args.apart {
         apart(&homes, &planet).map_err(|why| failed(why.to_string()))?;

@@ -3,9 +3,13 @@
 //! It must never show a secret. How old a key is and who could read it the file
 //! itself says.
 
+mod books;
+
+pub(super) use books::list;
+
 use crate::failure::Failure;
 use custody::KeyError;
-use custody::authority::{Authority, REVOKED, root};
+use custody::authority::{Authority, AuthorityError, root};
 use custody::ca::CERTIFICATE;
 use custody::certificate::Certificate;
 use custody::folder;
@@ -32,6 +36,9 @@ pub(super) enum State {
     Expired,
     /// It was taken back.
     Revoked(String),
+    /// It was taken back and has given its place to another: nothing is to be
+    /// done, and it goes when its overlap ends.
+    Replaced(String),
     /// A token keeps it, and is not open.
     Closed(String),
     /// It is not wrapped, beside keys that are.
@@ -41,6 +48,11 @@ pub(super) enum State {
 }
 
 impl State {
+    /// Whether nothing is to be done.
+    pub(super) const fn is_good(&self) -> bool {
+        matches!(self, Self::Good | Self::Replaced(_))
+    }
+
     pub(super) fn word(&self) -> String {
         match self {
             Self::Good => "good".to_owned(),
@@ -48,6 +60,7 @@ impl State {
             Self::Late => "LATE".to_owned(),
             Self::Expired => "EXPIRED".to_owned(),
             Self::Revoked(reason) => format!("REVOKED: {reason}"),
+            Self::Replaced(reason) => format!("good: another took its place; revoked: {reason}"),
             Self::Closed(why) => format!("CLOSED: {why}"),
             Self::Plain => "PLAIN: not wrapped".to_owned(),
             Self::Damaged(why) => format!("DAMAGED: {why}"),
@@ -133,13 +146,17 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
 /// Everything below a planet's directory, in the order of its files.
 pub(super) fn read(data: &Path, ages: Ages, now: Moment) -> Result<Vec<Item>, Failure> {
     let own = data.join("keys");
-    let revoked = fs::read_to_string(own.join(REVOKED)).ok().and_then(|text| Revocations::read(&text).ok());
+    // One that cannot be read is told of as that.
+    let revoked = list(&own).ok().flatten();
     let look = Look { data, ages, now, revoked };
     let mut items: Vec<Item> = look.root(&own)?.into_iter().collect();
     items.extend(look.folder(&own)?);
+    look.books(&own, &mut items)?;
     for above in ["gateways", "regions"] {
         for region in folders(&data.join(above))? {
-            items.extend(look.folder(&region.join("keys"))?);
+            let keys = region.join("keys");
+            items.extend(look.folder(&keys)?);
+            look.books(&keys, &mut items)?;
         }
     }
     if items.is_empty() {
@@ -245,8 +262,11 @@ impl Look<'_> {
             _ if item.mode & 0o077 != 0 || above & 0o022 != 0 => State::Open,
             // Why, the root's line says.
             _ if closed => State::Closed("its token is not open".to_owned()),
+            (Err(KeyError::Damaged { what, .. }), ..) => State::Damaged(what),
             (Err(why), ..) => State::Damaged(why.to_string()),
             _ if place.is_some() && !is_wrapped => State::Plain,
+            // Whoever holds the key in its place is believed, and this one is not.
+            (_, Some(reason), _) if name.ends_with(".before") => State::Replaced(reason),
             (_, Some(reason), _) => State::Revoked(reason),
             (_, _, Some(until)) if self.now > until => State::Late,
             _ => State::Good,
@@ -277,14 +297,17 @@ impl Look<'_> {
 
     fn ca(&self, folder: &Path, file: &Path) -> io::Result<Item> {
         let mut item = self.item(file, "CA's certificate", "whom nodes believe, as the root key has endorsed it")?;
-        match Authority::read(folder) {
+        match Authority::endorsed(folder) {
+            Err(AuthorityError::Damaged { what, .. }) => item.state = State::Damaged(what),
             Err(why) => item.state = State::Damaged(why.to_string()),
             Ok(authority) => {
                 let present = folder::known(folder, "ca").ok().flatten();
                 let mut all = authority.cas();
                 // Where the CA is, the one that is in its place; elsewhere the one that lasts longest.
                 all.sort_by_key(|(key, _, until)| (Some(*key) == present, *until));
-                if let Some((key, _, until)) = all.pop() {
+                if present.is_some_and(|present| all.iter().all(|(key, ..)| *key != present)) {
+                    item.state = State::Damaged("the CA whose key is beside it is not in it".to_owned());
+                } else if let Some((key, _, until)) = all.pop() {
                     (item.until, item.names) = (Some(until), Some(key.to_string()));
                     item.state = if self.now > until { State::Expired } else { State::Good };
                 }

@@ -71,7 +71,8 @@ fn secret(file: &Path, make: bool) -> Result<Secret, Failure> {
         }
         return Ok(folder::secret(keys, name)?);
     }
-    folder::existing(keys, name)?.ok_or_else(|| Failure::file("read", file, &io::ErrorKind::NotFound.into()))
+    let hint = "name the key file that `mycel trust holder --key FILE` showed the key of";
+    folder::existing(keys, name)?.ok_or_else(|| Failure::missing(file, &io::ErrorKind::NotFound.into(), hint))
 }
 
 pub(super) fn holder(args: &HolderArgs, screen: &Screen) -> Result<Verdict, Failure> {
@@ -87,7 +88,7 @@ pub(super) fn holder(args: &HolderArgs, screen: &Screen) -> Result<Verdict, Fail
 
 pub(super) fn open_share(args: &OpenShareArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let label = args.share.display().to_string();
-    let Given::Sealed(sealed) = given(&label, &read_file(&args.share)?)? else {
+    let Given::Sealed(sealed) = given(&label, &share_in(&args.share)?)? else {
         return Err(Failure::told(format!("{label} is not sealed"), "use it as it is"));
     };
     let share = opened(&label, &sealed, &[secret(&args.key, false)?])?;
@@ -204,7 +205,15 @@ fn labelled(args: &SharesArgs, keys: &[Secret]) -> Result<Vec<Labelled>, Failure
     if args.shares.len() > MOST_SHARES {
         return Err(many());
     }
-    args.shares.iter().map(|file| take(file.display().to_string(), &read_file(file)?)).collect()
+    args.shares.iter().map(|file| take(file.display().to_string(), &share_in(file)?)).collect()
+}
+
+/// What the file of a share says.
+fn share_in(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    read_file(file).map_err(|why| {
+        let hint = "name the file of a share, as `mycel trust split` wrote it and its holder keeps it";
+        Failure::told(why.to_string(), hint)
+    })
 }
 
 fn given(label: &str, text: &str) -> Result<Given, Failure> {

@@ -50,7 +50,8 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
                     screen.say(format_args!("the drill is not written down: {why}"));
                     return Err(failure);
                 }
-                recovery::record(&keys, Drill::new(at, 0, Vec::new(), Err(failure.to_string())), None)?;
+                let what = nameless(failure.to_string(), &args.shares.shares);
+                recovery::record(&keys, Drill::new(at, 0, Vec::new(), Err(what)), None)?;
             }
             return Err(failure);
         }
@@ -91,6 +92,13 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
         screen.say(format_args!("  written down; the next is due in {every}"));
     }
     Ok(if drill.good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// What went wrong, for the list of drills: it is plain, and the files of shares
+/// have their holders' names. The audit log has them, sealed.
+fn nameless(what: String, files: &[PathBuf]) -> String {
+    let named = files.iter().zip(1..);
+    named.fold(what, |what, (file, number)| what.replace(&file.display().to_string(), &format!("file {number}")))
 }
 
 /// Enters a drill whose shares did not come together, where there is a log.

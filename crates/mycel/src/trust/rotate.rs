@@ -115,7 +115,7 @@ pub(super) fn run(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure
         succession::ask(folder, name)?;
     }
     if found.iter().any(|(_, name)| name == OPERATOR) {
-        let keys = status::asked(data, None, screen)?;
+        let keys = status::asked(data, screen)?;
         let failed = |why: node::HomeError| Failure::told(why.to_string(), "mend what it says, and run it again");
         let mut enter = |from, to| super::cas::enter(data, OPERATOR, "asked for")(from, to);
         node::turn_operator(data, keys.as_ref(), Moment(word::now()), &mut enter).map_err(failed)?;

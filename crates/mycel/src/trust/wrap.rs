@@ -2,11 +2,26 @@
 //! beside it that are plain yet, such as those that somebody brought.
 
 use crate::Verdict;
+use crate::acts::Log;
 use crate::cli::WrapArgs;
 use crate::failure::Failure;
 use crate::screen::Screen;
+use audit::entry::{Act, Name};
 use custody::vault;
 use serde_json::json;
+use std::path::{Path, PathBuf};
+
+const APART: &str = "keep that disk encrypted, and its keys readable by their owner alone: docs/guides/keys.md says what \
+                     that is worth";
+
+/// Why a machine apart from the root has its keys in files.
+fn apart(keys: &Path) -> String {
+    format!(
+        "no token keeps the keys in {}, and a host that knows no more than root.pub cannot have one: a token keeps keys \
+         where it has the planet's root as well",
+        keys.display()
+    )
+}
 
 pub(super) fn run(args: &WrapArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let data = &args.home.data;
@@ -14,12 +29,22 @@ pub(super) fn run(args: &WrapArgs, screen: &Screen) -> Result<Verdict, Failure> 
     let _held = node::hold(data).map_err(failed)?;
     let keys = data.join("keys");
     let Some(place) = vault::place(&keys)? else {
+        if keys.join("root.pub").exists() && !keys.join("root.key").exists() {
+            return Err(Failure::told(apart(&keys), APART));
+        }
         let what = format!("no token keeps the keys in {}", keys.display());
         let hint = "a planet whose root is in a token begins with `mycel trust init FILE --token LABEL --module PATH`";
         return Err(Failure::told(what, hint));
     };
     vault::open(&keys)?;
-    let wrapped = vault::wrap_all(data)?;
+    let plain = vault::plain(data)?;
+    let act = |file: &PathBuf| {
+        let file = Name::cut(&file.with_extension("").display().to_string());
+        Act::KeyWrapped { file, token: Name::cut(&place.label) }
+    };
+    let acts: Vec<_> = plain.iter().map(act).collect();
+    let wrap = || Ok(vault::wrap_all(data)?);
+    let wrapped = if acts.is_empty() { wrap()? } else { Log::of(data, None)?.then(&acts, "", wrap)? };
     if screen.is_json() {
         screen.json(&json!({ "version": 1, "token": place.label, "serial": place.serial, "wrapped": wrapped }))?;
         return Ok(Verdict::Good);

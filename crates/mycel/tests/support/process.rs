@@ -156,6 +156,11 @@ pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::new(&Secret::take(&mut [seed; 32]))
 }
 
+/// How often something is killed, unless the nightly run asks for more.
+pub(crate) fn rounds(usual: u32) -> u32 {
+    std::env::var("MYCEL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
+}
+
 /// The key of whoever may administer a planet.
 pub(crate) fn operator(data: &Path) -> SigningKey {
     let text = std::fs::read_to_string(data.join("keys/operator.key")).unwrap();
