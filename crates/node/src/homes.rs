@@ -240,7 +240,7 @@ impl Homes {
             });
             signing.push(key);
         }
-        Turning::start(signing)
+        Turning::start(signing, Arc::clone(acts))
     }
 }
 

@@ -74,6 +74,7 @@ fn watch(planet: &Planet, parts: &Parts) -> Watch {
     Watch {
         signing: parts.signing.iter().map(sign).collect(),
         believed: Arc::clone(&parts.believed),
+        acts: Arc::clone(&parts.acts),
         progress: Arc::clone(&parts.progress),
         clock: Arc::clone(&parts.clock),
         settled: Settled::new(),
