@@ -25,13 +25,21 @@ use rustls::pki_types::pem::PemObject as _;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use trust::rotation::{LONGEST_OVERLAP, Line, Statement};
+use trust::rotation::{LONGEST_NOTICE, LONGEST_OVERLAP, Line, Statement};
 use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
 use vocab::Millis;
 
 /// A request that nobody has answered is made again.
 const AGAIN: u64 = 10_000;
+/// How long beyond its time a key may have waited, such as one whose planet was
+/// down, where that comes to more than a year.
+const DOWN: Millis = Millis::days(30);
+/// What waits for a person. A clock that is wrong by so much cannot be told from
+/// a planet that was down; and whoever follows a line takes no statement that is
+/// dated more than a year ahead, nor any behind it.
+const TOO_OLD: &str =
+    "somebody to ask for it: by the clock the key is more than a year old; if that is right, `mycel trust rotate`";
 /// How much longer than its last certificate a key is believed.
 const SLACK: Millis = Millis::minutes(10);
 
@@ -107,7 +115,8 @@ impl Signer {
     }
 
     /// Looks once, and does what is due. Where the clock is not `settled`, nothing
-    /// is due by age.
+    /// is due by age; nor is it where the key is older than whoever follows its
+    /// line would believe.
     ///
     /// # Errors
     /// When the disk refuses, or a file is not what it has to be; the next look
@@ -122,11 +131,13 @@ impl Signer {
                 self.end_overlap(now)?;
             }
         }
-        let age = succession::age(keys, name, now)?.unwrap_or_default();
-        let due = succession::is_asked(keys, name) || settled && !self.rests && age >= self.every;
-        if !begun && !due {
-            (self.told, self.asked) = (0, None);
-            return Ok(Looked::Rests);
+        if !begun && !succession::is_asked(keys, name) {
+            let age = succession::age(keys, name, now)?.unwrap_or_default();
+            let is_due = settled && !self.rests && age >= self.every;
+            if !is_due || age >= self.oldest() {
+                (self.told, self.asked) = (0, None);
+                return Ok(if is_due { Looked::Waits(TOO_OLD) } else { Looked::Rests });
+            }
         }
         let nothing = || KeyError::Damaged {
             file: keys.join(format!("{name}.key")).display().to_string(),
@@ -162,6 +173,11 @@ impl Signer {
         self.certificate_takes_its_place()?;
         (self.told, self.asked) = (0, None);
         Ok(Looked::Turned { from: present.id(), to: next, line })
+    }
+
+    /// By its age no key is rotated that is as old as this.
+    fn oldest(&self) -> Millis {
+        Millis(self.every.0.saturating_add(DOWN.0).max(LONGEST_NOTICE.0))
     }
 
     fn certificate(&self, called: &str) -> Result<Option<Certificate>, KeyError> {
