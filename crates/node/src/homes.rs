@@ -4,6 +4,7 @@
 //! most, and nobody but the planet's directory holds the root.
 
 use crate::acts::{Acts, By};
+use crate::clock::Settled;
 use crate::home::{HomeError, lock};
 use crate::signing::{self, NOTICE, Signing, Turning};
 use audit::entry::{Act, Key, Name as Text, Place};
@@ -152,7 +153,10 @@ impl Homes {
             let entered = acts.enter(&By::node(), Place::Planet, act, "it has been in its place for as long as it may");
             entered.map(drop).map_err(|refusal| refusal.what)
         };
-        let (office, ages) = self.closed_office(regions, life, &clock)?.rotating(every, Box::new(enter));
+        let mut settled = Settled::new();
+        let settled = move |now| settled.is_now(now);
+        let office = self.closed_office(regions, life, &clock)?;
+        let (office, ages) = office.rotating(every, Box::new(settled), Box::new(enter));
         Ok((Open::new(office, clock)?, ages))
     }
 
