@@ -286,3 +286,42 @@ impl Signer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::sealed;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    /// A process that starts with a clock that is wrong knows nothing of it, and
+    /// what is stated once stands: clients would not follow it before its time.
+    #[test]
+    fn no_age_has_a_key_say_what_clients_would_not_follow() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, right) = (folder.path(), Moment(1_800_000_000_000));
+        let planet = PlanetId::of_root(sealed::root(keys).unwrap());
+        let first = SigningKey::new(&folder::secret(keys, "node").unwrap()).id();
+        let made = fs::File::options().write(true).open(keys.join("node.key")).unwrap();
+        made.set_modified(UNIX_EPOCH + Duration::from_millis(right.0)).unwrap();
+        let every = Millis::days(90);
+        let mut signer = Signer::new(keys.to_owned(), "node".to_owned(), planet, every, Millis::days(7));
+        for days in [365, 500, 5_000] {
+            let looked = signer.look((right.after(Millis::days(days)), true), &mut ()).unwrap();
+            assert!(matches!(looked, Looked::Waits(what) if what.contains("trust rotate")), "{days}: {looked:?}");
+        }
+        assert_eq!(lineage::read(keys, "node").unwrap(), []);
+        let mut turned = |now| match signer.look((now, true), &mut ()).unwrap() {
+            Looked::Turned { to, .. } => to.id(),
+            other => panic!("{other:?}"),
+        };
+        // By the last clock by which it is due it says what everybody follows whose clock is right.
+        let second = turned(right.after(Millis(Millis::days(365).0 - 1)));
+        let mut line = Line::new(planet, first).unwrap();
+        line.accept(&lineage::read(keys, "node").unwrap()[0], right).unwrap();
+        assert_eq!(line.newest(), second);
+        // Whoever knows better asks for it.
+        succession::ask(keys, "node").unwrap();
+        assert_ne!(turned(right.after(Millis::days(5_000))), second);
+    }
+}

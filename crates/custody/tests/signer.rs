@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 use tempfile::TempDir;
-use trust::rotation::{LONGEST_OVERLAP, Line};
+use trust::rotation::LONGEST_OVERLAP;
 use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
 use vocab::Millis;
@@ -343,37 +343,6 @@ fn clocks_that_jump_leave_no_gap_and_take_no_key_away() {
     let fifth = rotate(&mut world, &mut signer);
     let line = lineage::read(&host, "node").unwrap();
     assert_eq!(Followed::new(first, &line, world.planet, right).unwrap().present(), fifth);
-}
-
-/// A process that starts with a clock that is wrong knows nothing of it, and what
-/// is stated once stands: clients would not follow it before its time.
-#[test]
-fn no_age_has_a_key_say_what_clients_would_not_follow() {
-    let mut world = World::new();
-    let (host, mut signer) = (world.host(), world.signer());
-    let first = key(&host, "node");
-    let right = world.now;
-    let made = fs::File::options().write(true).open(host.join("node.key")).unwrap();
-    made.set_modified(std::time::UNIX_EPOCH + Duration::from_millis(right.0)).unwrap();
-    for days in [365, 500, 5_000] {
-        world.now = right.after(Millis::days(days));
-        let looked = signer.look((world.now, true), &mut ()).unwrap();
-        assert!(matches!(looked, Looked::Waits(what) if what.contains("trust rotate")), "{days}: {looked:?}");
-    }
-    assert_eq!((key(&host, "node"), lineage::read(&host, "node").unwrap()), (first, Vec::new()));
-    // By the last clock by which it is due, it says what everybody follows whose clock is right.
-    world.now = right.after(Millis(Millis::days(365).0 - 1));
-    let turned = |signer: &mut Signer, now| match signer.look((now, true), &mut ()).unwrap() {
-        Looked::Turned { to, .. } => to.id(),
-        other => panic!("{other:?}"),
-    };
-    let second = turned(&mut signer, world.now);
-    let mut line = Line::new(world.planet, first).unwrap();
-    line.accept(&lineage::read(&host, "node").unwrap()[0], right).unwrap();
-    assert_eq!(line.newest(), second);
-    // Whoever knows better asks for it.
-    succession::ask(&host, "node").unwrap();
-    assert_ne!(turned(&mut signer, right.after(Millis::days(5_000))), second);
 }
 
 #[test]
