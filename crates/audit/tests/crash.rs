@@ -199,8 +199,8 @@ fn what_is_published_verifies_wherever_a_writer_is_killed() {
     // The edge of a tile and a bundle, and within both.
     for (many, more) in [(300, 10), (250, 10), (0, 3)] {
         for stops in 0..20 {
-            // Each fourth call, from another one on each time.
-            let (mut opens, mut is_open) = (stops % 4, false);
+            // Each seventh call, from another one on each time.
+            let (mut opens, mut is_open) = (stops % 7, false);
             while !is_open {
                 let disk = VirtualDisk::new(1);
                 let (audit, _) = open(disk.clone()).unwrap();
@@ -212,7 +212,7 @@ fn what_is_published_verifies_wherever_a_writer_is_killed() {
                 disk.faults(|faults| faults.stops_after = Some(opens));
                 is_open = open(disk.clone()).is_ok();
                 is_good(&disk, &format!("{many} and {more}, after {stops} calls, and {opens} of whoever opens it"));
-                opens += 4;
+                opens += 7;
             }
             assert!(opens > 10, "so many calls it takes at least");
         }
