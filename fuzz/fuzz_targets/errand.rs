@@ -44,7 +44,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let (keys, here, there) = (of("planet/keys"), of("planet/gateways/eu/keys"), of("node/keys"));
     let root = public(&keys, "root").unwrap();
     let planet = PlanetId::of_root(root);
-    Ca::open(&keys, planet, NOW).unwrap();
+    Ca::open(&keys, planet, NOW, &mut |_, _| Ok(())).unwrap();
     let own = SigningKey::new(&secret(&there, "gateway-0").unwrap());
     write_public(&keys, "root", root).unwrap();
     write_public(&there, "root", root).unwrap();

@@ -223,6 +223,8 @@ pub fn rotate(data: &Path, log: &Audit<Folders>, enter: impl FnOnce(Act) -> Entr
     let other = || HomeError::OtherKey { vkey: vkey.display().to_string() };
     let known = verifier(data)?.ok_or_else(other)?;
     let next = succession::begin(&keys, KEY)?;
+    // Whoever asked sees the next key from here on: a kill does not have it done twice.
+    succession::answer(&keys, KEY)?;
     let next = Signer::new(known.name(), KeyKind::Note, SigningKey::new(&next))?;
     let (from, to) = (Key(known.key().id().0), Key(next.verifier().key().id().0));
     let entry = match entered(data, log, (from, to))? {
@@ -233,8 +235,26 @@ pub fn rotate(data: &Path, log: &Audit<Folders>, enter: impl FnOnce(Act) -> Entr
     log.hand_over(next, entry)?;
     succession::finish(&keys, KEY)?;
     publish(&vkey, &named)?;
-    succession::answer(&keys, KEY)?;
     Ok(named)
+}
+
+/// The same for a log that no process has, as a command asks for it; nothing
+/// where one has it, and then it is that one's to do.
+///
+/// # Errors
+/// When the log is not what was signed, or the disk refuses; then it is to be
+/// done again.
+pub fn rotate_at_rest(
+    data: &Path,
+    planet: PlanetId,
+    enter: impl FnOnce(Act) -> Entry,
+) -> Result<Option<Verifier>, HomeError> {
+    // One that is there keeps its name.
+    match open(data, KEY, planet) {
+        Ok((log, _)) => rotate(data, &log, enter).map(Some),
+        Err(HomeError::NotNow(OpenError::InUse(_))) => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 /// The entry of a rotation that a kill cut off behind it.
@@ -257,6 +277,22 @@ pub fn end_overlap(data: &Path, log: &Audit<Folders>) -> Result<(), HomeError> {
     Ok(succession::forget(&data.join("keys"), KEY)?)
 }
 
+/// When a log's key is to give its place to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// The time.
+    pub now: Moment,
+    /// Whether it can be believed: where it cannot, nothing is due by age and
+    /// nothing is destroyed.
+    pub settled: bool,
+    /// Whether no age makes the key due now, because it was just rotated.
+    pub rests: bool,
+    /// How long a key is used.
+    pub every: Millis,
+    /// How long the one before signs beside it.
+    pub overlap: Millis,
+}
+
 /// Whoever rotates on a schedule calls this now and then: it rotates the key
 /// when it is as old as `every`, somebody asked for it, or a kill cut one off,
 /// and ends an overlap that is over. The new key, when there is one.
@@ -266,11 +302,12 @@ pub fn end_overlap(data: &Path, log: &Audit<Folders>) -> Result<(), HomeError> {
 pub fn turn(
     data: &Path,
     log: &Audit<Folders>,
-    (now, every, overlap): (Moment, Millis, Millis),
+    Times { now, settled, rests, every, overlap }: Times,
     enter: impl FnOnce(Act) -> Entry,
 ) -> Result<Option<Verifier>, HomeError> {
     let keys = data.join("keys");
-    if let Some((_, since)) = succession::before(&keys, KEY)?
+    if settled
+        && let Some((_, since)) = succession::before(&keys, KEY)?
         && since.after(overlap) <= now
         && succession::begun(&keys, KEY)?.is_none()
     {
@@ -278,7 +315,7 @@ pub fn turn(
     }
     let is_due = succession::begun(&keys, KEY)?.is_some()
         || succession::is_asked(&keys, KEY)
-        || succession::age(&keys, KEY, now)?.is_some_and(|age| age >= every);
+        || settled && !rests && succession::age(&keys, KEY, now)?.is_some_and(|age| age >= every);
     is_due.then(|| rotate(data, log, enter)).transpose()
 }
 

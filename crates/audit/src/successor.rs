@@ -18,7 +18,7 @@ pub const FILE: &str = "successors";
 /// What a note says it is, and the version of that.
 const WHAT: &str = "successor v1";
 /// Notes that are read: thirty years of a key each quarter.
-const MOST: usize = 128;
+pub(crate) const MOST: usize = 128;
 /// The longest file.
 pub const LONGEST: usize = MOST * 1_024;
 

@@ -185,6 +185,83 @@ fn a_crash_after_each_call_loses_nothing_acknowledged() {
     }
 }
 
+/// Whether what is published verifies as it stands, before anybody opens it.
+fn is_good(disk: &VirtualDisk, when: &str) {
+    disk.kill();
+    let report = verify(&seen(disk), &verifier(), &[], &mut |_, _| {}).unwrap();
+    assert!(report.is_good(), "{when}: {:?}", report.faults);
+}
+
+/// Not by the dice: a writer is killed after each call in turn while it appends,
+/// and whoever opens the log then as well.
+#[test]
+fn what_is_published_verifies_wherever_a_writer_is_killed() {
+    // The edge of a tile and a bundle, and within both.
+    for (many, more) in [(300, 10), (250, 10), (0, 3)] {
+        for stops in 0..20 {
+            // Each seventh call, from another one on each time.
+            let (mut opens, mut is_open) = (stops % 7, false);
+            while !is_open {
+                let disk = VirtualDisk::new(1);
+                let (audit, _) = open(disk.clone()).unwrap();
+                audit.append(&entries(0, many)).unwrap();
+                disk.faults(|faults| faults.stops_after = Some(stops));
+                let _ = audit.append(&entries(many, more));
+                drop(audit);
+                is_good(&disk, &format!("{many} and {more}, after {stops} calls"));
+                disk.faults(|faults| faults.stops_after = Some(opens));
+                is_open = open(disk.clone()).is_ok();
+                is_good(&disk, &format!("{many} and {more}, after {stops} calls, and {opens} of whoever opens it"));
+                opens += 7;
+            }
+            assert!(opens > 10, "so many calls it takes at least");
+        }
+    }
+}
+
+#[test]
+fn what_is_published_verifies_when_the_disk_is_full() {
+    let mut refused = 0;
+    for left in (0..40_000).step_by(500) {
+        let disk = VirtualDisk::new(1);
+        let (audit, _) = open(disk.clone()).unwrap();
+        audit.append(&entries(0, 300)).unwrap();
+        // Durable, and not published: the machine of before was stopped there.
+        disk.faults(|faults| faults.stops_after = Some(2));
+        audit.append(&entries(300, 10)).unwrap();
+        drop(audit);
+        is_good(&disk, "when it was stopped");
+        disk.faults(|faults| faults.capacity = Some(100_000 + left));
+        refused += u64::from(open(disk.clone()).is_err());
+        is_good(&disk, &format!("with {left} bytes more"));
+        disk.faults(|faults| faults.capacity = None);
+        open(disk.clone()).unwrap();
+        is_good(&disk, "when there is room again");
+    }
+    assert!(refused > 0, "no disk was ever full");
+}
+
+#[test]
+fn what_is_published_verifies_wherever_pruning_is_killed() {
+    for stops in 0..300 {
+        let disk = VirtualDisk::new(1);
+        let (audit, _) = open(disk.clone()).unwrap();
+        audit.append(&entries(0, 600)).unwrap();
+        disk.faults(|faults| faults.stops_after = Some(stops));
+        let before = 2_000_000_000_000;
+        let pruned = audit.prune(before, |act| Entry { act, time: before, ..support::entry(0) });
+        drop(audit);
+        is_good(&disk, &format!("after {stops} calls"));
+        disk.faults(|faults| faults.stops_after = Some(stops));
+        let opened = open(disk.clone()).is_ok();
+        is_good(&disk, &format!("after {stops} calls, and as many of whoever opens it"));
+        if pruned.is_ok() && opened {
+            return;
+        }
+    }
+    panic!("it takes more than 300 calls");
+}
+
 #[test]
 fn every_removed_sync_is_found() {
     for barrier in Barrier::ALL {

@@ -6,6 +6,7 @@ mod support;
 
 use audit::copy::copy;
 use audit::entry::{Act, Key, Name};
+use audit::home::Times;
 use audit::successor::{self, Successor};
 use audit::verify::{Fault, Report, verify};
 use audit::witness::cosign;
@@ -141,7 +142,7 @@ fn turn(data: &Path, log: &Audit<Folders>, (every, overlap): (Millis, Millis), d
     let written = fs::metadata(data.join("keys/audit.key")).unwrap().modified().unwrap();
     let since = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let now = Moment(u64::try_from(since).unwrap()).after(Millis::days(days));
-    home::turn(data, log, (now, every, overlap), enter).unwrap()
+    home::turn(data, log, Times { now, settled: true, rests: false, every, overlap }, enter).unwrap()
 }
 
 #[test]
@@ -158,6 +159,35 @@ fn a_key_is_rotated_when_it_is_due_or_asked_for_and_no_sooner() {
     succession::ask(&data.join("keys"), "audit").unwrap();
     assert!(turn(data, &log, lives, 8).is_some());
     assert_eq!(turn(data, &log, lives, 1), None);
+}
+
+#[test]
+fn no_key_is_due_nor_destroyed_by_a_clock_that_was_set_ahead() {
+    let data = data(10);
+    let (data, first) = (data.path(), known(data.path()));
+    let log = open(data);
+    let (every, overlap) = (Millis::days(90), Millis::days(7));
+    let soon = Times { now: Moment(u64::MAX / 2), settled: false, rests: false, every, overlap };
+    let look = |times| home::turn(data, &log, times, enter).unwrap();
+    assert_eq!(look(soon), None);
+    succession::ask(&data.join("keys"), "audit").unwrap();
+    assert!(look(soon).is_some(), "what somebody asks for is done by any clock");
+    assert_eq!(look(soon), None);
+    assert!(is_signed(data, &first) && data.join("keys/audit.before.key").exists(), "and the one before stays");
+    assert_eq!(look(Times { settled: true, rests: true, ..soon }), None, "it was just rotated");
+    assert!(!is_signed(data, &first));
+    assert!(look(Times { settled: true, ..soon }).is_some());
+}
+
+#[test]
+fn a_log_that_nobody_has_is_rotated_by_whoever_asks_and_else_by_who_has_it() {
+    let data = data(10);
+    let (data, first) = (data.path(), known(data.path()));
+    let log = open(data);
+    assert_eq!(home::rotate_at_rest(data, PLANET, enter).unwrap(), None, "a process has it");
+    drop(log);
+    let next = home::rotate_at_rest(data, PLANET, enter).unwrap().unwrap();
+    assert!(next != first && known(data) == next && check(data, &first).is_good());
 }
 
 #[test]
@@ -211,6 +241,23 @@ fn what_no_known_key_has_named_is_not_believed() {
     assert_eq!(follow().unwrap_err(), NotSigned::Missing);
     fs::write(&file, &good).unwrap();
     assert!(check(data, &old).is_good());
+}
+
+#[test]
+fn no_more_successors_are_named_than_are_read() {
+    let disk = VirtualDisk::new(1);
+    let (audit, _) = Audit::open(disk.clone(), log(), entry_key()).unwrap();
+    let next = |number: u8| Signer::new(verifier().name(), KeyKind::Note, support::key(number)).unwrap();
+    for number in 100..228 {
+        audit.hand_over(next(number), 0).unwrap();
+    }
+    let why = audit.hand_over(next(228), 0).unwrap_err().to_string();
+    assert!(why.contains("stays in use"), "{why}");
+    audit.let_go().unwrap();
+    audit.append(&entries(0, 1)).unwrap();
+    let source = OnDisk(&disk);
+    let text = read_checkpoint(&source).unwrap().unwrap();
+    assert_eq!(successor::open(&source, &text, &verifier()).unwrap().by, *next(227).verifier());
 }
 
 #[test]

@@ -60,6 +60,17 @@ pub enum KeyError {
         /// Who runs this.
         us: u32,
     },
+    /// Somebody has it, and goes on having it.
+    #[error(
+        "{file} has been locked for 20 seconds by {who}: let that end what it does and try again, or end it, where it \
+         was stopped halfway"
+    )]
+    Busy {
+        /// Which file.
+        file: String,
+        /// Who has it.
+        who: String,
+    },
     /// A token keeps it, and is not used.
     #[error("{file}: {why}")]
     Token {

@@ -9,6 +9,9 @@
 
 mod book;
 mod counter;
+mod lock;
+
+pub(crate) use lock::alone;
 
 pub use book::{BOOK, Book, Issued};
 pub use counter::{Counter, Stranger};
@@ -25,8 +28,7 @@ use crate::revocation::{NotRevoked, Revocations, Revoked, What};
 use crate::spiffe::Name;
 use crate::statement::BadStatement;
 use crate::succession;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -36,8 +38,6 @@ use std::time::Duration;
 use trust::{AgentId, Moment};
 use vocab::Millis;
 
-/// Locked by whoever changes that, or the list of what is revoked.
-const LOCK: &str = "office.lock";
 /// Keys in the book: some 300 bytes each.
 const MOST_KEYS: usize = 16_384;
 
@@ -128,18 +128,6 @@ pub enum RevokeError {
     Key(#[from] KeyError),
 }
 
-/// Has the book and the list to itself until that is dropped: the office and a
-/// person's commands are several processes.
-pub(crate) fn alone(keys: &Path) -> Result<File, KeyError> {
-    let file = keys.join(LOCK);
-    let what = || format!("lock {}", file.display());
-    let mut open = OpenOptions::new();
-    let open = open.read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
-    let open = open.map_err(failed(what()))?;
-    open.lock().map_err(failed(what()))?;
-    Ok(open)
-}
-
 /// Revokes: on the disk, under the next number, before this returns.
 ///
 /// # Errors
@@ -166,9 +154,14 @@ struct Desk {
 /// Asked before a CA gives its place to another: who, and to whom.
 pub type Enter = Box<dyn FnMut(AgentId, AgentId) -> Result<(), String> + Send>;
 
+/// Asked whether the time can be believed: by a clock that was set ahead no CA
+/// is due, and none is forgotten.
+pub type Settled = Box<dyn FnMut(Moment) -> bool + Send>;
+
 /// When a CA gives its place to the next.
 struct Turning {
     every: Millis,
+    settled: Settled,
     enter: Enter,
     ages: Arc<Ages>,
     /// When one took another's place last, since the office is open.
@@ -212,9 +205,9 @@ impl Office {
     /// The same, in which a CA gives its place to the next after so long. What
     /// is returned beside it tells how old it is.
     #[must_use]
-    pub fn rotating(mut self, every: Millis, enter: Enter) -> (Self, Arc<Ages>) {
+    pub fn rotating(mut self, every: Millis, settled: Settled, enter: Enter) -> (Self, Arc<Ages>) {
         let ages = Arc::<Ages>::default();
-        self.turning = Some(Turning { every, enter, ages: Arc::clone(&ages), turned: None });
+        self.turning = Some(Turning { every, settled, enter, ages: Arc::clone(&ages), turned: None });
         (self, ages)
     }
 
@@ -335,7 +328,10 @@ impl Office {
     }
 
     fn rotate(&mut self, now: Moment) -> Result<(), NotInherited> {
-        heirs::settle(&self.keys, self.ca.planet(), now)?;
+        let settled = self.turning.as_mut().is_none_or(|turning| (turning.settled)(now));
+        if settled {
+            heirs::settle(&self.keys, self.ca.planet(), now)?;
+        }
         let age = succession::age(&self.keys, "ca", now)?.unwrap_or_default();
         let heirs = u64::try_from(heirs::names(&self.keys)?.len()).unwrap_or(u64::MAX);
         let planet = self.ca.planet();
@@ -345,7 +341,7 @@ impl Office {
         turning.ages.heirs.store(heirs, Relaxed);
         turning.ages.late.store(u64::from(is_late), Relaxed);
         // By a clock that was far ahead, and was set back, every CA looks old.
-        if age < turning.every || turning.turned.is_some_and(|turned| now.0.abs_diff(turned.0) < REST) {
+        if !settled || age < turning.every || turning.turned.is_some_and(|turned| now.0.abs_diff(turned.0) < REST) {
             return Ok(());
         }
         heirs::inherit(&self.keys, planet, now, &mut turning.enter)?;

@@ -25,13 +25,21 @@ use rustls::pki_types::pem::PemObject as _;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use trust::rotation::{LONGEST_OVERLAP, Line, Statement};
+use trust::rotation::{LONGEST_NOTICE, LONGEST_OVERLAP, Line, Statement};
 use trust::sign::SigningKey;
 use trust::{AgentId, Moment, PlanetId};
 use vocab::Millis;
 
 /// A request that nobody has answered is made again.
 const AGAIN: u64 = 10_000;
+/// How long beyond its time a key may have waited, such as one whose planet was
+/// down, where that comes to more than a year.
+const DOWN: Millis = Millis::days(30);
+/// What waits for a person. A clock that is wrong by so much cannot be told from
+/// a planet that was down; and whoever follows a line takes no statement that is
+/// dated more than a year ahead, nor any behind it.
+const TOO_OLD: &str =
+    "somebody to ask for it: by the clock the key is more than a year old; if that is right, `mycel trust rotate`";
 /// How much longer than its last certificate a key is believed.
 const SLACK: Millis = Millis::minutes(10);
 
@@ -109,7 +117,8 @@ impl Signer {
     }
 
     /// Looks once, and does what is due. Where the clock is not `settled`, nothing
-    /// is due by age.
+    /// is due by age; nor is it where the key is older than whoever follows its
+    /// line would believe.
     ///
     /// # Errors
     /// When the disk refuses, or a file is not what it has to be; the next look
@@ -124,11 +133,13 @@ impl Signer {
                 self.end_overlap(now)?;
             }
         }
-        let age = succession::age(keys, name, now)?.unwrap_or_default();
-        let due = succession::is_asked(keys, name) || settled && !self.rests && age >= self.every;
-        if !begun && !due {
-            (self.told, self.asked) = (0, None);
-            return Ok(Looked::Rests);
+        if !begun && !succession::is_asked(keys, name) {
+            let age = succession::age(keys, name, now)?.unwrap_or_default();
+            let is_due = settled && !self.rests && age >= self.every;
+            if !is_due || age >= self.oldest() {
+                (self.told, self.asked) = (0, None);
+                return Ok(if is_due { Looked::Waits(TOO_OLD) } else { Looked::Rests });
+            }
         }
         let nothing = || KeyError::Damaged {
             file: keys.join(format!("{name}.key")).display().to_string(),
@@ -167,6 +178,11 @@ impl Signer {
         self.certificate_takes_its_place()?;
         (self.told, self.asked) = (0, None);
         Ok(Looked::Turned { from: present.id(), to: next, line })
+    }
+
+    /// By its age no key is rotated that is as old as this.
+    fn oldest(&self) -> Millis {
+        Millis(self.every.0.saturating_add(DOWN.0).max(LONGEST_NOTICE.0))
     }
 
     fn certificate(&self, called: &str) -> Result<Option<Certificate>, KeyError> {
@@ -273,5 +289,44 @@ impl Signer {
             tracing::info!(key = self.name, "the key before its present one was destroyed");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::sealed;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    /// A process that starts with a clock that is wrong knows nothing of it, and
+    /// what is stated once stands: clients would not follow it before its time.
+    #[test]
+    fn no_age_has_a_key_say_what_clients_would_not_follow() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, right) = (folder.path(), Moment(1_800_000_000_000));
+        let planet = PlanetId::of_root(sealed::root(keys).unwrap());
+        let first = SigningKey::new(&folder::secret(keys, "node").unwrap()).id();
+        let made = fs::File::options().write(true).open(keys.join("node.key")).unwrap();
+        made.set_modified(UNIX_EPOCH + Duration::from_millis(right.0)).unwrap();
+        let every = Millis::days(90);
+        let mut signer = Signer::new(keys.to_owned(), "node".to_owned(), planet, every, Millis::days(7));
+        for days in [365, 500, 5_000] {
+            let looked = signer.look((right.after(Millis::days(days)), true), &mut ()).unwrap();
+            assert!(matches!(looked, Looked::Waits(what) if what.contains("trust rotate")), "{days}: {looked:?}");
+        }
+        assert_eq!(lineage::read(keys, "node").unwrap(), []);
+        let mut turned = |now| match signer.look((now, true), &mut ()).unwrap() {
+            Looked::Turned { to, .. } => to.id(),
+            other => panic!("{other:?}"),
+        };
+        // By the last clock by which it is due it says what everybody follows whose clock is right.
+        let second = turned(right.after(Millis(Millis::days(365).0 - 1)));
+        let mut line = Line::new(planet, first).unwrap();
+        line.accept(&lineage::read(keys, "node").unwrap()[0], right).unwrap();
+        assert_eq!(line.newest(), second);
+        // Whoever knows better asks for it.
+        succession::ask(keys, "node").unwrap();
+        assert_ne!(turned(right.after(Millis::days(5_000))), second);
     }
 }

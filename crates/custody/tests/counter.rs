@@ -47,7 +47,7 @@ impl Apart {
         }
         let root = public(&keys, "root").unwrap();
         let planet = PlanetId::of_root(root);
-        Ca::open(&keys, planet, NOW).unwrap();
+        Ca::open(&keys, planet, NOW, &mut |_, _| Ok(())).unwrap();
         let key = SigningKey::new(&secret(&there, "gateway-0").unwrap()).id();
         for path in [&keys, &host, &there] {
             write_public(path, "root", root).unwrap();

@@ -161,7 +161,10 @@ fn an_office_rotates_when_it_is_time_and_says_how_old_its_ca_is() {
         if refuses.load(SeqCst) == 1 { Err("the disk is full".to_owned()) } else { Ok(()) }
     };
     let office = Office::new(keys, Ca::open(keys, planet, now(), &mut |_, _| Ok(())).unwrap(), LIFE);
-    let (mut office, ages) = office.rotating(Millis::days(90), Box::new(enter));
+    let is_set = Arc::new(AtomicU64::new(0));
+    let set = Arc::clone(&is_set);
+    let settled = move |_| set.load(SeqCst) == 0;
+    let (mut office, ages) = office.rotating(Millis::days(90), Box::new(settled), Box::new(enter));
     let first = ca(keys);
     office.look(now().after(Millis::days(89)));
     assert_eq!((ca(keys), entered.load(SeqCst), ages.heirs.load(SeqCst)), (first, 0, 3));
@@ -173,6 +176,14 @@ fn an_office_rotates_when_it_is_time_and_says_how_old_its_ca_is() {
     assert_ne!(ca(keys), first);
     let told = [&ages.turns, &ages.late, &ages.heirs].map(|told| told.load(SeqCst));
     assert_eq!(told, [1, 0, 2]);
+    // By a clock that was set ahead none is due, and nothing is forgotten.
+    let (second, known) = (ca(keys), files(keys));
+    is_set.store(1, SeqCst);
+    office.look(now().after(Millis::days(300)));
+    assert_eq!((ca(keys), entered.load(SeqCst), files(keys)), (second, 2, known));
+    is_set.store(0, SeqCst);
+    office.look(now().after(Millis::days(301)));
+    assert_ne!(ca(keys), second, "it was meant");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use vocab::Millis;
 
 /// What regions start from, also when the file itself has been broken since.
-const ACCEPTED: &str = "regions.toml";
+pub(crate) const ACCEPTED: &str = "regions.toml";
 
 /// Keeps the text that was understood, whatever has become of its file since:
 /// all of it, or what was kept before.

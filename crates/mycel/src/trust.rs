@@ -11,6 +11,7 @@ mod rehearse;
 mod rotate;
 mod split;
 mod status;
+mod used;
 mod wrap;
 
 use crate::Verdict;

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let (engine, started) = Engine::start(&planet, &args.data, &options).map_err(|error| {
         Failure::told(format!("the planet does not start: {error}"), "mend what it says, and start again")
     })?;
+    not_by_regions(&args.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::told(format!("cannot start: {error}"), "try again"))?;
     let served = runtime.block_on(serve(args, &planet, &engine, &started, &absent, screen));
@@ -77,6 +78,12 @@ pub(crate) fn run(args: &UpArgs, screen: &Screen) -> Result<Verdict, Failure> {
         screen.say(format_args!("the last traces were not sent: {why}"));
     }
     served.map(|()| Verdict::Good)
+}
+
+/// The directory has what it runs by: nothing of regions in processes of their
+/// own any more. Which keys are used, and how old they may be, is seen by that.
+fn not_by_regions(data: &Path) -> Result<(), Failure> {
+    Ok(custody::succession::remove(&data.join(crate::spread::ACCEPTED))?)
 }
 
 /// Each certificate has its key, and only gateways choose among several.

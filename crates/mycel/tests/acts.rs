@@ -176,10 +176,6 @@ fn each_command_enters_its_act_at_rest() {
 fn each_command_enters_its_act_while_the_planet_runs() {
     for (name, regions) in [("acts-one", false), ("acts-regions", true)] {
         let (folder, file, data) = planet(name);
-        if !regions {
-            // One process has all regions' keys in one place, and waits for no other.
-            fs::remove_dir_all(data.join("regions")).unwrap();
-        }
         let up = start(&file, &data, regions);
         all_commands(&folder.0, &data, "shares");
         good(&folder.0, &["trust", "rotate", "--data", "data", "--region", "two"]);
@@ -206,9 +202,40 @@ fn each_command_enters_its_act_while_the_planet_runs() {
             assert_eq!(entries(&log).iter().filter(|entry| known(entry)).count(), 1);
             verified(&folder.0, "data/regions/two");
         }
+        let mut logs = vec![data.clone()];
+        if regions {
+            logs.extend(["one", "two"].map(|region| data.join("regions").join(region)));
+        }
+        let first: Vec<_> = logs.iter().map(|log| home::verifier(log).unwrap()).collect();
+        good(&folder.0, &["trust", "rotate", "--data", "data", "--audit"]);
+        turned(&logs, &first, 1);
         up.stop();
+        // Nobody has to be up for it, and a planet goes on under the key that it finds.
+        good(&folder.0, &["trust", "rotate", "--data", "data", "--audit", "--patience", "0s"]);
+        turned(&logs, &first, 2);
+        start(&file, &data, regions).stop();
         verified(&folder.0, "data");
         assert!(revoked(&data).is_superset(&entered(&data).into_iter().collect()));
+    }
+}
+
+/// Each of these logs has had so many successors of its first key, as somebody
+/// asked for.
+fn turned(logs: &[PathBuf], first: &[Option<audit::Verifier>], many: usize) {
+    for (log, first) in logs.iter().zip(first) {
+        let first = first.as_ref().unwrap();
+        let asked = |entry: &Entry| {
+            entry.who == Who::Directory
+                && matches!(&entry.act, Act::KeyRotated { line, .. } if line.as_str() == "audit")
+        };
+        assert_eq!(entries(log).iter().filter(|entry| asked(entry)).count(), many, "{}", log.display());
+        let mirror = home::reader(&home::folder(log)).unwrap();
+        let report = audit::verify::verify(&mirror, first, &[], &mut |_, _| {}).unwrap();
+        assert!(report.is_good(), "{:?}", report.faults);
+        let notes = fs::read_to_string(home::folder(log).join("successors")).unwrap();
+        assert_eq!(audit::successor::read(&notes).unwrap().len(), many);
+        let left = fs::read_dir(log.join("keys")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        assert!(!left.into_iter().any(|name| name == "audit.rotate" || name == "audit.next.key"));
     }
 }
 

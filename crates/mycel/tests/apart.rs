@@ -2,11 +2,13 @@
 //! directory of its own and with nothing between them but the network.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "support/pair.rs"]
+mod pair;
 #[path = "support/process.rs"]
 mod process;
 
-use client::{Body, Client, Place};
-use process::{Folder, Up, key};
+use pair::{PAIR, put, seated};
+use process::{Folder, Up};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,28 +17,10 @@ use std::time::{Duration, Instant};
 
 const MYCEL: &str = env!("CARGO_BIN_EXE_mycel");
 
-const TWO: &str = r#"
-[planet]
-name = "two"
-blocks = 2
-[block]
-op_rate = "1000000/s"
-[route]
-health_check = "1s"
-[[region]]
-id = "one"
-site = [38.95, -77.45]
-replicas = { min = 1, max = 2 }
-[[region]]
-id = "two"
-site = [53.35, -6.26]
-[enrol]
-how = "open"
-quota = "1000/s"
-[gateway]
-agent_rate = "100000/s"
-address_rate = "100000/s"
-"#;
+/// With two gateways in the first region.
+fn two() -> String {
+    PAIR.replace("site = [38.95, -77.45]\n", "site = [38.95, -77.45]\nreplicas = { min = 1, max = 2 }\n")
+}
 
 fn mycel(args: &[&str]) -> Output {
     Command::new(MYCEL).args(args).output().unwrap()
@@ -89,10 +73,11 @@ fn carry(from: &Path, to: &Path) {
 impl Apart {
     fn start(name: &str) -> Self {
         let folder = Folder::new(name);
-        let (file, data) = (folder.planet(TWO), folder.0.join("planet"));
+        let (file, data) = (folder.planet(&two()), folder.0.join("planet"));
         good(&["trust", "init", file.to_str().unwrap(), "--apart", "--data", data.to_str().unwrap()]);
         let office = Office::start(&file, &data, "127.0.0.1:0");
-        for (from, to) in [("regions/one", "one"), ("regions/two", "two"), ("gateways/one", "front")] {
+        for (from, to) in [("regions/ashburn", "ashburn"), ("regions/dublin", "dublin"), ("gateways/ashburn", "front")]
+        {
             carry(&data.join(from), &folder.0.join(to));
         }
         // The CA has no use for secrets of others: it knows the keys by their public halves.
@@ -100,7 +85,7 @@ impl Apart {
             let more = ["--only", region, "--node-listen", "127.0.0.1:0", "--office", &office.1, "--no-kernel-bans"];
             Up::begun_in(&file, &folder.0.join(region), &more, &[])
         };
-        let hosts = vec![begin("one"), begin("two")];
+        let hosts = vec![begin("ashburn"), begin("dublin")];
         Self { folder, file, office, hosts }
     }
 
@@ -109,7 +94,7 @@ impl Apart {
             let at = self.hosts[region].told["nodes"][0].as_str().unwrap();
             at.replace("127.0.0.1", "localhost")
         };
-        let hosts = [format!("one={}", at(0)), format!("two={}", at(1))];
+        let hosts = [format!("ashburn={}", at(0)), format!("dublin={}", at(1))];
         let more = [
             "--gateway",
             "one",
@@ -131,22 +116,11 @@ impl Apart {
     }
 }
 
-async fn seated(up: &Up, seed: u8, region: &str) -> Client {
-    let client = up.client(key(seed)).await;
-    let attached = client.attach(Place::Region(region.to_owned()), None).await.unwrap();
-    assert_eq!(attached.block.region, region);
-    client
-}
-
-fn put(value: &str) -> Body {
-    Body::Put { key: b"name".to_vec(), value: value.into(), class: None }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_alone_reaches_hosts_by_name_and_its_key_is_rotated_under_load() {
     let apart = Apart::start("apart");
     let front = apart.front("front", "0");
-    let (one, two) = (seated(&front, 1, "one").await, seated(&front, 2, "two").await);
+    let (one, two) = (seated(&front, 1, "ashburn").await, seated(&front, 2, "dublin").await);
     one.op(put("a")).await.unwrap();
     two.op(put("b")).await.unwrap();
 
@@ -168,11 +142,11 @@ async fn a_gateway_alone_reaches_hosts_by_name_and_its_key_is_rotated_under_load
     assert!(done > 100, "{done}");
     assert_ne!(fs::read_to_string(keys.join("gateway-0.key")).unwrap(), before);
     // Hosts believe the next key on connections that are new.
-    let later = seated(&front, 3, "two").await;
+    let later = seated(&front, 3, "dublin").await;
     later.op(put("c")).await.unwrap();
     let line = |folder: &str, name: &str| fs::read_to_string(apart.folder.0.join(folder).join(name)).unwrap();
     let said = line("front/keys", "gateway-0.line");
-    for folder in ["planet/gateways/one/keys/gateway-0.line", "planet/regions/two/keys/gateway-one-0.line"] {
+    for folder in ["planet/gateways/ashburn/keys/gateway-0.line", "planet/regions/dublin/keys/gateway-ashburn-0.line"] {
         assert_eq!(line("", folder), said);
     }
     front.stop();
@@ -182,9 +156,9 @@ async fn a_gateway_alone_reaches_hosts_by_name_and_its_key_is_rotated_under_load
 async fn without_its_office_a_planet_goes_on_and_what_is_revoked_there_is_refused_everywhere() {
     let apart = Apart::start("apart-revoked");
     let front = apart.front("front", "0");
-    carry(&apart.data().join("gateways/one"), &apart.folder.0.join("other"));
+    carry(&apart.data().join("gateways/ashburn"), &apart.folder.0.join("other"));
     let other = apart.front("other", "1");
-    let (agent, beside) = (seated(&front, 1, "one").await, seated(&other, 2, "two").await);
+    let (agent, beside) = (seated(&front, 1, "ashburn").await, seated(&other, 2, "dublin").await);
     agent.op(put("a")).await.unwrap();
     beside.op(put("a")).await.unwrap();
 
@@ -209,7 +183,7 @@ async fn without_its_office_a_planet_goes_on_and_what_is_revoked_there_is_refuse
 #[test]
 fn mistakes_are_told_with_what_to_try() {
     let folder = Folder::new("apart-wrong");
-    let file = folder.planet(TWO);
+    let file = folder.planet(&two());
     let (file, data) = (file.to_str().unwrap(), folder.0.join("nothing"));
     let data = data.to_str().unwrap();
     let says = |more: &[&str], what: &str| {
@@ -217,15 +191,15 @@ fn mistakes_are_told_with_what_to_try() {
         let said = String::from_utf8(out.stderr).unwrap();
         assert!(!out.status.success() && said.contains(what), "{more:?}: {said}");
     };
-    let one = "one=localhost:7118";
-    says(&["--gateway", "one", "--host", one], "mycel trust init --apart");
+    let one = "ashburn=localhost:7118";
+    says(&["--gateway", "ashburn", "--host", one], "mycel trust init --apart");
     says(&["--gateway", "three", "--host", one], "there is no region `three`");
-    says(&["--gateway", "one", "--host", "four=localhost:1"], "there is no region `four`");
-    says(&["--gateway", "one", "--host", one, "--host", one], "two hosts are named for region one");
-    says(&["--gateway", "one"], "--host");
-    says(&["--gateway", "one", "--host", "one"], "REGION=HOST:PORT");
-    says(&["--gateway", "one", "--host", "one=a b:1"], "a name, an IPv4 address");
-    says(&["--gateway", "one", "--host", "one=a:0"], "from 1 to 65535");
-    says(&["--only", "one", "--office", "localhost:1"], "nothing here shows one");
+    says(&["--gateway", "ashburn", "--host", "four=localhost:1"], "there is no region `four`");
+    says(&["--gateway", "ashburn", "--host", one, "--host", one], "two hosts are named for region ashburn");
+    says(&["--gateway", "ashburn"], "--host");
+    says(&["--gateway", "ashburn", "--host", "ashburn"], "REGION=HOST:PORT");
+    says(&["--gateway", "ashburn", "--host", "ashburn=a b:1"], "a name, an IPv4 address");
+    says(&["--gateway", "ashburn", "--host", "ashburn=a:0"], "from 1 to 65535");
+    says(&["--only", "ashburn", "--office", "localhost:1"], "nothing here shows one");
     assert!(!Path::new(data).exists(), "a mistake has made a directory");
 }

@@ -66,6 +66,9 @@ async fn the_ca_is_rotated_while_agents_work_and_nobody_notices() {
     let metrics = metrics(&up.url);
     assert!(metrics.contains("mycel_key_late{key=\"ca\"} 0"), "{metrics}");
     assert!(metrics.contains("mycel_key_rotations_total{key=\"ca\"} 2"), "{metrics}");
+    // The gateways' own log tells of its key beside it.
+    assert!(metrics.contains("mycel_key_late{key=\"audit\"} 0"), "{metrics}");
+    assert!(metrics.contains("mycel_key_rotations_total{key=\"audit\"} 0"), "{metrics}");
     up.stop();
 }
 

@@ -191,7 +191,7 @@ fn regions_in_processes_of_their_own_wrap_their_keys_and_rotate_them_wrapped() {
     world.good(&["attach", "--url", &up.url, "--home", "home"]);
     world.op(&up, &["put", "greeting", "hello"]);
     let told = world.json(&["trust", "rotate", "--data", "data"]);
-    assert_eq!((&told["rotated"], &told["waiting"]), (&6.into(), &0.into()), "{told}");
+    assert_eq!((&told["rotated"], &told["waiting"]), (&9.into(), &0.into()), "{told}");
     world.op(&up, &["put", "greeting", "again"]);
     up.stop();
     let all = keys(&data);

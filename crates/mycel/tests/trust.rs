@@ -200,14 +200,16 @@ async fn keys_are_rotated_on_request_while_the_planet_runs() {
     for agent in &agents {
         agent.op(put("before")).await.unwrap();
     }
-    // Two regions' keys, two nodes', a gateway's and the operator's; then those that are named.
+    // Two regions' keys, two nodes', a gateway's, the operator's and three logs'; then those that are named.
     let first = client::Options { node: Some(agents[0].node()), ..client::Options::default() };
     for (named, keys) in [
-        (&[][..], 6),
+        (&[][..], 9),
         (&["--region", "dublin"], 1),
         (&["--node", "--region", "dublin"], 1),
         (&["--node", "--gateway"], 3),
         (&["--operator"], 1),
+        (&["--audit"], 3),
+        (&["--audit", "--region", "dublin"], 1),
     ] {
         let mut asked = vec!["trust", "rotate", "--data", text(&data), "--json"];
         asked.extend(named);
@@ -249,6 +251,60 @@ async fn keys_are_rotated_on_request_while_the_planet_runs() {
     come(up.url.clone(), first).await.unwrap();
     assert_eq!(code(&["trust", "status", "--data", text(&data)]), 0);
     up.stop();
+}
+
+/// Every key that somebody uses, and no other: what the other way to run the
+/// planet has left is not late, and nobody waits for it.
+#[test]
+fn keys_that_nobody_uses_are_not_late_and_nobody_waits_for_them() {
+    let folder = Folder::new("trust-used");
+    let (file, data) = (folder.planet(PAIR), folder.0.join("data"));
+    assert_eq!(code(&["trust", "init", text(&file), "--data", text(&data)]), 0);
+    let aged = |folder: &str, names: fn(&str) -> bool| {
+        let files = fs::read_dir(data.join(folder)).unwrap().map(|file| file.unwrap().path());
+        let mut many = 0;
+        for file in files.filter(|file| names(file.file_name().unwrap().to_str().unwrap())) {
+            let ago = std::time::SystemTime::now() - Duration::from_secs(91 * 86_400);
+            fs::File::options().write(true).open(file).unwrap().set_modified(ago).unwrap();
+            many += 1;
+        }
+        many
+    };
+    let is_key = |name: &str| name.ends_with(".key");
+    let status = ["trust", "status", "--data", text(&data)];
+    let rotate = ["trust", "rotate", "--data", text(&data), "--json"];
+    let asked = || {
+        let folders = ["keys", "regions/ashburn/keys", "regions/dublin/keys"].map(|folder| data.join(folder));
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).any(|name| name.ends_with(".rotate"))
+    };
+    // What `init` made for regions, of a planet that runs in one process.
+    let up = Up::start(&file, &data);
+    assert!(aged("regions/dublin/keys", |name| name.ends_with(".key")) > 1);
+    assert_eq!(aged("keys", |name| ["ca.key", "ca.pem", "gateway.key"].contains(&name)), 3);
+    assert_eq!(code(&status), 0, "{}", out(&status));
+    // Its two regions' keys, its node's, the operator's and its log's.
+    let told = json(&rotate);
+    assert_eq!((told["rotated"].as_u64(), told["waiting"].as_u64()), (Some(5), Some(0)), "{told}");
+    assert!(!asked());
+    up.stop();
+    // The other way round; what was aged is used now, and rotated at once.
+    let up = Up::regions(&file, &data);
+    assert!(aged("keys", |name| name == "node.key" || name.starts_with("region-") && name.ends_with(".key")) > 2);
+    let begun = Instant::now();
+    while code(&status) != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", out(&status));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let told = json(&rotate);
+    assert_eq!((told["rotated"].as_u64(), told["waiting"].as_u64()), (Some(9), Some(0)), "{told}");
+    assert!(!asked());
+    up.stop();
+    // One that is used is late where nothing runs, and waited for.
+    assert!(aged("regions/dublin/keys", is_key) > 1);
+    assert_eq!((code(&status), state(&data, "regions/dublin/keys/node.key").as_str()), (1, "LATE"));
+    let waits = ["trust", "rotate", "--node", "--patience", "0s", "--data", text(&data)];
+    assert!(code(&waits) == 1 && err(&waits).contains("when their planet runs"), "{}", err(&waits));
 }
 
 /// Waits until no key waits to be replaced.

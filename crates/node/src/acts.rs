@@ -12,7 +12,7 @@
 mod due;
 mod gathering;
 
-use self::due::{RULES, Rules};
+use self::due::{LogsKey, RULES, Rules};
 use self::gathering::{Gathering, LOOK};
 use crate::asked::Asking;
 use crate::clock::Clock;
@@ -125,6 +125,7 @@ pub struct Acts {
     asking: Mutex<Option<Asking>>,
     entered: AtomicU64,
     rules: Mutex<Rules>,
+    key: LogsKey,
     /// Whether what is done is still entered: not before the first act, and not
     /// after the last.
     is_open: Mutex<bool>,
@@ -156,6 +157,7 @@ impl Acts {
             place: region.map_or(Place::Planet, |region| Place::Region(Name::cut(region))),
             entered: AtomicU64::new(clock.now().0),
             rules: Mutex::new(RULES),
+            key: LogsKey::default(),
             clock,
             gathering: Arc::default(),
             gatherer: Mutex::default(),

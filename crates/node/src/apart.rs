@@ -115,6 +115,6 @@ impl Apart {
         // Every host has been at the office twice by then.
         key.signer.notice = u32::try_from(2 * EVERY.as_secs() / LOOK.as_secs().max(1)).unwrap_or(u32::MAX) + 1;
         key.tell = Box::new(errands.teller());
-        Turning::start(vec![key])
+        Turning::start(vec![key], Arc::clone(acts))
     }
 }

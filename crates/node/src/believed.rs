@@ -8,6 +8,7 @@
 //! certificate does not make it one that speaks for agents here.
 
 use crate::home::{HomeError, failed};
+use crate::rotation::AGAIN;
 use custody::folder::{known, read_public};
 use custody::lineage::{self, Followed};
 use std::path::{Path, PathBuf};
@@ -24,11 +25,19 @@ struct Held {
     gateways: Vec<Followed>,
 }
 
+/// What was last looked at.
+struct Seen {
+    /// The files whose word is taken.
+    taken: Vec<Told>,
+    /// Others, whose word could not be, and looks until that is tried again.
+    refused: Option<(Vec<Told>, u32)>,
+}
+
 /// Whose word is taken.
 pub(crate) struct Believed {
     keys: PathBuf,
     planet: PlanetId,
-    seen: Mutex<Vec<Told>>,
+    seen: Mutex<Seen>,
     held: RwLock<Held>,
 }
 
@@ -37,23 +46,40 @@ impl Believed {
     pub(crate) fn read(keys: &Path, planet: PlanetId, now: Moment) -> Result<Self, HomeError> {
         let told = told(keys)?;
         let held = RwLock::new(held(keys, planet, &told, now)?);
-        Ok(Self { keys: keys.to_owned(), planet, seen: Mutex::new(told), held })
+        Ok(Self { keys: keys.to_owned(), planet, seen: Mutex::new(Seen { taken: told, refused: None }), held })
     }
 
-    /// Looks at the files again; what cannot be read changes nothing.
+    /// Looks at the files again; what cannot be read changes nothing, and is tried
+    /// again after a minute, or as soon as it is another.
     pub(crate) fn look(&self, now: Moment) -> Result<(), HomeError> {
         let told = told(&self.keys)?;
         let mut seen = self.seen();
-        if *seen != told {
-            // What is wrong is said once, and not at each look.
-            seen.clone_from(&told);
-            let held = held(&self.keys, self.planet, &told, now)?;
-            *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+        if seen.taken == told {
+            seen.refused = None;
+            return Ok(());
         }
-        Ok(())
+        if let Some((_, wait)) = seen.refused.as_mut().filter(|(refused, _)| *refused == told)
+            && *wait > 0
+        {
+            // What is wrong is said now and then, and not at each look.
+            *wait -= 1;
+            return Ok(());
+        }
+        let held = held(&self.keys, self.planet, &told, now);
+        match held {
+            Ok(held) => {
+                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+                *seen = Seen { taken: told, refused: None };
+                Ok(())
+            }
+            Err(why) => {
+                seen.refused = Some((told, AGAIN));
+                Err(why)
+            }
+        }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Vec<Told>> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,4 +135,35 @@ fn held(keys: &Path, planet: PlanetId, told: &[Told], now: Moment) -> Result<Hel
         if name == OPERATOR { operator = Some(followed) } else { gateways.push(followed) }
     }
     Ok(Held { operator: operator.ok_or_else(|| nobody(keys))?, gateways })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use custody::folder::write_public;
+
+    #[test]
+    fn a_line_that_cannot_be_followed_now_is_tried_again_and_told_of_now_and_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, now) = (folder.path(), Moment(1_800_000_000_000));
+        let key = |seed| trust::sign::SigningKey::new(&trust::Secret::take(&mut [seed; 32]));
+        write_public(keys, OPERATOR, key(1).id()).unwrap();
+        let believed = Believed::read(keys, PlanetId([7; 16]), now).unwrap();
+        let line = lineage::file(keys, OPERATOR);
+        std::fs::write(&line, "no line\n").unwrap();
+        let mut told = Vec::new();
+        for look in 0..=2 * AGAIN + 2 {
+            if believed.look(now).is_err() {
+                told.push(look);
+            }
+            assert!(believed.is_operator(key(1).id(), now), "it stays as it was");
+        }
+        assert_eq!(told, [0, AGAIN + 1, 2 * AGAIN + 2]);
+        // As soon as it is another, nobody waits.
+        std::fs::remove_file(&line).unwrap();
+        believed.look(now).unwrap();
+        std::fs::write(&line, "none either\n").unwrap();
+        assert!(believed.look(now).is_err());
+    }
 }

@@ -87,9 +87,14 @@ impl Settled {
     }
 
     /// Whether it can be believed, to be asked again and again.
-    #[allow(clippy::disallowed_methods)] // Beside the time, how much of it has passed.
     pub(crate) fn is(&mut self, clock: &Clock) -> bool {
-        self.is_at(clock.now(), Instant::now())
+        self.is_now(clock.now())
+    }
+
+    /// The same of a time that somebody's clock says now.
+    #[allow(clippy::disallowed_methods)] // Beside the time, how much of it has passed.
+    pub(crate) fn is_now(&mut self, now: Moment) -> bool {
+        self.is_at(now, Instant::now())
     }
 
     fn is_at(&mut self, now: Moment, at: Instant) -> bool {

@@ -5,6 +5,7 @@
 
 use crate::acts::{Acts, By};
 use crate::apart;
+use crate::clock::Settled;
 use crate::home::{HomeError, lock};
 use crate::signing::{self, NOTICE, Signing, Turning};
 use audit::entry::{Act, Key, Name as Text, Place};
@@ -203,8 +204,10 @@ impl Homes {
             let entered = acts.enter(&By::node(), Place::Planet, act, "it has been in its place for as long as it may");
             entered.map(drop).map_err(|refusal| refusal.what)
         };
+        let mut settled = Settled::new();
+        let settled = move |now| settled.is_now(now);
         let office = self.closed_office(regions, life, &clock, Some(&entering))?;
-        let (office, ages) = office.rotating(every, Box::new(enter));
+        let (office, ages) = office.rotating(every, Box::new(settled), Box::new(enter));
         Ok((Open::new(office, clock)?, ages))
     }
 
@@ -311,7 +314,7 @@ impl Homes {
             });
             signing.push(key);
         }
-        Turning::start(signing)
+        Turning::start(signing, Arc::clone(acts))
     }
 }
 

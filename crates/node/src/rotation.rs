@@ -8,7 +8,7 @@
 //! start. Nobody waits for it, and no lease ends by it.
 
 use crate::acts::{Acts, By};
-use crate::clock::Clock;
+use crate::clock::{Clock, Settled};
 use crate::engine::keys::Keys;
 use crate::home::{HomeError, regional_name};
 use crate::keyring::Keyring;
@@ -60,6 +60,12 @@ impl Ages {
         self.rest.load(Relaxed) > 0
     }
 
+    /// Whether a key is due by its age: none is by a clock that was just set
+    /// ahead, nor right behind a rotation.
+    pub(crate) fn makes_due(&self, age: Millis, every: Millis, settled: bool) -> bool {
+        settled && !self.rests() && age >= every
+    }
+
     /// How old a key is now; whoever is late is told of when that begins.
     pub(crate) fn look(&self, key: &str, age: Millis, every: Millis) {
         self.age.store(age.0, Relaxed);
@@ -97,6 +103,7 @@ pub(crate) struct Rotation {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) settled: Settled,
     pub(crate) acts: Arc<Acts>,
     /// How long a key is used, and how long it is believed after that.
     pub(crate) every: Millis,
@@ -117,9 +124,9 @@ impl Rotation {
     /// Looks at every key once.
     pub(crate) fn look(&mut self) {
         self.wait = self.wait.saturating_sub(1);
-        let now = self.clock.now();
+        let (now, settled) = (self.clock.now(), self.settled.is(&self.clock));
         for region in &self.regions {
-            if let Err(why) = self.region(region, now) {
+            if let Err(why) = self.region(region, now, settled) {
                 self.wait = AGAIN;
                 tracing::warn!(region = region.id, %why, "its key cannot be rotated: it stays in use, and is tried again");
                 break;
@@ -127,17 +134,17 @@ impl Rotation {
         }
     }
 
-    fn region(&self, region: &Turning, now: Moment) -> Result<(), HomeError> {
+    fn region(&self, region: &Turning, now: Moment, settled: bool) -> Result<(), HomeError> {
         let name = regional_name(region.tag);
         let age = succession::age(&self.folder, &name, now)?.unwrap_or_default();
         region.ages.look(&name, age, self.every);
         let asked = succession::is_asked(&self.folder, &name);
         let begun = succession::begun(&self.folder, &name)?.is_some();
-        if self.wait == 0 && (begun || asked || age >= self.every && !region.ages.rests()) {
+        if self.wait == 0 && (begun || asked || region.ages.makes_due(age, self.every, settled)) {
             self.rotate(region, now, asked)?;
             succession::answer(&self.folder, &name)?;
         }
-        self.end_overlap(region, now)
+        if settled { self.end_overlap(region, now) } else { Ok(()) }
     }
 
     fn rotate(&self, region: &Turning, now: Moment, asked: bool) -> Result<(), HomeError> {
@@ -167,5 +174,21 @@ impl Rotation {
             tracing::info!(region = region.id, "the key before its present one was destroyed");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_due_by_its_age_and_by_a_clock_that_is_believed() {
+        let (ages, month) = (Ages::default(), Millis::days(30));
+        assert!(ages.makes_due(month, month, true) && !ages.makes_due(Millis(month.0 - 1), month, true));
+        assert!(!ages.makes_due(Millis::days(9_000), month, false), "the clock was set ahead");
+        ages.turned();
+        assert!(!ages.makes_due(Millis::days(9_000), month, true), "it was just rotated");
+        (0..REST).for_each(|_| ages.look("one", month, month));
+        assert!(ages.makes_due(month, month, true));
     }
 }

@@ -1,6 +1,7 @@
 //! Rotation of the keys that sign, while the planet runs: a node's, a
 //! gateway's, the operator's. Each in the process that uses it, or, for the
-//! operator's, in the one whose directory it is in.
+//! operator's, in the one whose directory it is in. That of the audit log, which
+//! has a way of its own (`acts`), is looked at here as well.
 //!
 //! It must never use a key before whoever has to know of it does, nor wait
 //! behind anything else that takes long: whoever is to know of a key looks each
@@ -138,6 +139,7 @@ impl Around for Entered<'_> {
 pub(crate) struct Watch {
     pub(crate) signing: Vec<Signing>,
     pub(crate) believed: Arc<Believed>,
+    pub(crate) acts: Arc<Acts>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) settled: Settled,
@@ -159,6 +161,7 @@ impl Watch {
         }
         let settled = self.settled.is(&self.clock);
         self.signing.iter_mut().for_each(|key| key.look(now, settled));
+        self.acts.look_at_key(settled);
     }
 }
 
@@ -170,7 +173,7 @@ pub struct Turning {
 }
 
 impl Turning {
-    pub(crate) fn start(mut keys: Vec<Signing>) -> Result<Arc<Self>, HomeError> {
+    pub(crate) fn start(mut keys: Vec<Signing>, acts: Arc<Acts>) -> Result<Arc<Self>, HomeError> {
         let ages = keys.iter().map(|key| (key.signer.name.clone(), Arc::clone(&key.ages))).collect();
         let (say, said) = channel::<()>();
         let run = move || {
@@ -178,6 +181,7 @@ impl Turning {
             loop {
                 let is_settled = settled.is(&clock);
                 keys.iter_mut().for_each(|key| key.look(clock.now(), is_settled));
+                acts.look_at_key(is_settled);
                 if !matches!(said.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
                     return;
                 }

@@ -253,7 +253,7 @@ async fn a_key_that_had_its_time_is_rotated_and_one_that_cannot_be_is_late() {
     engine.stop();
 }
 
-/// A node's and the operator's as well, where both are in one process: by their
+/// A node's, the operator's and the audit log's as well, in one process: by their
 /// age, and late when something is in the way.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_sign_are_rotated_at_their_age_and_one_that_cannot_be_is_late() {
@@ -269,13 +269,13 @@ async fn keys_that_sign_are_rotated_at_their_age_and_one_that_cannot_be_is_late(
         engine.figures().into_iter().find(|(known, of, _)| *known == name && *of == label).unwrap().2
     };
     let (node, operator) = (engine.node(), custody::folder::known(&keys, "operator").unwrap());
-    for key in ["node", "operator"] {
+    for key in ["node", "operator", "audit"] {
         aged(key, 89);
     }
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(told("mycel_key_rotations_total", "node"), 0, "89 days are not 90");
     assert!(told("mycel_key_age_seconds", "operator") >= 89 * 86_400);
-    for key in ["node", "operator"] {
+    for key in ["node", "operator", "audit"] {
         aged(key, 91);
         let mut looks = 0;
         while told("mycel_key_rotations_total", key) == 0 {

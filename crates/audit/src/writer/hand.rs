@@ -5,9 +5,12 @@ use super::core::Core;
 use super::{AppendError, Audit, replace};
 use crate::checkpoint::Signer;
 use crate::files::{OnDisk, Source};
-use crate::successor::{FILE, LONGEST, Successor, read};
+use crate::successor::{FILE, LONGEST, MOST, Successor, read};
 use std::io;
 use store::{Barrier, Disk};
+
+/// Said where there is room for no more.
+const FULL: &str = "the log's key has had 128 successors, the most there can be: it stays in use";
 
 impl<D: Disk> Audit<D> {
     /// Goes on under the next key, of which an entry says that it follows; the
@@ -44,6 +47,10 @@ impl<D: Disk> Core<D> {
         let mut file = String::from_utf8(file).map_err(io::Error::other)?;
         let known = read(&file).map_err(io::Error::other)?;
         if known.last().is_none_or(|(_, last)| *last != successor) {
+            // One more than are read would have nobody follow any of them.
+            if known.len() >= MOST {
+                return Err(io::Error::other(FULL));
+            }
             let note = successor.sign(&self.signers.present, &next).map_err(io::Error::other)?;
             file.push_str(&note.to_string());
             replace(&self.disk, FILE, file.as_bytes(), Some(Barrier::Mark))?;

@@ -71,6 +71,8 @@ impl<D: Disk> Core<D> {
         if next > kept {
             return Ok(false);
         }
+        // What is published says that they were pruned before they are gone.
+        self.publish()?;
         let (found, disk) = (self.found(oldest.first).map_err(io::Error::other)?, &self.disk);
         let truth = [found.truth(disk, key)];
         let grown = grow(&truth, found.grown.clone(), next, &mut |path, bytes| match path.row {

@@ -149,8 +149,6 @@ impl<D: Disk> Audit<D> {
             Ok(())
         })?;
         drop(truths);
-        remove_partial(&disk, &grown)?;
-        remove_bundles(&disk, 0..first / wide(WIDTH))?;
         let (Some(Found { file, .. }), Some(newest)) = (found.pop(), whole.segments.pop()) else {
             return Err(OpenError::Foreign);
         };
@@ -158,6 +156,9 @@ impl<D: Disk> Audit<D> {
         let signed = signed.filter(|_| is_theirs);
         let mut core = Core { disk, file, signers, grown, start, older, newest, is_begun: false, end, partial, signed };
         core.publish()?;
+        // Behind the checkpoint alone: the one of before stands on what these were.
+        remove_partial(&core.disk, &core.grown)?;
+        remove_bundles(&core.disk, 0..first / wide(WIDTH))?;
         // From here on there is a checkpoint, whatever is pulled: one that is gone was removed.
         core.disk.sync_dir(Barrier::Name)?;
         Ok((Self::new(core, key, lock), Recovery { entries: whole.size, cut, mended }))
@@ -392,11 +393,10 @@ fn remove<D: Disk>(disk: &D, path: Path) -> io::Result<()> {
     }
 }
 
-/// Removes what there is of partial files: a crash may have left anything in
-/// them, and the newest are written again.
+/// Removes the partial files of before: the newest were written again, for a
+/// crash may have left anything in them.
 fn remove_partial<D: Disk>(disk: &D, grown: &Grown) -> io::Result<()> {
-    let newest = grown.partial().into_iter().map(|(newest, _)| Path { width: newest.width + 1, ..newest });
-    newest.into_iter().try_for_each(|newest| remove_narrower(disk, newest))
+    grown.partial().into_iter().try_for_each(|(newest, _)| remove_narrower(disk, newest))
 }
 
 /// Removes a file's partial forms of before.

@@ -49,6 +49,12 @@ impl Book {
         })
     }
 
+    /// Whether a certificate of it holds until then or longer.
+    #[must_use]
+    pub fn any_until(&self, then: Moment) -> bool {
+        self.0.values().any(|issued| issued.until >= then)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         if lines.next() != Some(TITLE) {

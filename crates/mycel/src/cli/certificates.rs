@@ -75,7 +75,8 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateArgs {
-    /// The key of this region only; with --node, that of its host.
+    /// The key of this region only; with --node, that of its host, and with
+    /// --audit, that of its log.
     #[arg(long, value_name = "REGION", conflicts_with_all = ["gateway", "operator", "ca"])]
     pub(crate) region: Option<String>,
     /// The keys of the hosts, by which they sign heads and show who they are.
@@ -87,8 +88,12 @@ pub(crate) struct RotateArgs {
     /// The operator's key: also while the planet does not run.
     #[arg(long)]
     pub(crate) operator: bool,
+    /// The keys of the audit logs, the planet's and the regions': also while the
+    /// planet does not run.
+    #[arg(long)]
+    pub(crate) audit: bool,
     /// The CA alone: one that the root key has endorsed takes its place.
-    #[arg(long, conflicts_with_all = ["node", "gateway", "operator"])]
+    #[arg(long, conflicts_with_all = ["node", "gateway", "operator", "audit"])]
     pub(crate) ca: bool,
     /// How long to wait until it is done.
     #[arg(long, value_name = "TIME", default_value = "30s")]

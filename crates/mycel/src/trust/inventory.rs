@@ -7,6 +7,7 @@ mod books;
 
 pub(super) use books::list;
 
+use super::used::Used;
 use crate::failure::Failure;
 use custody::KeyError;
 use custody::authority::{Authority, AuthorityError, root};
@@ -124,7 +125,9 @@ fn known(name: &str, ages: Ages) -> (&'static str, &'static str, Option<Millis>)
         "audit" => {
             ("audit log's key", "signs the checkpoints of the log beside it; that replaces it by itself", signing)
         }
-        "audit.entries" => ("audit entries' key", "opens what the log's entries say", None),
+        "audit.entries" => {
+            ("audit entries' key", "opens what the log's entries say; it has no successor, which would need it", None)
+        }
         "words" => ("words' key", "opens what people wrote of sealed blocks", None),
         _ if name.starts_with("ca.next-") => {
             ("next CA's key", "takes the CA's place; the root has endorsed it already", None)
@@ -148,7 +151,7 @@ pub(super) fn read(data: &Path, ages: Ages, now: Moment) -> Result<Vec<Item>, Fa
     let own = data.join("keys");
     // One that cannot be read is told of as that.
     let revoked = list(&own).ok().flatten();
-    let look = Look { data, ages, now, revoked };
+    let look = Look { data, ages, now, revoked, used: Used::of(data, now) };
     let mut items: Vec<Item> = look.root(&own)?.into_iter().collect();
     items.extend(look.folder(&own)?);
     look.books(&own, &mut items)?;
@@ -194,6 +197,7 @@ struct Look<'a> {
     ages: Ages,
     now: Moment,
     revoked: Option<Revocations>,
+    used: Used,
 }
 
 impl Look<'_> {
@@ -241,10 +245,12 @@ impl Look<'_> {
     }
 
     fn key(&self, file: &Path, name: &str) -> io::Result<Item> {
+        let folder = file.parent().unwrap_or(file);
         let (what, purpose, used) = known(name, self.ages);
+        // What nobody uses nobody rotates, and it is not late.
+        let used = used.filter(|_| self.used.has(folder, name));
         let mut item = self.item(file, what, purpose)?;
         let above = file.parent().map_or(Ok(0o700), |folder| fs::metadata(folder).map(|found| found.mode()))?;
-        let folder = file.parent().unwrap_or(file);
         let public = folder::known(folder, name);
         let place = vault::place(folder).ok().flatten();
         let is_wrapped = folder::read_private(file).is_ok_and(|text| text.is_some_and(|text| vault::is_wrapped(&text)));
@@ -279,6 +285,12 @@ impl Look<'_> {
         self.revoked.as_ref()?.of(serial, key).map(|entry| entry.reason.clone())
     }
 
+    /// Whether somebody uses the key of a certificate.
+    fn is_used(&self, certificate: &Path) -> bool {
+        let name = certificate.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        self.used.has(certificate.parent().unwrap_or(certificate), name)
+    }
+
     fn certificate(&self, file: &Path) -> io::Result<Item> {
         let mut item = self.item(file, "certificate", "what a node shows other nodes; it renews it by itself")?;
         match Certificate::read_pem(&fs::read_to_string(file)?) {
@@ -287,7 +299,7 @@ impl Look<'_> {
                 (item.until, item.names) = (Some(found.until), Some(found.serial.to_string()));
                 if let Some(reason) = self.revoked(Some(found.serial), found.key) {
                     item.state = State::Revoked(reason);
-                } else if self.now > found.until {
+                } else if self.now > found.until && self.is_used(file) {
                     item.state = State::Expired;
                 }
             }

@@ -1,24 +1,33 @@
 //! `mycel trust rotate`: has keys replaced by whoever uses them. A file beside
 //! each key asks for it, and goes when that was begun; the next key is there
-//! until it was done. The operator's key nobody has to be up for.
+//! until it was done. The operator's key nobody has to be up for, nor that of an
+//! audit log.
 
+use super::certificates::told;
 use super::status;
+use super::used::Used;
 use crate::Verdict;
 use crate::cli::RotateArgs;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::word;
+use audit::entry::{Name, Place, Reason, Right, Who};
+use audit::{Entry, home};
+use custody::authority::root;
 use custody::{sealed, succession};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use trust::{Moment, RegionTag};
+use trust::{Moment, PlanetId, RegionTag};
 
 /// Between two looks whether it was done.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// The operator's key, which is in the planet's own folder.
 const OPERATOR: &str = "operator";
+
+/// An audit log's.
+const LOG: &str = home::KEY;
 
 /// A key, by its folder and name.
 type Key = (PathBuf, String);
@@ -29,34 +38,37 @@ struct Wanted {
     node: bool,
     gateway: bool,
     operator: bool,
+    audit: bool,
     only: Option<RegionTag>,
+    used: Used,
 }
 
 impl Wanted {
     fn of(args: &RotateArgs) -> Self {
-        let named = args.node || args.gateway || args.operator;
+        let named = args.node || args.gateway || args.operator || args.audit;
         let all = !named && args.region.is_none();
         Self {
             regional: !named,
             node: all || args.node,
             gateway: all || args.gateway,
             operator: all || args.operator,
+            audit: all || args.audit,
             only: args.region.as_deref().map(RegionTag::of),
+            used: Used::of(&args.home.data, Moment(word::now())),
         }
     }
 
     /// Whether a key of a planet's or a region's folder is: of which region, when
     /// it is one's.
     fn has(&self, folder: &Path, name: &str, region: Option<RegionTag>) -> bool {
-        // Nobody uses what no planet was ever started with.
-        let used = |file: &str| folder.with_file_name(file).exists();
         let is_of = |tag: RegionTag| self.only.is_none_or(|only| only == tag);
         match name {
             // Behind a dot stands whether it was before, or is to follow.
-            _ if name.contains('.') => false,
-            "node" => self.node && used("planet.json") && region.map_or(self.only.is_none(), is_of),
+            _ if name.contains('.') || !self.used.has(folder, name) => false,
+            "node" => self.node && region.map_or(self.only.is_none(), is_of),
+            LOG => self.audit && region.map_or(self.only.is_none(), is_of),
             OPERATOR => self.operator && region.is_none() && !folder.join("operator.pub").exists(),
-            _ if name.starts_with("gateway") => self.gateway && folder.join(format!("{name}.pem")).exists(),
+            _ if name.starts_with("gateway") => self.gateway,
             _ => {
                 let only = self.only.map(|tag| format!("region-{tag}"));
                 self.regional && name.starts_with("region-") && only.is_none_or(|only| only == name)
@@ -100,6 +112,27 @@ fn waits((folder, name): &Key) -> bool {
     succession::is_asked(folder, name) || folder.join(format!("{name}.next.key")).exists()
 }
 
+/// Rotates the key of the log beside a folder of keys, where no process has it.
+fn turn_log(data: &Path, keys: &Path) -> Result<(), Failure> {
+    let home = keys.parent().unwrap_or(data);
+    let region = (home != data).then(|| home.file_name()).flatten().map(|region| Name::cut(&region.to_string_lossy()));
+    let enter = |act| Entry {
+        time: word::now(),
+        act,
+        who: Who::Directory,
+        right: Right::Own,
+        rule: Name::default(),
+        address: Name::default(),
+        place: region.map_or(Place::Planet, Place::Region),
+        reason: Reason::cut("it was asked for"),
+    };
+    let planet = PlanetId::of_root(root(keys).map_err(told)?);
+    let turned = home::rotate_at_rest(home, planet, enter);
+    turned
+        .map(drop)
+        .map_err(|why| Failure::told(format!("not done: {why}"), "`mycel audit verify` says what is wrong with a log"))
+}
+
 pub(super) fn run(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure> {
     if args.ca {
         return super::cas::rotate(args, screen);
@@ -119,6 +152,9 @@ pub(super) fn run(args: &RotateArgs, screen: &Screen) -> Result<Verdict, Failure
         let failed = |why: node::HomeError| Failure::told(why.to_string(), "mend what it says, and run it again");
         let mut enter = |from, to| super::cas::enter(data, OPERATOR, "asked for")(from, to);
         node::turn_operator(data, keys.as_ref(), Moment(word::now()), &mut enter).map_err(failed)?;
+    }
+    for (folder, _) in found.iter().filter(|(_, name)| name == LOG) {
+        turn_log(data, folder)?;
     }
     let begun = now();
     let left = || found.iter().filter(|key| waits(key)).count();

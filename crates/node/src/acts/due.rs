@@ -2,10 +2,15 @@
 //! its key gives its place to the next.
 //!
 //! It must never do either without its entry, which `audit` makes first; and
-//! what fails here is tried again, and keeps nobody from acting.
+//! what fails here is tried again, and keeps nobody from acting. The key is
+//! looked at with the others, each second, see `signing`: somebody may ask for
+//! another, and how old it is is told.
 
 use super::{Acts, By, locked};
-use audit::home;
+use crate::rotation::{AGAIN, Ages};
+use audit::home::{self, KEY, Times};
+use custody::succession;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use vocab::Millis;
 
 /// How long the log is kept, how long its key is used, and how long the one
@@ -21,6 +26,13 @@ pub(super) struct Rules {
     kept: Millis,
     every: Millis,
     overlap: Millis,
+}
+
+/// What is told of the log's key, and looks until one that failed is tried again.
+#[derive(Debug, Default)]
+pub(super) struct LogsKey {
+    ages: Ages,
+    wait: AtomicU32,
 }
 
 impl Acts {
@@ -44,8 +56,7 @@ impl Acts {
         newest.is_ok_and(|newest| newest.is_some_and(|newest| self.clock.now().0 <= newest.saturating_add(APART.0)))
     }
 
-    /// Prunes what is too old, and gives the key's place to the next when it is
-    /// time.
+    /// Prunes what is too old.
     pub(super) fn look(&self, may_prune: bool) {
         let (rules, now) = (*locked(&self.rules), self.clock.now());
         let enter = |act| self.entry(&By::node(), self.place.clone(), act, "");
@@ -55,15 +66,45 @@ impl Acts {
             Ok(Some(pruned)) => tracing::info!(first = pruned.first, "older entries of the audit log were pruned"),
             Err(why) => tracing::warn!(%why, "older entries of the audit log cannot be pruned"),
         }
-        match home::turn(&self.data, &self.log, (now, rules.every, rules.overlap), enter) {
-            Ok(None) => {}
-            Ok(Some(next)) => {
-                tracing::info!(%next, "the audit log goes on under another key");
-                *locked(&self.vkey) = next.to_string();
-            }
-            Err(why) => {
-                tracing::warn!(%why, "the audit log's key cannot be rotated: it stays in use, and is tried again");
-            }
+    }
+
+    /// Gives the place of the log's key to the next when it is time, or somebody
+    /// has asked for it.
+    pub(crate) fn look_at_key(&self, settled: bool) {
+        // Nothing is entered behind the end, which waits for this.
+        let is_open = locked(&self.is_open);
+        if !*is_open {
+            return;
         }
+        let wait = self.key.wait.load(Relaxed).saturating_sub(1);
+        self.key.wait.store(wait, Relaxed);
+        if let Err(why) = self.turn_key(settled, wait > 0) {
+            self.key.wait.store(AGAIN, Relaxed);
+            tracing::warn!(%why, "the audit log's key cannot be rotated: it stays in use, and is tried again");
+        }
+    }
+
+    fn turn_key(&self, settled: bool, waits: bool) -> Result<(), home::HomeError> {
+        let (rules, now, keys) = (*locked(&self.rules), self.clock.now(), self.data.join("keys"));
+        self.key.ages.look(KEY, succession::age(&keys, KEY, now)?.unwrap_or_default(), rules.every);
+        if waits {
+            return Ok(());
+        }
+        let asked = succession::is_asked(&keys, KEY);
+        let (by, why) = if asked { (By::directory(), "it was asked for") } else { (By::node(), "") };
+        let enter = |act| self.entry(&by, self.place.clone(), act, why);
+        let rests = self.key.ages.rests();
+        let times = Times { now, settled, rests, every: rules.every, overlap: rules.overlap };
+        if let Some(next) = home::turn(&self.data, &self.log, times, enter)? {
+            tracing::info!(%next, "the audit log goes on under another key");
+            *locked(&self.vkey) = next.to_string();
+            self.key.ages.turned();
+        }
+        Ok(())
+    }
+
+    /// Figures about the log's key: a name, labels, and a number each.
+    pub(crate) fn key_figures(&self) -> [(&'static str, String, u64); 3] {
+        self.key.ages.figures(&format!("key=\"{KEY}\""))
     }
 }

@@ -74,6 +74,7 @@ fn watch(planet: &Planet, parts: &Parts) -> Watch {
     Watch {
         signing: parts.signing.iter().map(sign).collect(),
         believed: Arc::clone(&parts.believed),
+        acts: Arc::clone(&parts.acts),
         progress: Arc::clone(&parts.progress),
         clock: Arc::clone(&parts.clock),
         settled: Settled::new(),
@@ -93,6 +94,7 @@ fn rotation(planet: &Planet, parts: &Parts) -> Rotation {
         keyring: Arc::clone(&parts.keyring),
         progress: Arc::clone(&parts.progress),
         clock: Arc::clone(&parts.clock),
+        settled: Settled::new(),
         acts: Arc::clone(&parts.acts),
         every: planet.keys.as_ref().map_or(DATA_ROTATION, |keys| keys.data_rotation.value),
         overlap: super::keys::overlap(planet),

@@ -235,6 +235,7 @@ impl Engine {
         }
         drop(directory);
         figures.extend(self.0.signing.iter().flat_map(|(name, ages)| ages.figures(&format!("key=\"{name}\""))));
+        figures.extend(self.0.acts.key_figures());
         figures.extend(self.0.acts.figures().map(|(name, number)| (name, String::new(), number)));
         figures.push(("mycel_bans", String::new(), u64::try_from(self.bans().len()).unwrap_or(u64::MAX)));
         figures

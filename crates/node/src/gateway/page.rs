@@ -82,7 +82,8 @@ pub(crate) fn metrics(shared: &Shared) -> String {
     let mut keys: BTreeMap<&str, Vec<(String, u64)>> = BTreeMap::new();
     let settings = shared.settings();
     let turning = settings.turning.iter().flat_map(|turning| turning.figures());
-    for (name, label, number) in turning.chain(settings.ca.iter().flat_map(|ca| of_ca(ca))) {
+    let log = settings.acts.iter().flat_map(|acts| acts.key_figures());
+    for (name, label, number) in turning.chain(log).chain(settings.ca.iter().flat_map(|ca| of_ca(ca))) {
         keys.entry(name).or_default().push((label, number));
     }
     for (name, series) in keys {

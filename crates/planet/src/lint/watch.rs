@@ -27,6 +27,7 @@ pub(super) const ALL: &[&Lint] = &[
     &enrol::NOBODY,
     &enrol::UNREAD_KEYS,
     &keys::AUDIT_YEAR,
+    &keys::TOO_SOON,
 ];
 
 static HIERARCHY: Lint = Lint {

@@ -79,6 +79,29 @@ pub(super) static ROTATION: Lint = Lint {
     },
 };
 
+/// As long as a certificate may last, and with it the word of a key and of a CA
+/// that have given their place away.
+const SHORTEST_LIFE: Millis = Millis::days(7);
+/// All keys of a region's owners are wrapped anew each time.
+const SHORTEST_DATA_LIFE: Millis = Millis::days(1);
+
+pub(super) static TOO_SOON: Lint = Lint {
+    code: "MY0617",
+    severity: Severity::Error,
+    title: "a key that is replaced while the one before it is still believed",
+    why: "A certificate may last seven days, and for as long the key and the CA that it is from are believed. Signing keys that are replaced sooner pile up: a node takes no more than 8 CAs, an audit log 128 successors of its key, and the three CAs that the root key has endorsed ahead are used up within days. A data key has every key of its region's owners wrapped anew.",
+    hint: "write rotation = \"7d\" or more, and data_rotation = \"1d\" or more; `mycel trust rotate` replaces keys at once",
+    look: |facts, report| {
+        let Some(keys) = &facts.planet.keys else { return };
+        let lives = [(&keys.rotation, SHORTEST_LIFE, "signing"), (&keys.data_rotation, SHORTEST_DATA_LIFE, "data")];
+        for (life, least, what) in lives.into_iter().filter(|(life, least, _)| life.value < *least) {
+            report
+                .add(&TOO_SOON, format!("a {what} key is used for {}, and {least} is the least", life.value))
+                .at(life.span, "");
+        }
+    },
+};
+
 pub(super) static AUDIT: Lint = Lint {
     code: "MY0612",
     severity: Severity::Warning,
