@@ -97,7 +97,7 @@ impl Apart {
         let hosts = [format!("ashburn={}", at(0)), format!("dublin={}", at(1))];
         let more = [
             "--gateway",
-            "one",
+            "ashburn",
             "--number",
             number,
             "--host",
