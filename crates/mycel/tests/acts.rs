@@ -120,7 +120,8 @@ fn all_commands(place: &Path, data: &Path, out: &str) {
 }
 
 /// Every key of the CA's and of the regions that is there was entered, as the one
-/// that it is.
+/// that it is. A CA that a kill left without its endorsement is entered again by
+/// whoever gives it one.
 fn every_key_is_entered(data: &Path) {
     let told = entries(data);
     let keys = data.join("keys");
@@ -137,7 +138,8 @@ fn every_key_is_entered(data: &Path) {
                 matches!(&entry.act, Act::KeyMade { line, key: told } if line.as_str() == name && told.0 == key.0);
             made && entry.place == at
         };
-        assert_eq!(told.iter().filter(is_it).count(), 1, "{name}");
+        let (many, most) = (told.iter().filter(is_it).count(), if name == "ca" { 2 } else { 1 });
+        assert!((1..=most).contains(&many), "{name}: {many}");
     }
 }
 

@@ -81,6 +81,12 @@ impl Apart {
             carry(&data.join(from), &folder.0.join(to));
         }
         // The CA has no use for secrets of others: it knows the keys by their public halves.
+        for (keys, name) in [("gateways/ashburn/keys", "gateway-0"), ("regions/dublin/keys", "node")] {
+            let keys = data.join(keys);
+            let public = custody::folder::public(&keys, name).unwrap();
+            custody::folder::write_public(&keys, name, public).unwrap();
+            fs::remove_file(keys.join(format!("{name}.key"))).unwrap();
+        }
         let begin = |region: &str| {
             let more = ["--only", region, "--node-listen", "127.0.0.1:0", "--office", &office.1, "--no-kernel-bans"];
             Up::begun_in(&file, &folder.0.join(region), &more, &[])

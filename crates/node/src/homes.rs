@@ -127,11 +127,18 @@ impl Homes {
     }
 
     /// The directory of a region's gateways on machines apart, with a key for
-    /// each, by which the hosts of all regions know them.
+    /// each, by which the hosts of all regions know them; `made` is asked before
+    /// one is made.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn apart(&self, region: &str, many: usize, regions: &[String]) -> Result<PathBuf, HomeError> {
+    /// When the disk refuses, or a key that is to be made is.
+    pub fn apart(
+        &self,
+        region: &str,
+        many: usize,
+        regions: &[String],
+        made: &mut Made<'_>,
+    ) -> Result<PathBuf, HomeError> {
         let above = self.place.join("gateways");
         let (place, keys) = (above.join(region), above.join(region).join("keys"));
         for folder in [&above, &place, &keys] {
@@ -143,7 +150,11 @@ impl Homes {
             write_public(&keys, name, key)?;
         }
         for number in 0..many.min(MOST_GATEWAYS) {
-            let key = public(&keys, &apart::files(number))?;
+            let name = apart::files(number);
+            if known(&keys, &name)?.is_none() {
+                secret_as(&keys, &name, made)?;
+            }
+            let key = public(&keys, &name)?;
             for host in regions {
                 write_public(&self.region(host)?.join("keys"), &apart::called(region, number), key)?;
             }

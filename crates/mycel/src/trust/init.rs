@@ -66,11 +66,12 @@ fn in_token(args: &InitArgs, is_asked: bool) -> Result<(), Failure> {
 }
 
 /// Directories for the gateways that run on machines apart.
-fn apart(homes: &Homes, planet: &Planet) -> Result<(), HomeError> {
+fn apart(homes: &Homes, data: &Path, planet: &Planet) -> Result<(), HomeError> {
     let ids: Vec<String> = planet.region.iter().map(|region| region.id.to_string()).collect();
     for (region, id) in planet.region.iter().zip(&ids) {
         let many = usize::try_from(region.replicas.at_most()).unwrap_or(usize::MAX);
-        homes.apart(id, many, &ids)?;
+        let mut enter = cas::made(data, Some(planet.planet.name.as_str()), Some(id));
+        homes.apart(id, many, &ids, &mut enter)?;
     }
     Ok(())
 }
@@ -104,7 +105,7 @@ pub(super) fn run(args: &InitArgs, screen: &Screen) -> Result<Verdict, Failure> 
         region_keys(&homes, (data, name), region.id.as_str()).map_err(|why| failed(why.to_string()))?;
     }
     if args.apart {
-        apart(&homes, &planet).map_err(|why| failed(why.to_string()))?;
+        apart(&homes, data, &planet).map_err(|why| failed(why.to_string()))?;
     }
     let items = inventory::read(data, Ages::of(planet.keys.as_ref()), now)?;
     if screen.is_json() {
