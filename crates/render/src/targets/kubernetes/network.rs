@@ -31,7 +31,7 @@ pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
     }
     objects.push(measured(cluster));
     if !cluster.is_public() {
-        objects.push(inside(cluster));
+        objects.extend(inside(cluster));
     }
     objects
 }
@@ -130,9 +130,14 @@ fn measured(cluster: &Cluster<'_>) -> Value {
     policy(cluster, ("metrics", &words), Some(cluster.selector("host")), &[("Ingress", Some(rule))])
 }
 
-/// Where no flow comes from the Internet, agents are pods beside it.
-fn inside(cluster: &Cluster<'_>) -> Value {
-    let rule = json!({ "from": [{ "podSelector": {} }], "ports": at_the_program() });
+/// Where no flow comes from the Internet, agents are pods beside it: they may
+/// send to the program, and it may receive that.
+fn inside(cluster: &Cluster<'_>) -> [Value; 2] {
     let words = format!("pods of this namespace to the program at [{}], tcp", program::PORT);
-    policy(cluster, ("agents", &words), Some(cluster.selector("host")), &[("Ingress", Some(rule))])
+    let rule = json!({ "from": [{ "podSelector": {} }], "ports": at_the_program() });
+    let into = policy(cluster, ("agents-in", &words), Some(cluster.selector("host")), &[("Ingress", Some(rule))]);
+    let to = json!([{ "podSelector": { "matchLabels": cluster.selector("host") } }]);
+    // A number: not every network knows the names of ports at their far side.
+    let rule = json!({ "to": to, "ports": [{ "protocol": "TCP", "port": program::PORT }] });
+    [into, policy(cluster, ("agents-out", &words), None, &[("Egress", Some(rule))])]
 }
