@@ -27,6 +27,7 @@ mod pin;
 mod plan;
 mod price;
 mod processes;
+mod prove;
 mod render;
 mod residency;
 mod route;
@@ -95,6 +96,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
         Command::Render(args) => render::run(&args, screen),
+        Command::Prove(args) => prove::run(&args, screen),
         Command::Residency(args) => residency::run(&args, screen),
         Command::Access(args) => access::run(&args, screen),
         Command::Route(command) => route::run(command, screen),
