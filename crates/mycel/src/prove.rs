@@ -47,8 +47,7 @@ fn rendered(planet: &Planet, text: &str, tables: &Tables) -> Result<Files, Failu
     let version = env!("CARGO_PKG_VERSION");
     let image = format!("mycel:{version}");
     let scene = Scene::new((planet, text), &plan, (&image, version))?;
-    let judged: Vec<_> = targets::ALL.iter().filter(|target| target.name == "kubernetes").copied().collect();
-    let tree = render::render(&scene, &judged, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
+    let tree = render::render(&scene, targets::ALL, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
     Ok(tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect())
 }
 

@@ -7,6 +7,7 @@
 //! silence. Pure: it is handed the files; `mycel` reads them.
 
 mod atoms;
+mod compose;
 mod kubernetes;
 mod ports;
 mod program;
@@ -79,6 +80,10 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
             Judge::Kubernetes(region) => {
                 report.matrices.push(kubernetes::prove(&intent, (&scope.folder, region), &files, failures));
             }
+            Judge::Compose(region) => {
+                let (scope, found) = (&scope.folder, (failures, &mut report.notes));
+                report.matrices.push(compose::prove(&intent, (scope, region), &files, found));
+            }
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -106,6 +111,7 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
     let asked = (from, to, ports.as_ref());
     let walks = scopes(files).into_iter().filter_map(|(scope, files)| match scope.kind(&intent) {
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
+        Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Nobody(_) => None,
     });
     walks.collect()
@@ -119,6 +125,8 @@ struct Scope {
 
 enum Judge<'p> {
     Kubernetes(&'p str),
+    /// Of a region, or of all on one machine.
+    Compose(Option<&'p str>),
     Nobody(String),
 }
 
@@ -128,7 +136,9 @@ impl Scope {
         let known = intent.planet.region.iter().map(|known| known.id.as_str()).find(|known| *known == region);
         match (target, known) {
             ("kubernetes", Some(region)) => Judge::Kubernetes(region),
-            ("kubernetes", None) => Judge::Nobody("the planet has no such region".to_owned()),
+            ("compose", Some(region)) => Judge::Compose(Some(region)),
+            ("machine", None) if region.is_empty() => Judge::Compose(None),
+            ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }
     }

@@ -5,7 +5,7 @@
 use crate::atoms::Range;
 use crate::kubernetes::Labels;
 use crate::kubernetes::objects::Objects;
-use crate::kubernetes::policy::{End, Pod};
+use crate::kubernetes::policy::{End, Pod, Policy};
 use crate::kubernetes::selector::{OWN_NAME, Selector};
 use crate::report::At;
 use crate::wanted::{Wanted, Who};
@@ -61,7 +61,7 @@ pub(crate) fn places(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Vec<Place> {
 }
 
 fn edges(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Vec<Range> {
-    let policies = objects.policies.iter().flat_map(|policy| policy.edges());
+    let policies = objects.policies.iter().flat_map(Policy::edges);
     let services = objects.services.iter().flat_map(|service| service.sources.iter().copied());
     policies.chain(services).chain(wanted.edges()).collect()
 }

@@ -119,6 +119,15 @@ impl<'f> Form<'f> {
         self.list(node, what).iter().filter_map(|part| self.text(Some(part), what)).collect()
     }
 
+    /// Names, as a list or as the keys of a mapping, each with its line.
+    pub(crate) fn names(&mut self, node: Option<&Node>, what: &str) -> Vec<(u32, String)> {
+        if let Some(Value::Map(pairs)) = node.map(|node| &node.value) {
+            return pairs.iter().map(|(key, _)| (key.line, key.text.clone())).collect();
+        }
+        let parts = self.list(node, what);
+        parts.iter().filter_map(|part| Some((part.line, self.text(Some(part), what)?.to_owned()))).collect()
+    }
+
     /// Texts by name.
     pub(crate) fn labels(&mut self, node: Option<&Node>, what: &str) -> BTreeMap<String, String> {
         let pairs = self.pairs(node, what);

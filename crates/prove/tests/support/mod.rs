@@ -15,8 +15,7 @@ pub(crate) fn rendered(name: &str) -> (Planet, String, Files) {
     let planet = planet::parse(text.as_bytes()).0.unwrap();
     let plan = Plan::new(&planet, &Tables::builtin()).unwrap();
     let scene = Scene::new((&planet, &text), &plan, ("mycel:0.1.0", "0.1.0")).unwrap();
-    let judged: Vec<_> = targets::ALL.iter().filter(|target| target.name == "kubernetes").copied().collect();
-    let tree = render(&scene, &judged, &[]).unwrap();
+    let tree = render(&scene, targets::ALL, &[]).unwrap();
     let files = tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect();
     (planet, text, files)
 }
