@@ -27,6 +27,9 @@ pub(crate) fn in_text(text: &str) -> Option<(u32, String)> {
         if is_cloud_key(line) {
             return Some((number, "the key of a cloud account".to_owned()));
         }
+        if has_password_in_address(line) {
+            return Some((number, "an address with a password in it".to_owned()));
+        }
         let said = line.trim_start();
         if said.starts_with('#') {
             continue;
@@ -36,9 +39,6 @@ pub(crate) fn in_text(text: &str) -> Option<(u32, String)> {
             && !is_reference(value.trim().trim_matches(['"', '\'']))
         {
             return Some((number, format!("`{}` is a secret said plainly", shown(name.trim()))));
-        }
-        if has_password_in_address(line) {
-            return Some((number, "an address with a password in it".to_owned()));
         }
     }
     None
