@@ -1,6 +1,8 @@
 //! The files of one region in a cluster: objects, who is there, and who reaches
 //! whom through policies and services.
 
+#[cfg(test)]
+mod agree;
 mod judge;
 mod objects;
 mod places;
