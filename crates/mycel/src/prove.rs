@@ -12,6 +12,7 @@ use planet::{Planet, Tables};
 use prove::{At, Files, Matrix, Report, Walk};
 use render::{Scene, targets};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -21,6 +22,8 @@ const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
 /// How deep folders may lie in each other; rendered ones are three.
 const MOST_LEVELS: usize = 8;
+/// Failures of one kind and line that are shown to people; the rest is counted.
+const MOST_ALIKE: usize = 8;
 
 pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let tables = Tables::builtin();
@@ -100,7 +103,13 @@ fn show(report: &Report, screen: &Screen) -> Result<(), Failure> {
     for (scopes, matrix) in alike(&report.matrices) {
         screen.data(format_args!("{}\n{}\n", scopes.join(", "), table(matrix, screen)))?;
     }
+    let mut told = BTreeMap::<(&At, &str), usize>::new();
     for failure in &report.failures {
+        let many = told.entry((&failure.at, failure.kind.word())).or_default();
+        *many += 1;
+        if *many > MOST_ALIKE {
+            continue;
+        }
         let path = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
         screen.data(format_args!(
             "{}: {}: {}: {path}{}",
@@ -112,6 +121,10 @@ fn show(report: &Report, screen: &Screen) -> Result<(), Failure> {
         for at in &failure.also {
             screen.data(format_args!("  and {at}"))?;
         }
+    }
+    for ((at, kind), many) in told.iter().filter(|(_, many)| **many > MOST_ALIKE) {
+        let more = many - MOST_ALIKE;
+        screen.data(format_args!("{at}: {kind}: {more} more, by the same line; --json has them all"))?;
     }
     for note in &report.notes {
         screen.say(format_args!("note: {note}"));

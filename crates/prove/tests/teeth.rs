@@ -1,7 +1,8 @@
 //! Rendered files, broken one way at a time: each break is named, by the file and
 //! the layer that it is in.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+// The functions are tables.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 
 mod support;
 
@@ -340,7 +341,7 @@ fn broken(files: &Files, one: &Break) -> Files {
 
 fn is_it(one: &Break, failure: &Failure) -> bool {
     let path = failure.path.as_ref().map(|path| (path.from.as_str(), path.to.as_str()));
-    let whole = format!("{} {}", failure.what, failure.path.as_ref().map(|path| path.to_string()).unwrap_or_default());
+    let whole = format!("{} {}", failure.what, failure.path.as_ref().map(ToString::to_string).unwrap_or_default());
     // What is missing is named where it is missed: a file that is gone has no line.
     let scope = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     let is_in = scope(&failure.at.file) == scope(one.file);

@@ -10,6 +10,10 @@ use crate::report::{Failure, Kind, Layer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Services, networks, and what services join and open, of one file each. Pairs of
+/// them are compared.
+const MOST: usize = 1_000;
+
 /// What the readers of a scope's files share.
 pub(crate) struct Scope<'s> {
     pub(crate) intent: &'s Intent<'s>,
@@ -66,11 +70,25 @@ fn all(scope: &Scope<'_>, file: &Arc<str>, document: &Node, project: &mut Projec
     for (name, node) in form.pairs(top.get("networks"), "networks") {
         project.networks.extend(network(&mut form, name, node));
     }
-    overlapping(&mut form, &project.networks);
+    if project.networks.len() <= MOST {
+        overlapping(&mut form, &project.networks);
+    }
     let mut form = Form::new(file, Layer::Container, failures);
     for (name, node) in form.pairs(top.get("services"), "services") {
         let service = service::read(&mut form, scope, name, node);
         project.services.push(service);
+    }
+    let of = |count: fn(&crate::compose::Service) -> usize| project.services.iter().map(count).sum::<usize>();
+    let counts = [
+        project.services.len(),
+        project.networks.iter().map(|network| 1 + network.subnets.len()).sum(),
+        of(|service| service.networks.len()),
+        of(|service| service.published.len()),
+        project.asked.len(),
+    ];
+    if counts.iter().any(|count| *count > MOST) {
+        form.lost(document.line, format!("more than {MOST} services, networks or ports are not judged"));
+        *project = Project::default();
     }
     service::joined(&mut Form::new(file, Layer::Network, failures), project);
 }
@@ -91,7 +109,7 @@ fn network(form: &mut Form<'_>, name: &str, node: &Node) -> Option<Network> {
             match (subnet, gateway) {
                 (Some(subnet), None) => subnets.push((subnet, None)),
                 (Some(subnet), Some(Some(gateway))) if subnet.contains(gateway) => {
-                    subnets.push((subnet, Some(gateway)))
+                    subnets.push((subnet, Some(gateway)));
                 }
                 _ => form.lost(part.line, "a network's addresses are a subnet, and a gateway in it"),
             }

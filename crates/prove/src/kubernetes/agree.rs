@@ -284,9 +284,9 @@ fn compare(intent: &Intent<'_>, name: &str, text: &str, answer: &str) -> usize {
             if from == to || matches!((one, two), (End::Piece(_), End::Piece(_))) {
                 continue;
             }
-            let ours = said(&objects.policies, Direction::Egress, one, two)
+            let ours = said(objects.policies.iter(), Direction::Egress, one, two)
                 .ports
-                .and(&said(&objects.policies, Direction::Ingress, one, two).ports);
+                .and(&said(objects.policies.iter(), Direction::Ingress, one, two).ports);
             let is = |end: &End, name: &str, said: &str| match end {
                 End::Pod(_) => said == name,
                 End::Piece(piece) => range(said).is_some_and(|range| range.contains(*piece)),

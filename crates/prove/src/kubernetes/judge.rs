@@ -3,7 +3,7 @@
 
 use crate::Intent;
 use crate::kubernetes::objects::{self, Objects};
-use crate::kubernetes::places::{Place, places};
+use crate::kubernetes::places::{Place, Stand, places};
 use crate::kubernetes::pod::Workload;
 use crate::kubernetes::policy::{Direction, End, Policy, Rule, Said, said};
 use crate::kubernetes::service::{Service, Target};
@@ -21,6 +21,11 @@ pub(crate) fn prove(
 ) -> Matrix {
     let objects = objects::read(intent, region, files, failures);
     let cluster = Cluster::new(&objects, scope, files);
+    if !cluster.is_bearable() {
+        let what = "there is more here than is judged: policies, selectors or pods".to_owned();
+        failures.push(Failure::new(Kind::NotUnderstood, Layer::NetworkPolicy, cluster.whole.clone(), what));
+        return Matrix { scope: scope.to_owned(), ..Matrix::default() };
+    }
     cluster.services(failures);
     cluster.matrix(failures)
 }
@@ -36,8 +41,21 @@ pub(crate) fn why(
     let mut failures = Vec::new();
     let objects = objects::read(intent, region, files, &mut failures);
     let cluster = Cluster::new(&objects, scope, files);
+    if !cluster.is_bearable() {
+        return None;
+    }
     let place = |name: &str| cluster.places.iter().find(|place| place.name == name);
     Some(cluster.walk(place(from)?, place(to)?, asked))
+}
+
+/// Rules, peers and ports that are asked for all pairs together. CARMA takes some
+/// 100,000 in a region; so many take a second or two.
+const MOST_WORK: usize = 20_000_000;
+
+/// Policies are asked at pods of this namespace, and at none of two others.
+fn is_judged(from: &Who, to: &Who) -> bool {
+    let is_outside = |who: &Who| who.is_address() || matches!(who, Who::Dns | Who::Prometheus | Who::Stranger);
+    !(is_outside(from) && is_outside(to))
 }
 
 struct Cluster<'o> {
@@ -53,8 +71,8 @@ struct Cluster<'o> {
 
 /// What one place lets through to another.
 struct Judged<'c> {
-    from: &'c (End, String, Option<At>),
-    to: &'c (End, String, Option<At>),
+    from: &'c Stand,
+    to: &'c Stand,
     wish: Wish,
     egress: Said<'c>,
     ingress: Said<'c>,
@@ -71,7 +89,31 @@ impl<'o> Cluster<'o> {
         let first = objects.policies.first().map(|policy| policy.meta.at.clone());
         let file = files.first().map_or_else(|| Arc::from(scope), |(file, _)| Arc::clone(file));
         let whole = first.map_or(At { file, line: 0 }, |at| At { line: 0, ..at });
-        Self { objects, scope: scope.to_owned(), places: places(objects, &wanted), wanted, listens, whole }
+        Self {
+            objects,
+            scope: scope.to_owned(),
+            places: places(objects, &wanted).unwrap_or_default(),
+            wanted,
+            listens,
+            whole,
+        }
+    }
+
+    /// Whether every pair can be judged in bearable time. What cannot is told.
+    fn is_bearable(&self) -> bool {
+        let size = |stand: &Stand| {
+            let held = stand.held.iter().filter_map(|at| self.objects.policies.get(*at));
+            held.map(Policy::size).sum::<usize>() + 1
+        };
+        let mut work = 0usize;
+        for from in &self.places {
+            for to in self.places.iter().filter(|to| is_judged(&from.who, &to.who)) {
+                let sizes = |place: &Place| place.ends.iter().map(size).sum::<usize>();
+                let (one, two) = (sizes(from).saturating_mul(to.ends.len()), sizes(to).saturating_mul(from.ends.len()));
+                work = work.saturating_add(one).saturating_add(two);
+            }
+        }
+        !self.places.is_empty() && work <= MOST_WORK
     }
 
     fn matrix(&self, failures: &mut Vec<Failure>) -> Matrix {
@@ -85,9 +127,7 @@ impl<'o> Cluster<'o> {
     }
 
     fn cell(&self, from: &Place, to: &Place, failures: &mut Vec<Failure>) -> Cell {
-        // Policies are asked at pods of this namespace, and at none of two others.
-        let outside = |who: &Who| who.is_address() || matches!(who, Who::Dns | Who::Prometheus | Who::Stranger);
-        if outside(&from.who) && outside(&to.who) {
+        if !is_judged(&from.who, &to.who) {
             return Cell { ports: String::new(), good: true, judged: false };
         }
         let mut all: Option<Ports> = None;
@@ -107,11 +147,11 @@ impl<'o> Cluster<'o> {
     fn judge<'c>(&'c self, from: &'c Place, to: &'c Place) -> impl Iterator<Item = Judged<'c>> {
         let pairs = from.ends.iter().flat_map(move |one| to.ends.iter().map(move |two| (one, two)));
         pairs.map(move |(one, two)| {
-            let piece = if let End::Piece(piece) = one.0 { Some(piece) } else { None };
+            let piece = if let End::Piece(piece) = one.end { Some(piece) } else { None };
             let wish = self.wanted.wish(&from.who, piece, &to.who, &self.listens);
-            let policies = &self.objects.policies;
-            let egress = said(policies, Direction::Egress, &one.0, &two.0);
-            let ingress = said(policies, Direction::Ingress, &one.0, &two.0);
+            let held = |stand: &'c Stand| stand.held.iter().filter_map(|at| self.objects.policies.get(*at));
+            let egress = said(held(one), Direction::Egress, &one.end, &two.end);
+            let ingress = said(held(two), Direction::Ingress, &one.end, &two.end);
             let works = egress.ports.and(&ingress.ports);
             Judged { from: one, to: two, wish, egress, ingress, works }
         })
@@ -129,7 +169,7 @@ impl<'o> Cluster<'o> {
                 continue;
             }
             let (at, why) = blame(side, direction, &missing);
-            let whom = format!("{} to {}", judged.from.1, judged.to.1);
+            let whom = format!("{} to {}", judged.from.words, judged.to.words);
             let named = self
                 .wanted
                 .words(&from.who, &to.who)
@@ -148,7 +188,7 @@ impl<'o> Cluster<'o> {
             ["egress", "ingress"] => "no policy selects either end".to_owned(),
             _ => "policies let it through, and the planet names no such flow".to_owned(),
         };
-        let what = format!("{why} ({} to {})", judged.from.1, judged.to.1);
+        let what = format!("{why} ({} to {})", judged.from.words, judged.to.words);
         found.push(Failure::new(Kind::LetThrough, Layer::NetworkPolicy, at, what).on(path(&extra)).with(also));
     }
 
@@ -158,7 +198,7 @@ impl<'o> Cluster<'o> {
             let is_it = |(.., ports): &&(&Policy, &Rule, Ports)| !ports.and(extra).is_empty();
             side.rules.iter().find(is_it).map(|(_, rule, _)| rule.at.clone())
         };
-        let ends = [judged.to.2.clone(), judged.from.2.clone()];
+        let ends = [judged.to.at.clone(), judged.from.at.clone()];
         let mut lines = [rule(&judged.ingress), rule(&judged.egress)].into_iter().chain(ends).flatten();
         let first = lines.next().unwrap_or_else(|| self.whole.clone());
         (first, lines.take(1).collect())
@@ -185,8 +225,8 @@ impl<'o> Cluster<'o> {
                 steps.extend(self.entrances());
             }
             for (direction, side, who) in [
-                (Direction::Egress, &judged.egress, &judged.from.1),
-                (Direction::Ingress, &judged.ingress, &judged.to.1),
+                (Direction::Egress, &judged.egress, &judged.from.words),
+                (Direction::Ingress, &judged.ingress, &judged.to.words),
             ] {
                 steps.push(step(direction, side, who, &wants));
             }

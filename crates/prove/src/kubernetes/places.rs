@@ -19,22 +19,52 @@ const PROMETHEUS: [(&str, &str); 2] = [("monitoring", "app.kubernetes.io/name"),
 /// A namespace that nobody has named.
 const OTHER: &str = "elsewhere";
 
+/// Who could stand at ends of paths, all together. CARMA has some 150 in a region.
+const MOST_ENDS: usize = 20_000;
+/// Policies, workloads, and different selectors of one region.
+const MOST_OBJECTS: usize = 2_000;
+
 /// A place of the matrix: all who are the same to the planet.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) who: Who,
-    /// Who that could be, each with words for it and with its line when it has one.
-    pub(crate) ends: Vec<(End, String, Option<At>)>,
+    /// Who that could be.
+    pub(crate) ends: Vec<Stand>,
 }
 
-pub(crate) fn places(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Vec<Place> {
+/// Somebody who could be at an end.
+#[derive(Debug, Clone)]
+pub(crate) struct Stand {
+    pub(crate) end: End,
+    /// In words.
+    pub(crate) words: String,
+    /// The line that puts it there, when one does.
+    pub(crate) at: Option<At>,
+    /// The policies that hold it, by their number.
+    pub(crate) held: Vec<usize>,
+}
+
+impl Stand {
+    fn new(end: End, words: String, at: Option<At>) -> Self {
+        Self { end, words, at, held: Vec::new() }
+    }
+}
+
+/// None when that is more than can be judged.
+pub(crate) fn places(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Option<Vec<Place>> {
+    let (of_pods, of_spaces) = selectors(objects);
+    let outside = (of_pods.len() + wanted.tiers.len()).saturating_mul(of_spaces.len() + 3);
+    let most = [objects.policies.len(), objects.workloads.len(), of_pods.len(), outside / 10];
+    if most.iter().any(|many| *many > MOST_OBJECTS) {
+        return None;
+    }
     let own = objects.intent.planet.planet.name.as_str();
     let mut places = Vec::new();
     let edges: Vec<Range> = edges(objects, wanted);
     let address = |name: &str, who: Who| {
         let pieces = wanted.pieces(&who, &edges);
-        let ends = pieces.into_iter().map(|piece| (End::Piece(piece), piece.to_string(), None)).collect();
+        let ends = pieces.into_iter().map(|piece| Stand::new(End::Piece(piece), piece.to_string(), None)).collect();
         Place { name: name.to_owned(), who, ends }
     };
     places.push(address("internet", Who::Internet));
@@ -50,14 +80,27 @@ pub(crate) fn places(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Vec<Place> {
         let labels = Labels::from([(format!("{TIER}{tier}"), "yes".to_owned())]);
         let end = end(objects, own, labels);
         let who = Who::Pod(BTreeSet::from([(*tier).to_owned()]));
-        places.push(Place { name: (*tier).to_owned(), who, ends: vec![(end, format!("a pod of tier {tier}"), None)] });
+        places.push(Place {
+            name: (*tier).to_owned(),
+            who,
+            ends: vec![Stand::new(end, format!("a pod of tier {tier}"), None)],
+        });
     }
     places.push(others(objects, own));
     places.push(known(objects, "dns", Who::Dns, DNS));
     places.push(known(objects, "prometheus", Who::Prometheus, PROMETHEUS));
     places.push(strangers(objects, own, wanted));
     places.retain(|place| !place.ends.is_empty());
-    places
+    if places.iter().map(|place| place.ends.len()).sum::<usize>() > MOST_ENDS {
+        return None;
+    }
+    for stand in places.iter_mut().flat_map(|place| &mut place.ends) {
+        if let End::Pod(pod) = &stand.end {
+            let policies = objects.policies.iter().enumerate();
+            stand.held = policies.filter(|(_, policy)| policy.selects(pod)).map(|(at, _)| at).collect();
+        }
+    }
+    Some(places)
 }
 
 fn edges(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Vec<Range> {
@@ -86,7 +129,7 @@ fn pods(objects: &Objects<'_>, own: &str) -> Vec<Place> {
         let words = format!("{} {}", workload.meta.kind, workload.meta.name);
         let end = End::Pod(Pod { namespace, namespace_labels, labels, named });
         let name = format!("pod:{}", workload.meta.name);
-        let mut ends = vec![(end, words, Some(workload.meta.at.clone()))];
+        let mut ends = vec![Stand::new(end, words, Some(workload.meta.at.clone()))];
         // Pods of one name are one place, whatever keeps them.
         match places.iter_mut().find(|place| place.name == name && place.who == who) {
             Some(place) => place.ends.append(&mut ends),
@@ -122,7 +165,7 @@ fn others(objects: &Objects<'_>, own: &str) -> Place {
     let free = asked.into_iter().filter(|labels| tiers(labels).is_empty() && !labels.is_empty());
     let ends = std::iter::once(Labels::new()).chain(free).map(|labels| {
         let words = words("a pod", &labels);
-        (end(objects, own, labels), words, None)
+        Stand::new(end(objects, own, labels), words, None)
     });
     Place { name: "pod:*".to_owned(), who: Who::Pod(BTreeSet::new()), ends: ends.collect() }
 }
@@ -137,7 +180,7 @@ fn words(who: &str, labels: &Labels) -> String {
 
 fn known(objects: &Objects<'_>, name: &str, who: Who, [(space, key), (value, _)]: [(&str, &str); 2]) -> Place {
     let labels = Labels::from([(key.to_owned(), value.to_owned())]);
-    Place { name: name.to_owned(), who, ends: vec![(end(objects, space, labels), name.to_owned(), None)] }
+    Place { name: name.to_owned(), who, ends: vec![Stand::new(end(objects, space, labels), name.to_owned(), None)] }
 }
 
 /// Pods of other namespaces: of those that policies ask for, and of one that
@@ -169,7 +212,7 @@ fn strangers(objects: &Objects<'_>, own: &str, wanted: &Wanted<'_>) -> Place {
             }
             let who = words(&format!("a pod of namespace {name}"), labels);
             let (namespace, namespace_labels, labels) = (name.clone(), space.clone(), labels.clone());
-            ends.push((End::Pod(Pod { namespace, namespace_labels, labels, named: Vec::new() }), who, None));
+            ends.push(Stand::new(End::Pod(Pod { namespace, namespace_labels, labels, named: Vec::new() }), who, None));
         }
     }
     Place { name: "namespace:*".to_owned(), who: Who::Stranger, ends }

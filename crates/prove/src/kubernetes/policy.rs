@@ -92,12 +92,18 @@ pub(crate) struct Said<'p> {
     pub(crate) rules: Vec<(&'p Policy, &'p Rule, Ports)>,
 }
 
-/// What policies let one end send to the other, or receive from it.
-pub(crate) fn said<'p>(policies: &'p [Policy], direction: Direction, from: &End, to: &End) -> Said<'p> {
+/// What policies let one end send to the other, or receive from it. Those that do
+/// not select the end that is asked have no say, and may be left out.
+pub(crate) fn said<'p>(
+    policies: impl Iterator<Item = &'p Policy>,
+    direction: Direction,
+    from: &End,
+    to: &End,
+) -> Said<'p> {
     let (own, other) = if direction == Direction::Ingress { (to, from) } else { (from, to) };
     let mut said = Said { ports: Ports::none(), by: Vec::new(), rules: Vec::new() };
     let End::Pod(pod) = own else { return Said { ports: Ports::all(), ..said } };
-    for policy in policies.iter().filter(|policy| policy.selects(pod)) {
+    for policy in policies.filter(|policy| policy.selects(pod)) {
         let Some(rules) = policy.rules(direction) else { continue };
         said.by.push(policy);
         for rule in rules.iter().filter(|rule| policy.is_of(rule, other)) {
@@ -114,7 +120,7 @@ impl Policy {
         if direction == Direction::Ingress { self.ingress.as_ref() } else { self.egress.as_ref() }
     }
 
-    fn selects(&self, pod: &Pod) -> bool {
+    pub(crate) fn selects(&self, pod: &Pod) -> bool {
         self.meta.namespace == pod.namespace && self.pods.matches(&pod.labels)
     }
 
@@ -135,6 +141,13 @@ impl Policy {
             }
             _ => false,
         }
+    }
+
+    /// How many steps it can take to ask it.
+    pub(crate) fn size(&self) -> usize {
+        let rules = self.ingress.iter().chain(&self.egress).flatten();
+        let of = |peer: &Peer| if let Peer::Block(_, except) = peer { 1 + except.len() } else { 2 };
+        rules.map(|rule| 1 + rule.ports.len() + rule.peers.iter().map(of).sum::<usize>()).sum::<usize>() + 1
     }
 
     /// Every network that it names.

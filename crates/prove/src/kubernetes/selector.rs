@@ -7,6 +7,11 @@ use crate::read::yaml::Node;
 /// A label that Kubernetes itself gives to each namespace: nobody can choose it.
 pub(crate) const OWN_NAME: &str = "kubernetes.io/metadata.name";
 
+/// Requirements of one selector, and values of one of them: beyond that nobody
+/// asks, and looking for a witness takes the square of both.
+const MOST_REQUIREMENTS: usize = 32;
+const MOST_VALUES: usize = 64;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Selector(Vec<Requirement>);
 
@@ -72,6 +77,11 @@ impl Selector {
         for part in form.list(fields.get("matchExpressions"), what) {
             let fields = form.fields(part, what, &[&["key", "operator", "values"]]);
             requirements.extend(requirement(form, &fields, what));
+        }
+        let is_large = |one: &Requirement| matches!(&one.is, Is::In(all) | Is::NotIn(all) if all.len() > MOST_VALUES);
+        if requirements.len() > MOST_REQUIREMENTS || requirements.iter().any(is_large) {
+            form.lost(fields.line, format!("{what} asks for more than is judged"));
+            return Self::default();
         }
         Self(requirements)
     }
