@@ -117,7 +117,7 @@ pub(crate) enum Command {
     Price(PriceArgs),
     /// Write a planet as deployments: files for Compose and Kubernetes.
     Render(RenderArgs),
-    /// Prove that rendered files let the planet's flows through and nothing else.
+    /// Prove that rendered files let the planet's flows through alone.
     Prove(ProveArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),

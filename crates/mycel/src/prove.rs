@@ -211,18 +211,16 @@ fn why(
     to: &str,
     screen: &Screen,
 ) -> Result<Verdict, Failure> {
-    let (to, port) = match to.split_once(':') {
-        None => (to, None),
-        Some((to, port)) => {
-            let port = port.parse().ok().filter(|port: &u16| *port > 0);
-            let hint = "write a port as in database:5432, or leave it out";
-            (to, Some(port.ok_or_else(|| Failure::told(format!("`{}` has no port", to.escape_debug()), hint))?))
-        }
-    };
+    // Names of places have a `:` of their own: a port is the number behind the last.
+    let numbered = to.rsplit_once(':').and_then(|(to, port)| Some((to, port.parse::<u16>().ok()?)));
+    let (to, port) = numbered.map_or((to, None), |(to, port)| (to, Some(port)));
     let walks = prove::why(planet, text, files, from, to, port);
     if walks.is_empty() {
         let what = format!("no deployment has both `{}` and `{}`", from.escape_debug(), to.escape_debug());
-        return Err(Failure::told(what, "name places as the matrix of `mycel prove` does"));
+        return Err(Failure::told(
+            what,
+            "name places as the matrix of `mycel prove` does, and a port as in database:5432",
+        ));
     }
     if screen.is_json() {
         let walks: Vec<Value> = walks.iter().map(walk_json).collect();

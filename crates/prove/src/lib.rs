@@ -98,7 +98,12 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
     }
     report.failures.sort();
     report.failures.dedup();
-    report.failures.truncate(MOST_FAILURES);
+    if let Some(more) = report.failures.len().checked_sub(MOST_FAILURES).filter(|more| *more > 0) {
+        report.failures.truncate(MOST_FAILURES);
+        let at = At { file: Arc::from("."), line: 0 };
+        let what = format!("{more} failures more, which are not told");
+        report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, what));
+    }
     report
 }
 

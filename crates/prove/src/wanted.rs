@@ -6,6 +6,7 @@
 
 use crate::atoms::{Range, cut};
 use crate::ports::{Ports, Protocol};
+use planet::law::Laws;
 use planet::{BalancerKind, Flow, Planet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,8 +79,10 @@ pub(crate) struct Wanted<'p> {
     pub(crate) tiers: BTreeSet<&'p str>,
     /// The addresses of each tier, in this region.
     pub(crate) nets: BTreeMap<&'p str, Vec<Range>>,
-    /// Those of other regions.
-    pub(crate) elsewhere: Vec<Range>,
+    /// Those of other regions, each with its region.
+    pub(crate) elsewhere: Vec<(Range, &'p str)>,
+    /// The residency classes whose records may be here and not in a region.
+    barred: BTreeMap<&'p str, Vec<&'p str>>,
     /// Where balancers stand.
     balancers: Vec<Range>,
 }
@@ -93,16 +96,25 @@ impl<'p> Wanted<'p> {
         let subnets = network.map_or(&[][..], |network| network.subnet.as_slice());
         for subnet in subnets {
             // A subnet that names no region is the first one's.
-            if subnet.region.as_ref().map(|name| name.as_str()).or(first) == Some(region) {
+            let of = subnet.region.as_ref().map(|name| name.as_str()).or(first).unwrap_or_default();
+            if of == region {
                 nets.entry(subnet.tier.as_str()).or_default().push(subnet.net.value.into());
             } else {
-                elsewhere.push(subnet.net.value.into());
+                elsewhere.push((subnet.net.value.into(), of));
             }
         }
         let is_tier = |name: &&str| *name != INTERNET && *name != DNS;
         let ends = flows.iter().flat_map(|flow| [flow.from.as_str(), flow.to.as_str()]);
         let tiers = ends.filter(is_tier).chain(nets.keys().copied()).collect();
-        let mut wanted = Self { flows, ours: ours(flows), tiers, nets, elsewhere, balancers: Vec::new() };
+        let mut wanted = Self {
+            flows,
+            ours: ours(flows),
+            tiers,
+            nets,
+            elsewhere,
+            barred: barred(planet, region),
+            balancers: Vec::new(),
+        };
         for balancer in network.map_or(&[][..], |network| network.balancer.as_slice()) {
             let stands_here = balancer.region.as_ref().is_none_or(|name| name.as_str() == region);
             if balancer.kind.value == BalancerKind::Global || !stands_here {
@@ -133,13 +145,14 @@ impl<'p> Wanted<'p> {
         let known = |texts: &[&str]| texts.iter().filter_map(|text| Range::parse(text)).collect::<Vec<_>>();
         let (private, nowhere) = (known(&PRIVATE), known(&NOWHERE));
         let ours: Vec<Range> = self.nets.values().flatten().copied().collect();
+        let elsewhere: Vec<Range> = self.elsewhere.iter().map(|(net, _)| *net).collect();
         match who {
             Who::Internet => {
-                let except = [private, nowhere, ours, self.elsewhere.clone()].concat();
+                let except = [private, nowhere, ours, elsewhere].concat();
                 cut(&known(&["0.0.0.0/0", "::/0"]), &except, edges)
             }
-            Who::Private => cut(&private, &[ours, self.elsewhere.clone()].concat(), edges),
-            Who::Regions => cut(&self.elsewhere, &ours, edges),
+            Who::Private => cut(&private, &[ours, elsewhere].concat(), edges),
+            Who::Regions => cut(&elsewhere, &ours, edges),
             Who::Net(tier) => cut(self.nets.get(tier.as_str()).map_or(&[], Vec::as_slice), &[], edges),
             _ => Vec::new(),
         }
@@ -147,7 +160,15 @@ impl<'p> Wanted<'p> {
 
     /// Every network that the planet says something about.
     pub(crate) fn edges(&self) -> Vec<Range> {
-        self.nets.values().flatten().chain(&self.elsewhere).chain(&self.balancers).copied().collect()
+        let elsewhere = self.elsewhere.iter().map(|(net, _)| net);
+        self.nets.values().flatten().chain(elsewhere).chain(&self.balancers).copied().collect()
+    }
+
+    /// The other region that addresses are of, and the classes whose records may be
+    /// here and not there.
+    pub(crate) fn region_at(&self, piece: Range) -> Option<(&'p str, &[&'p str])> {
+        let region = self.elsewhere.iter().find(|(net, _)| net.contains(piece))?.1;
+        Some((region, self.barred.get(region).map_or(&[], Vec::as_slice)))
     }
 
     /// Whether somebody is what a flow names.
@@ -192,6 +213,23 @@ impl<'p> Wanted<'p> {
         let flow = self.flows.iter().find(|flow| self.is(from, flow.from.as_str()) && self.is(to, flow.to.as_str()))?;
         Some(format!("{} to {} at {}", flow.from.as_str(), flow.to.as_str(), ports(flow)))
     }
+}
+
+/// For each region, the residency classes whose records may be in one and not in
+/// the other.
+fn barred<'p>(planet: &'p Planet, region: &str) -> BTreeMap<&'p str, Vec<&'p str>> {
+    let mut barred = BTreeMap::<&str, Vec<&str>>::new();
+    let laws = Laws::new(planet);
+    for class in planet.data.iter().flat_map(|data| &data.class) {
+        let keeps: Vec<(&str, bool)> =
+            planet.region.iter().map(|region| region.id.as_str()).zip(laws.keeps(class)).collect();
+        if keeps.iter().any(|(id, keeps)| *id == region && *keeps) {
+            for (id, _) in keeps.into_iter().filter(|(_, keeps)| !keeps) {
+                barred.entry(id).or_default().push(class.name.as_str());
+            }
+        }
+    }
+    barred
 }
 
 /// The program's processes stand where flows from the Internet arrive, and in the

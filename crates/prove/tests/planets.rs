@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::{PLANETS, rendered, told};
+use std::path::Path;
+use support::{PLANETS, files_of, rendered, told};
 
 #[test]
 fn every_planet_is_proved() {
@@ -14,4 +15,63 @@ fn every_planet_is_proved() {
         assert!(report.is_proved(), "{name}: {}", told(&report));
         assert!(report.matrices.len() >= planet.region.len(), "{name}");
     }
+}
+
+/// A path to the stores of another region is told with the classes of records that
+/// may not be there.
+#[test]
+fn no_record_has_a_path_to_where_it_may_not_be() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/shop.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text.replace(
+        "[network]\n",
+        "[[region]]\nid = \"us\"\nsite = [39.0, -77.5]\njurisdictions = [\"US\"]\n\n\
+         [data]\nprimary = \"eu\"\nclass = [{ name = \"personal\", jurisdictions = [\"EU\"] }]\n\n[network]\n",
+    );
+    let text = text
+        .replace("subnet = [\n", "subnet = [\n  { region = \"us\", tier = \"database\", net = \"10.9.11.0/24\" },\n");
+    let (planet, mut files) = files_of(&text);
+    let whole = prove::prove(&planet, &text, &files);
+    assert!(whole.is_proved(), "{}", told(&whole));
+    let policies = files.get_mut("kubernetes/eu/3-network.yaml").unwrap();
+    let wider = String::from_utf8(policies.clone()).unwrap().replacen("cidr: 10.0.11.0/24", "cidr: 10.9.11.0/24", 9);
+    *policies = wider.into_bytes();
+    let told = told(&prove::prove(&planet, &text, &files));
+    assert!(
+        told.contains(
+            "elsewhere: network policy: private to region:* at 5432: records of personal may not be in region us"
+        ),
+        "{told}"
+    );
+    // The other way round nothing of the kind is kept.
+    let policies = String::from_utf8(files["kubernetes/us/3-network.yaml"].clone()).unwrap();
+    files.insert(
+        "kubernetes/us/3-network.yaml".to_owned(),
+        policies.replacen("10.9.11.0/24", "10.0.11.0/24", 9).into_bytes(),
+    );
+    let told = support::told(&prove::prove(&planet, &text, &files));
+    assert!(!told.contains("kubernetes/us/3-network.yaml: elsewhere") && told.contains("kubernetes/us"), "{told}");
+}
+
+/// A balancer of one region opens nothing in another.
+#[test]
+fn a_balancer_opens_its_own_region_and_zones_alone() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../planets/erlmcp.toml")).unwrap();
+    let text = text.replace(
+        "kind = \"application\", tier = \"public\"",
+        "kind = \"application\", tier = \"public\", region = \"dc-1\", zones = [\"us-east-1a\", \"us-east-1b\"]",
+    );
+    let text = text.replace("kind = \"network\", tier = \"public\"", "kind = \"global\", tier = \"public\"");
+    let (planet, files) = files_of(&text);
+    let report = prove::prove(&planet, &text, &files);
+    assert!(report.is_proved(), "{}", told(&report));
+}
+
+/// A mistake has to be made twice to be missed.
+#[test]
+fn it_shares_no_code_with_what_renders() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let (used, _) = manifest.split_once("[dev-dependencies]").unwrap();
+    assert!(!used.contains("render") && !used.contains("serde"), "{used}");
 }

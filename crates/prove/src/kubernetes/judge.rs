@@ -189,7 +189,16 @@ impl<'o> Cluster<'o> {
             _ => "policies let it through, and the planet names no such flow".to_owned(),
         };
         let what = format!("{why} ({} to {})", judged.from.words, judged.to.words);
+        found.extend(self.barred(judged, &at).map(|failure| failure.on(path(&extra))));
         found.push(Failure::new(Kind::LetThrough, Layer::NetworkPolicy, at, what).on(path(&extra)).with(also));
+    }
+
+    /// Whether that leads to where records of some class may not be.
+    fn barred(&self, judged: &Judged<'_>, at: &At) -> Option<Failure> {
+        let End::Piece(piece) = judged.to.end else { return None };
+        let (region, classes) = self.wanted.region_at(piece).filter(|(_, classes)| !classes.is_empty())?;
+        let what = format!("records of {} may not be in region {region}, where {piece} is", classes.join(", "));
+        Some(Failure::new(Kind::Elsewhere, Layer::NetworkPolicy, at.clone(), what))
     }
 
     /// The rules that let something through; that of who receives it first.

@@ -12,12 +12,19 @@ pub(crate) const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "wat
 pub(crate) fn rendered(name: &str) -> (Planet, String, Files) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../planets/{name}.toml"));
     let text = std::fs::read_to_string(path).unwrap();
+    let (planet, files) = files_of(&text);
+    (planet, text, files)
+}
+
+/// What a planet renders to.
+pub(crate) fn files_of(text: &str) -> (Planet, Files) {
     let planet = planet::parse(text.as_bytes()).0.unwrap();
     let plan = Plan::new(&planet, &Tables::builtin()).unwrap();
-    let scene = Scene::new((&planet, &text), &plan, ("mycel:0.1.0", "0.1.0")).unwrap();
+    let scene = Scene::new((&planet, text), &plan, ("mycel:0.1.0", "0.1.0")).unwrap();
     let tree = render(&scene, targets::ALL, &[]).unwrap();
     let files = tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect();
-    (planet, text, files)
+    drop(scene);
+    (planet, files)
 }
 
 /// Every failure, as people read them.
