@@ -96,6 +96,7 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
         let at = At { file: Arc::from("."), line: 0 };
         report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, "no file of a deployment is here"));
     }
+    report.notes.extend(absent(planet, &report.matrices));
     report.failures.sort();
     report.failures.dedup();
     if let Some(more) = report.failures.len().checked_sub(MOST_FAILURES).filter(|more| *more > 0) {
@@ -105,6 +106,19 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
         report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, what));
     }
     report
+}
+
+/// Regions whose files are not there, where those of others are: nothing is said
+/// about them.
+fn absent(planet: &Planet, matrices: &[Matrix]) -> Vec<String> {
+    let of = |target: &str| {
+        let is_there = |region: &str| matrices.iter().any(|matrix| matrix.scope == format!("{target}/{region}"));
+        let regions = || planet.region.iter().map(|region| region.id.as_str());
+        let missing: Vec<&str> = regions().filter(|region| !is_there(region)).collect();
+        let some = !missing.is_empty() && missing.len() < planet.region.len();
+        some.then(|| format!("{target}: no files of {} are here, so nothing is said of that", missing.join(", ")))
+    };
+    ["compose", "kubernetes"].into_iter().filter_map(of).collect()
 }
 
 /// Walks a path through every deployment that knows both of its ends. `port` is

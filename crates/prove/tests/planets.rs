@@ -17,6 +17,17 @@ fn every_planet_is_proved() {
     }
 }
 
+/// A folder with some regions is judged for these, and it is said which are not there.
+#[test]
+fn regions_that_are_not_there_are_told() {
+    let (planet, text, mut files) = rendered("erlmcp");
+    files.retain(|path, _| path.starts_with("kubernetes/dc-2/"));
+    let report = prove::prove(&planet, &text, &files);
+    assert!(report.is_proved() && report.notes.iter().any(|note| note.contains("no files of dc-1")), "{report:?}");
+    files.clear();
+    assert!(!prove::prove(&planet, &text, &files).is_proved());
+}
+
 /// A path to the stores of another region is told with the classes of records that
 /// may not be there.
 #[test]

@@ -200,6 +200,8 @@ fn objects() -> Vec<Break> {
             => NotUnderstood, Pod, None, "--replicate-to";
         "a secret in a setting": HOST, Swap("env:", "- name: HOME_DIR", "- name: DB_PASSWORD\n          value: hunter2\n        - name: HOME_DIR")
             => Secret, Pod, None, "DB_PASSWORD";
+        "a secret on a command line": HOST, Swap("- sh\n", "- -c", "- postgres://app:hunter2@db/x")
+            => Secret, Pod, None, "on a command line";
         "a key in a ConfigMap": CONFIG, Swap("\ndata:", "data:", "data:\n  tls.key: |\n    -----BEGIN EC PRIVATE KEY-----\n    MHcCAQEE\n    -----END EC PRIVATE KEY-----")
             => Secret, Settings, None, "private key";
         "a password in the planet file": CONFIG, Swap("data:", "    [network]\n", "    [network]\n    # mongodb://app:hunter2@db.example/\n")
@@ -280,6 +282,8 @@ fn compose() -> Vec<Break> {
             => Dangling, Container, None, "grafana.yaml";
         "a password for Grafana": COMPOSE, Swap("environment:", "GF_AUTH_BASIC_ENABLED: \"false\"", "GF_SECURITY_ADMIN_PASSWORD: admin")
             => Secret, Container, None, "GF_SECURITY_ADMIN_PASSWORD";
+        "a secret on a command line, here": COMPOSE, Swap("  prometheus:\n", "- --config.file=/etc/prometheus/prometheus.yaml", "- --web.external-url=http://a:hunter2@b/")
+            => Secret, Container, None, "on a command line";
         "another planet file, beside": "compose/dc-2/planet.toml", Swap("", "jurisdictions = [\"US\"]", "jurisdictions = [\"DE\"]")
             => Elsewhere, Settings, None, "another one";
         "measurements that are sent away": "compose/dc-2/prometheus.yaml", Swap("", "global:", "remote_write: [{url: https://metrics.example}]\nglobal:")

@@ -100,6 +100,11 @@ fn what_runs(form: &mut Form<'_>, scope: &Scope<'_>, fields: &Fields<'_>) -> (Ro
     let is_image =
         |name: &str| last == name || last.starts_with(&format!("{name}:")) || last.starts_with(&format!("{name}@"));
     let line: Vec<_> = entry.into_iter().chain(command).collect();
+    for (at, word) in &line {
+        if let Some((_, what)) = secrets::in_text(word) {
+            form.fail(Kind::Secret, *at, format!("{what}, on a command line"));
+        }
+    }
     match line.split_first() {
         Some(((_, first), rest)) if first == program::NAME => {
             if rest.first().is_some_and(|(_, word)| word == "attach") {

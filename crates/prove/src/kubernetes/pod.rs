@@ -185,6 +185,11 @@ fn container(
         parts.iter().filter_map(|part| Some((part.line, form.text(Some(part), name)?.to_owned()))).collect()
     };
     let (command, args) = (words(form, "command"), words(form, "args"));
+    for (line, word) in command.iter().chain(&args) {
+        if let Some((_, what)) = secrets::in_text(word) {
+            form.fail(Kind::Secret, *line, format!("{what}, on a command line"));
+        }
+    }
     if is_main && command.first().is_some_and(|(_, word)| word == program::NAME) {
         let line: Vec<_> = command.into_iter().skip(1).chain(args).collect();
         let begun = program::begun(form, objects.intent, Some(objects.region), &line);
