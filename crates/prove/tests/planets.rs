@@ -4,6 +4,7 @@
 
 mod support;
 
+use proptest::prelude::*;
 use std::path::Path;
 use support::{PLANETS, files_of, rendered, told};
 
@@ -77,6 +78,42 @@ fn a_balancer_opens_its_own_region_and_zones_alone() {
     let (planet, files) = files_of(&text);
     let report = prove::prove(&planet, &text, &files);
     assert!(report.is_proved(), "{}", told(&report));
+}
+
+/// A flow, as a planet file says it.
+fn flow() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["internet", "dns", "public", "private", "database"]);
+    let ports = prop::sample::select(vec!["", "ports = [443], ", "ports = [53, 8080], ", "ports = [7117], "]);
+    let protocol = prop::sample::select(vec!["tcp", "udp", "any"]);
+    (name.clone(), name, ports, protocol).prop_map(|(from, to, ports, protocol)| {
+        format!("  {{ from = \"{from}\", to = \"{to}\", {ports}protocol = \"{protocol}\" }},\n")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Two who have read the same planet alone, the one that renders and the one that
+    /// proves, agree about any flows and balancers.
+    #[test]
+    fn whatever_the_planet_says_what_is_rendered_is_proved(
+        flows in prop::collection::vec(flow(), 0..8),
+        balancer in prop::sample::select(vec![
+            "", "{ name = \"a\", kind = \"network\" }", "{ name = \"a\", tier = \"database\", region = \"dc-2\" }",
+            "{ name = \"a\", zones = [\"us-east-1b\"] }", "{ name = \"a\", kind = \"global\" }",
+        ]),
+    ) {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../planets/erlmcp.toml")).unwrap();
+        let between = |text: &str, begin: &str, with: &str| {
+            let (before, rest) = text.split_once(begin).unwrap();
+            let (_, after) = rest.split_once("\n]\n").unwrap();
+            format!("{before}{begin}\n{with}\n]\n{after}")
+        };
+        let text = between(&between(&text, "\nflow = [", &flows.concat()), "\nbalancer = [", balancer);
+        let (planet, files) = files_of(&text);
+        let report = prove::prove(&planet, &text, &files);
+        prop_assert!(report.is_proved(), "{}\n{}", flows.concat(), told(&report));
+    }
 }
 
 /// A mistake has to be made twice to be missed.
