@@ -37,9 +37,9 @@ pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure>
     }
     let report = prove::prove(&planet, &text, &files);
     if screen.is_json() {
-        screen.json(&as_json(&report))?
+        screen.json(&as_json(&report))?;
     } else {
-        show(&report, screen)?
+        show(&report, screen)?;
     }
     Ok(if report.is_proved() { Verdict::Good } else { Verdict::Bad })
 }
