@@ -45,7 +45,7 @@ pub(crate) fn run(target_name: Option<&str>, seconds: u32) -> Result<(), String>
 
 /// Where a fuzzer begins: the planets and the lints' examples, segments, a
 /// request to each endpoint, answers of hosts, a true demand, what an audit log is made of, what is signed
-/// about certificates, or a folder's manifest.
+/// about certificates, a folder's manifest, or a deployment that somebody wrote.
 fn seeds(name: &str) -> Vec<std::path::PathBuf> {
     let folders = match name {
         "parse" => vec!["planets", "crates/mycel/tests/lint"],
@@ -57,6 +57,7 @@ fn seeds(name: &str) -> Vec<std::path::PathBuf> {
         "recovery" => vec!["fuzz/seeds/recovery"],
         "custody" => vec!["fuzz/seeds/custody"],
         "manifest" => vec!["fuzz/seeds/manifest"],
+        "prove" => vec!["crates/prove/tests/cases"],
         _ => vec![],
     };
     folders.into_iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect()

@@ -46,6 +46,13 @@ impl Tools {
             "MYCEL_CHECKOV",
             python_tool("checkov", "3.3.30"),
         )?;
+        tools.keep(
+            allow_missing,
+            "network-config-analyzer",
+            "what policies mean, by another program",
+            "MYCEL_NCA",
+            python_program("network-config-analyzer", "2.1.0", "nca"),
+        )?;
         // Not installed for this: it comes with an engine of containers.
         match on_path("docker-compose") {
             Some(found) => tools.variables.push(("MYCEL_DOCKER_COMPOSE", found)),
@@ -87,8 +94,13 @@ impl Tools {
 
 /// A Python program in a virtual environment of our own.
 fn python_tool(name: &str, version: &str) -> Result<PathBuf, String> {
+    python_program(name, version, name)
+}
+
+/// The same, where the program has another name than its package.
+fn python_program(name: &str, version: &str, program: &str) -> Result<PathBuf, String> {
     let environment = target().join("tools").join(format!("{name}-{version}"));
-    let program = environment.join("bin").join(name);
+    let program = environment.join("bin").join(program);
     if program.exists() {
         return Ok(program);
     }

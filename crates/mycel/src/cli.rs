@@ -7,6 +7,7 @@ mod drill;
 mod load;
 mod op;
 mod policy;
+mod prove;
 mod recovery;
 mod render;
 mod store;
@@ -21,6 +22,7 @@ pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
 pub(crate) use policy::{AccessArgs, DrainArgs, ExplainArgs, ResidencyArgs, RouteCommand};
+pub(crate) use prove::ProveArgs;
 pub(crate) use recovery::{DrillsArgs, HolderArgs, OpenShareArgs, RecoverArgs, RehearseArgs, SharesArgs, SplitArgs};
 pub(crate) use render::RenderArgs;
 pub(crate) use store::{BackupArgs, RestoreArgs, StoreCommand};
@@ -117,6 +119,8 @@ pub(crate) enum Command {
     Price(PriceArgs),
     /// Write a planet as deployments: files for Compose and Kubernetes.
     Render(RenderArgs),
+    /// Prove that rendered files let the planet's flows through alone.
+    Prove(ProveArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),
     /// Show who may do what, or say why somebody may, or may not.

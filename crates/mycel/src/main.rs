@@ -29,6 +29,7 @@ mod pin;
 mod plan;
 mod price;
 mod processes;
+mod prove;
 mod render;
 mod residency;
 mod route;
@@ -97,6 +98,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
         Command::Render(args) => render::run(&args, screen),
+        Command::Prove(args) => prove::run(&args, screen),
         Command::Residency(args) => residency::run(&args, screen),
         Command::Access(args) => access::run(&args, screen),
         Command::Route(command) => route::run(command, screen),

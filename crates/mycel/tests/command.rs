@@ -19,6 +19,9 @@ fn what_a_person_sees() {
         ("help", &["--help"]),
         ("plan-help", &["plan", "--help"]),
         ("render-help", &["render", "--help"]),
+        ("prove-help", &["prove", "--help"]),
+        ("prove-erlmcp", &["prove", "erlmcp.toml"]),
+        ("prove-why", &["prove", "erlmcp.toml", "--why", "internet", "database:5432"]),
         ("erase-help", &["erase", "--help"]),
         ("op-erase-help", &["op", "erase", "--help"]),
         ("plan-carma", &["plan", "carma.toml"]),
@@ -143,6 +146,8 @@ fn exit_codes_are_as_documented() {
     assert_eq!(code(&["check", "../crates/mycel/tests/lint/MY0103.bad.toml"]), 1);
     assert_eq!(code(&["check", "no-such-file.toml"]), 1);
     assert_eq!(code(&["check", "--explain", "MY9999"]), 1);
+    assert_eq!(code(&["prove", "mesh.toml"]), 0);
+    assert_eq!(code(&["prove", "mesh.toml", "--rendered", "."]), 1, "planet files are no rendered ones");
     assert_eq!(code(&["residency", "mesh.toml"]), 0);
     assert_eq!(code(&["access", "mesh.toml"]), 0);
     assert_eq!(code(&["access", "mesh.toml", "--right", "transfer"]), 0);
@@ -336,6 +341,8 @@ fn every_command_answers_a_program() {
         &["plan", "garden.toml", "--locate", "0/0"],
         &["plan", "garden.toml", "--diff", "carma.toml"],
         &["price", "garden.toml"],
+        &["prove", "garden.toml"],
+        &["prove", "garden.toml", "--why", "pod:*", "pod:host"],
         &["bench", "slots", "garden.toml"],
         &["trust", "pi"],
         &["schema"],

@@ -6,7 +6,7 @@
 //! host is of both.
 
 use crate::Place;
-use planet::{BalancerKind, Flow, Network, Planet, Protocol};
+use planet::{Balancer, BalancerKind, Flow, Network, Planet, Protocol, Subnet};
 use std::collections::BTreeSet;
 use vocab::Net4;
 
@@ -72,9 +72,7 @@ impl<'a> Flows<'a> {
         let arrives = ways.iter().filter(from_outside).filter(|way| tier(&way.to).is_some());
         let entry =
             arrives.flat_map(|way| if way.ports.is_empty() { vec![HTTPS] } else { way.ports.clone() }).collect();
-        let stands = |kind: BalancerKind| kind != BalancerKind::Global;
-        let balancers = network.balancer.iter().filter(|balancer| stands(balancer.kind.value));
-        let balancers = balancers.flat_map(|balancer| nets(planet, network, place, balancer.tier.as_str())).collect();
+        let balancers = network.balancer.iter().flat_map(|balancer| stands(planet, network, place, balancer)).collect();
         Self { ways, front, behind, entry, balancers }
     }
 
@@ -112,13 +110,37 @@ fn way<'a>(planet: &'a Planet, network: &'a Network, place: &Place<'_>, flow: &'
     Way { from: end(flow.from.as_str()), to: end(flow.to.as_str()), ports, protocols, words }
 }
 
-/// The addresses of a tier in a region. A subnet that names no region is the
-/// first one's.
+/// The addresses of a tier in a region.
 fn nets(planet: &Planet, network: &Network, place: &Place<'_>, tier: &str) -> Vec<Net4> {
+    subnets(planet, network, place, tier).map(|subnet| subnet.net.value).collect()
+}
+
+/// Where a balancer stands in a region: in the zones that it names, or in all. A
+/// global one stands before all regions, and in none.
+fn stands(planet: &Planet, network: &Network, place: &Place<'_>, balancer: &Balancer) -> Vec<Net4> {
+    let is_here = balancer.region.as_ref().is_none_or(|region| region.as_str() == place.id());
+    if balancer.kind.value == BalancerKind::Global || !is_here {
+        return Vec::new();
+    }
+    let in_zone = |subnet: &&Subnet| {
+        let zone = subnet.zone.as_ref().map(|zone| zone.as_str());
+        balancer.zones.is_empty() || zone.is_none_or(|zone| balancer.zones.iter().any(|own| own.as_str() == zone))
+    };
+    let tier = balancer.tier.as_str();
+    subnets(planet, network, place, tier).filter(in_zone).map(|subnet| subnet.net.value).collect()
+}
+
+/// The subnets of a tier in a region. One that names no region is the first one's.
+fn subnets<'n>(
+    planet: &Planet,
+    network: &'n Network,
+    place: &Place<'_>,
+    tier: &str,
+) -> impl Iterator<Item = &'n Subnet> {
     let first = planet.region.first().map(|region| region.id.as_str());
-    let of_region = |subnet: &&planet::Subnet| {
+    let of_region = move |subnet: &&Subnet| {
         let region = subnet.region.as_ref().map(|region| region.as_str()).or(first);
         subnet.tier.as_str() == tier && region == Some(place.id())
     };
-    network.subnet.iter().filter(of_region).map(|subnet| subnet.net.value).collect()
+    network.subnet.iter().filter(of_region)
 }

@@ -81,10 +81,11 @@ fn gateways_and_hosts_stand_in_tiers_of_their_own_and_meet_at_the_port_of_their_
         "office",
         "names-gateway",
         "names-host",
-        "agents",
+        "agents-in",
+        "agents-out",
     ];
     assert_eq!(policies(&objects), wanted);
-    let agents = &named(&objects, "NetworkPolicy", "agents")["spec"]["podSelector"]["matchLabels"];
+    let agents = &named(&objects, "NetworkPolicy", "agents-in")["spec"]["podSelector"]["matchLabels"];
     assert_eq!(agents["app.kubernetes.io/component"], "gateway");
 }
 

@@ -138,8 +138,12 @@ fn what_no_flow_opens_stays_closed() {
     let (_, tree) = rendered(&text_of("garden")).unwrap();
     let objects = all_objects(&tree, "na");
     assert_eq!(named(&objects, "Service", "agents")["spec"]["type"], "ClusterIP");
-    let ingress = &named(&objects, "NetworkPolicy", "agents")["spec"]["ingress"][0];
+    let ingress = &named(&objects, "NetworkPolicy", "agents-in")["spec"]["ingress"][0];
     assert_eq!(ingress["from"], json!([{ "podSelector": {} }]));
+    // Whoever may be received may also send.
+    let egress = &named(&objects, "NetworkPolicy", "agents-out")["spec"];
+    assert_eq!(egress["podSelector"], json!({}));
+    assert_eq!(egress["egress"][0]["ports"], json!([{ "protocol": "TCP", "port": 7117 }]));
     assert!(!text(&tree, "kubernetes/na/3-network.yaml").contains("0.0.0.0/0"));
 }
 

@@ -32,7 +32,7 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
     let mut services = Map::new();
     services.insert("host".to_owned(), process(scene, &program::host(place.id(), false, None)));
     watchers(&mut services, "host");
-    let mut networks = json!({ "front": {}, "inside": { "internal": true } });
+    let mut networks = networks();
     blocks(scene, place, &mut services, &mut networks);
     let comments = [
         format!("Region {} of planet {}: `mycel render` wrote this, and what it says comes", place.id(), scene.name()),
@@ -70,6 +70,13 @@ pub(super) fn beside(scene: &Scene<'_>, tree: &mut Tree, service: &str) -> Resul
     });
     tree.add("grafana.yaml", yaml::file(&["Where Grafana reads.".to_owned()], &[source])?);
     Ok(())
+}
+
+/// A network for each pair that has business with each other, since who shares
+/// one reaches the other at every port; and one to the machine for each that
+/// somebody comes to from there.
+pub(super) fn networks() -> Value {
+    json!({ "front": {}, "inside": { "internal": true }, "drawn": { "internal": true }, "shown": {} })
 }
 
 /// A value as Compose reads it back.
@@ -132,7 +139,7 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
         "volumes": [file("./prometheus.yaml", "/etc/prometheus/prometheus.yaml")],
         // Measurements of a demonstration: they end with it.
         "tmpfs": ["/prometheus:mode=1777"],
-        "networks": ["inside"],
+        "networks": ["inside", "drawn"],
     });
     let grafana = json!({
         "image": GRAFANA,
@@ -149,7 +156,7 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
         "ports": ["${GRAFANA_LISTEN:-127.0.0.1:3000}:3000"],
         "volumes": [file("./grafana.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml")],
         "tmpfs": ["/var/lib/grafana:mode=1777", "/tmp"],
-        "networks": ["front", "inside"],
+        "networks": ["shown", "drawn"],
     });
     services.insert("prometheus".to_owned(), with(prometheus, held.clone()));
     services.insert("grafana".to_owned(), with(grafana, held));

@@ -1,7 +1,7 @@
 //! The whole planet on one machine, with Compose: every region a process, and
 //! a gateway in front of them, as `mycel up --regions` runs them.
 
-use super::compose::{beside, labels, process, watchers};
+use super::compose::{beside, labels, networks, process, watchers};
 use super::{Scope, Target};
 use crate::{Refused, Scene, Tree, program, yaml};
 use serde_json::{Map, json};
@@ -18,8 +18,7 @@ fn render(scene: &Scene<'_>, tree: &mut Tree) -> Result<(), Refused> {
         "the planet file. docs/guides/deploy.md says how it is run. MYCEL_DATA is the folder".to_owned(),
         "that `mycel trust init` made, and MYCEL_USER who owns it.".to_owned(),
     ];
-    let networks = json!({ "front": {}, "inside": { "internal": true } });
-    let file = json!({ "services": labels(services, scene, None), "networks": networks });
+    let file = json!({ "services": labels(services, scene, None), "networks": networks() });
     tree.add("compose.yaml", yaml::file(&comments, &[file])?);
     tree.add(".env", format!("COMPOSE_PROJECT_NAME={}\n", scene.name()));
     beside(scene, tree, "planet")

@@ -38,7 +38,7 @@ pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
         objects.extend(["gateway", "host"].into_iter().filter_map(|component| names(cluster, component)));
     }
     if !cluster.is_public() {
-        objects.push(inside(cluster));
+        objects.extend(inside(cluster));
     }
     objects
 }
@@ -186,9 +186,15 @@ fn names(cluster: &Cluster<'_>, component: &str) -> Option<Value> {
     Some(policy(cluster, (&name, words), Some(cluster.selector(component)), &[("Egress", Some(rule))]))
 }
 
-/// Where no flow comes from the Internet, agents are pods beside it.
-fn inside(cluster: &Cluster<'_>) -> Value {
-    let rule = json!({ "from": [{ "podSelector": {} }], "ports": at_the_program() });
+/// Where no flow comes from the Internet, agents are pods beside it: they may
+/// send to the program, and it may receive that.
+fn inside(cluster: &Cluster<'_>) -> [Value; 2] {
     let words = format!("pods of this namespace to the program at [{}], tcp", program::PORT);
-    policy(cluster, ("agents", &words), Some(cluster.selector(cluster.door())), &[("Ingress", Some(rule))])
+    let rule = json!({ "from": [{ "podSelector": {} }], "ports": at_the_program() });
+    let into =
+        policy(cluster, ("agents-in", &words), Some(cluster.selector(cluster.door())), &[("Ingress", Some(rule))]);
+    let to = json!([{ "podSelector": { "matchLabels": cluster.selector(cluster.door()) } }]);
+    // A number: not every network knows the names of ports at their far side.
+    let rule = json!({ "to": to, "ports": [{ "protocol": "TCP", "port": program::PORT }] });
+    [into, policy(cluster, ("agents-out", &words), None, &[("Egress", Some(rule))])]
 }
