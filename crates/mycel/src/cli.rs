@@ -3,6 +3,7 @@
 
 mod audit;
 mod certificates;
+mod deploy;
 mod drill;
 mod load;
 mod op;
@@ -18,6 +19,7 @@ pub(crate) use audit::{AuditCommand, FromArgs, LogArgs, MirrorArgs, WitnessArgs}
 pub(crate) use certificates::{
     InitArgs, IssueArgs, OfficeArgs, RequestArgs, RevokeArgs, RotateArgs, StatusArgs, WrapArgs,
 };
+pub(crate) use deploy::{DeployArgs, Onto};
 pub(crate) use drill::DrillArgs;
 pub(crate) use load::{LoadArgs, LoadKind};
 pub(crate) use op::{EraseArgs, OpCommand, Sending};
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Prove that rendered files let the planet's flows through alone.
     Prove(ProveArgs),
+    /// Show how a rendered version reaches the regions: commands, order, gates.
+    Deploy(DeployArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),
     /// Show who may do what, or say why somebody may, or may not.

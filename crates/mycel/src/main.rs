@@ -12,6 +12,7 @@ mod bench;
 mod chain;
 mod check;
 mod cli;
+mod deploy;
 mod drill;
 mod erase;
 mod failure;
@@ -98,6 +99,7 @@ fn run(command: Command, screen: &Screen) -> Result<Verdict, Failure> {
         Command::Plan(args) => plan::run(&args, screen),
         Command::Price(args) => price::run(&args, screen),
         Command::Render(args) => render::run(&args, screen),
+        Command::Deploy(args) => deploy::run(&args, screen),
         Command::Prove(args) => prove::run(&args, screen),
         Command::Residency(args) => residency::run(&args, screen),
         Command::Access(args) => access::run(&args, screen),

@@ -15,6 +15,7 @@ pub mod place;
 pub mod preview;
 pub mod quota;
 pub mod residency;
+pub mod rollout;
 pub mod route;
 pub mod score;
 pub mod set;

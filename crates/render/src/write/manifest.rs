@@ -72,6 +72,12 @@ impl Manifest {
         }
     }
 
+    /// Whether it was rendered from a planet file with this digest.
+    #[must_use]
+    pub fn is_of(&self, digest: &[u8; 32]) -> bool {
+        self.planet_sha256 == letters(digest)
+    }
+
     /// As it is written.
     #[must_use]
     pub fn text(&self) -> String {
