@@ -4,6 +4,7 @@
 mod compose;
 mod kubernetes;
 mod machine;
+mod terraform;
 
 use crate::{Place, Refused, Scene, Tree};
 
@@ -14,6 +15,11 @@ pub enum Scope {
     Region(fn(&Scene<'_>, &Place<'_>, &mut Tree) -> Result<(), Refused>),
     /// Files of the whole planet.
     Planet(fn(&Scene<'_>, &mut Tree) -> Result<(), Refused>),
+    /// Files of each region, and then those of the whole planet.
+    Both(
+        fn(&Scene<'_>, &Place<'_>, &mut Tree) -> Result<(), Refused>,
+        fn(&Scene<'_>, &mut Tree) -> Result<(), Refused>,
+    ),
 }
 
 /// A kind of deployment.
@@ -27,7 +33,7 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET];
+pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &terraform::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
 fn one_process(place: &Place<'_>, tree: &mut Tree) {
@@ -38,6 +44,7 @@ fn one_process(place: &Place<'_>, tree: &mut Tree) {
         ));
     }
     tree.note(
-        "gateways: none stands alone, because the program runs them beside the hosts of all regions (target machine)",
+        "gateways: none is rendered. One that stands alone (`mycel up --gateway`) goes to the CA's office and to the hosts \
+         of other regions, and a planet names no flow for either",
     );
 }

@@ -27,9 +27,6 @@ const COPY_KEYS: &str = "set -eu\n\
 /// Where the Secret is mounted.
 const KEYS: &str = "/run/mycel/keys";
 
-/// No disk is smaller: a log's first files, an index, and room to grow.
-const LEAST_DISK: u64 = 10 << 30;
-
 pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
     vec![account(cluster), headless(cluster), agents(cluster), budget(cluster), set(cluster)]
 }
@@ -98,7 +95,7 @@ fn set(cluster: &Cluster<'_>) -> Value {
             "metadata": { "name": "data", "labels": cluster.selector("host") },
             "spec": {
                 "accessModes": ["ReadWriteOnce"],
-                "resources": { "requests": { "storage": mebibytes(disk(cluster)) } },
+                "resources": { "requests": { "storage": mebibytes(cluster.scene.disk_bytes(cluster.place)) } },
             },
         }],
     });
@@ -223,14 +220,6 @@ fn resources(cluster: &Cluster<'_>) -> Value {
         "requests": { "cpu": "1", "memory": mebibytes(wanted) },
         "limits": { "cpu": host.cores.max(1).to_string(), "memory": mebibytes(most) },
     })
-}
-
-/// What the plan takes the region's active slots to keep, once in the log and
-/// once in the index.
-fn disk(cluster: &Cluster<'_>) -> u64 {
-    let activity = &cluster.scene.planet.activity;
-    let active = activity.active.of_ceil(cluster.place.plan.slots);
-    active.saturating_mul(activity.stored.0).saturating_mul(2).max(LEAST_DISK)
 }
 
 fn mebibytes(bytes: u64) -> String {
