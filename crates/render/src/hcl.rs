@@ -319,7 +319,7 @@ fn written(value: &Value, depth: usize) -> String {
 
 /// A key of an object, quoted where it is no name.
 fn key(name: &str) -> String {
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_name && !name.starts_with(|c: char| c.is_ascii_digit()) { name.to_owned() } else { quoted(name) }
 }
 
@@ -359,4 +359,55 @@ pub(crate) fn file(about: &[String], blocks: &[Block]) -> String {
         block.write(&mut text, 0);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ::hcl::eval::Context;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(
+            any in any::<String>(),
+            hostile in "([\"'{}$%#:|<=\\\\\\-\\[\\], \n\r\t]|\\$+\\{|%+\\{|\\$\\{X\\}|%\\{ if x \\}|SCRIPT|\u{85}|\u{2028}|é|😀){0,60}",
+            comment in any::<String>(),
+        ) {
+            let block = resource("a", "b")
+                .why(&comment)
+                .set("any", any.as_str())
+                .set("hostile", hostile.as_str())
+                .why(&hostile)
+                .set("list", list([hostile.as_str(), any.as_str()]))
+                .set("object", Value::Object(vec![(hostile.clone(), any.as_str().into()), ("a-b".into(), 7_u64.into())]));
+            let written = file(&[comment], &[block]);
+            let read: serde_json::Value = ::hcl::eval::from_str(&written, &Context::new()).unwrap();
+            let read = &read["resource"]["a"]["b"];
+            prop_assert_eq!(read["any"].as_str(), Some(any.as_str()));
+            prop_assert_eq!(read["hostile"].as_str(), Some(hostile.as_str()));
+            prop_assert_eq!(&read["list"], &serde_json::json!([hostile, any]));
+            if hostile != "a-b" {
+                prop_assert_eq!(read["object"][&hostile].as_str(), Some(any.as_str()));
+            }
+            prop_assert_eq!(&read["object"]["a-b"], 7);
+        }
+    }
+
+    /// What `terraform fmt` makes of it is what it is: its own test asks the program.
+    #[test]
+    fn equal_signs_stand_in_a_column_between_what_is_taller() {
+        let inner = block("inner").set("x", 1_u64);
+        let block = resource("a", "b")
+            .set("short", "v")
+            .refer("much_longer", "var.x")
+            .set("tags", object([("Name", "n".into()), ("of", "m".into())]))
+            .set("after", true)
+            .nest(inner)
+            .why("Because.");
+        let wanted = "resource \"a\" \"b\" {\n  short       = \"v\"\n  much_longer = var.x\n\n  tags = {\n    \
+                      Name = \"n\"\n    of   = \"m\"\n  }\n\n  after = true\n\n  # Because.\n  inner {\n    x = 1\n  }\n}\n";
+        assert_eq!(file(&[], &[block]), format!("\n{wanted}"));
+    }
 }
