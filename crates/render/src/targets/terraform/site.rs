@@ -124,7 +124,7 @@ pub(super) fn balancers<'a>(
         let is_here = balancer.region.as_ref().is_none_or(|of| of.as_str() == region);
         if balancer.kind.value == kind && is_here {
             let wanted = label(balancer.name.as_str());
-            let name = unique(wanted, |name| found.iter().any(|(taken, _)| taken == name));
+            let name = unique(&wanted, |name| found.iter().any(|(taken, _)| taken == name));
             found.push((name, balancer));
         }
     }
@@ -132,8 +132,8 @@ pub(super) fn balancers<'a>(
 }
 
 /// A name that is not taken yet.
-pub(super) fn unique(wanted: String, is_taken: impl Fn(&str) -> bool) -> String {
-    let mut name = wanted.clone();
+pub(super) fn unique(wanted: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut name = wanted.to_owned();
     let mut number = 2_u32;
     while is_taken(&name) {
         name = format!("{wanted}_{number}");
@@ -197,14 +197,14 @@ fn groups<'a>(network: Option<&'a Network>, subnets: &[Subnet<'a>]) -> BTreeMap<
     for group in network.iter().flat_map(|network| &network.group) {
         let tier = group.tier.as_str();
         if subnets.iter().any(|subnet| subnet.tier == tier) {
-            let name = unique(label(group.name.as_str()), |name| taken.iter().any(|taken| taken == name));
+            let name = unique(&label(group.name.as_str()), |name| taken.iter().any(|taken| taken == name));
             taken.push(name.clone());
             groups.entry(tier).or_default().push(name);
         }
     }
     for subnet in subnets {
         if !groups.contains_key(subnet.tier) {
-            let name = unique(label(subnet.tier), |name| taken.iter().any(|taken| taken == name));
+            let name = unique(&label(subnet.tier), |name| taken.iter().any(|taken| taken == name));
             taken.push(name.clone());
             groups.insert(subnet.tier, vec![name]);
         }

@@ -23,7 +23,7 @@ pub(super) fn add(site: &Site<'_>, root: &mut Root, tree: &mut Tree) {
     let number = network.bgp.as_ref().map_or(PRIVATE_NUMBER, |bgp| u64::from(bgp.autonomous_system.value));
     let mut taken: Vec<String> = Vec::new();
     for vpn in &network.vpn {
-        let name = unique(label(vpn.name.as_str()), |name| taken.iter().any(|taken| taken == name));
+        let name = unique(&label(vpn.name.as_str()), |name| taken.iter().any(|taken| taken == name));
         let certificate = format!("vpn_{name}_certificate_arn");
         root.variable(
             &certificate,
