@@ -141,6 +141,18 @@ fn a_rule_that_is_taken_away_is_missed() {
     assert_eq!(reach(&open, "private", "internet", 443), Reach::All);
 }
 
+/// A flow to the Internet is none to what is behind a VPN.
+#[test]
+fn what_goes_to_the_internet_does_not_go_into_a_vpn() {
+    let (_, tree) = rendered(&text_of("erlmcp")).unwrap();
+    let root = read(&tree, "dc-1");
+    let net = walk::Net::new(&root);
+    assert!(net.leaves("private", [203, 0, 113, 9], 443));
+    assert!(!net.leaves("private", [10, 60, 0, 9], 443));
+    assert_eq!(of(&root, "aws_route")["private_1_corporate"]["destination_cidr_block"], "10.60.0.0/16");
+    assert!(tree.notes().iter().any(|note| note.starts_with("dc-1: the VPN `corporate` stands")));
+}
+
 /// Agents keep their own addresses behind a balancer of connections: ACLs let
 /// these through, and groups nobody but the balancer.
 #[test]

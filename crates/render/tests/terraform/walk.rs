@@ -96,6 +96,13 @@ impl<'r> Net<'r> {
         self.groups_let(front, back, "tcp", port) && self.tiers[back].iter().all(works)
     }
 
+    /// Whether a packet leaves a tier for an address, by the ACLs alone.
+    pub(crate) fn leaves(&self, tier: &str, address: [u8; 4], port: u16) -> bool {
+        let to = u32::from_be_bytes(address);
+        let packet = |from| Packet { from, to, protocol: "tcp", port };
+        self.tiers[tier].iter().any(|(subnet, from)| self.acl(subnet, "egress", packet(*from)))
+    }
+
     fn resolver(&self) -> u32 {
         cidr(of(self.root, "aws_vpc")["main"]["cidr_block"].as_str().unwrap()).0 + 2
     }

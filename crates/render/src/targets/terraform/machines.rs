@@ -27,6 +27,10 @@ const GIBIBYTE: u64 = 1 << 30;
 /// The largest disk of this kind.
 const MOST_DISK: u64 = 16_384 * GIBIBYTE;
 
+/// What attaching a sealed disk, and reading a sealed file, ask of the key.
+const SEALED: [&str; 5] =
+    ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
+
 /// The system and images; data is on another disk.
 const ROOT_GIBIBYTES: u64 = 20;
 
@@ -77,6 +81,9 @@ fn told(site: &Site<'_>, zone: &str, tree: &mut Tree) {
     tree.note(format!("{}: its disk is in {zone} alone; another zone takes over from a copy", site.place.id()));
     if planet.scale.is_some() {
         tree.note("scale: nothing is added and removed, because a region is one process");
+    }
+    if planet.rollout.is_some() {
+        tree.note("rollout: a machine ends before the next one begins, because its disk is at one machine; nothing stands beside it");
     }
     if planet.budget.mix.on_demand().0 != vocab::Ppm::ONE.0 {
         tree.note("budget: machines are bought by the hour; reservations are of an account, and no host of one region is on the spot market");
@@ -159,7 +166,7 @@ fn rights(site: &Site<'_>) -> Vec<Block> {
         may(vec!["ec2:AttachVolume"], vec![expression("aws_ebs_volume.data.arn")]),
         own,
         may(vec!["s3:GetObject"], vec![file.into()]),
-        may(vec!["kms:Decrypt"], vec![expression("aws_kms_key.main.arn")]),
+        may(SEALED.to_vec(), vec![expression("aws_kms_key.main.arn")]),
         grant,
     ];
     let right = resource("aws_iam_role_policy", "host")
@@ -202,7 +209,13 @@ fn template(site: &Site<'_>, door: &Door<'_>, kind: &str) -> Block {
 /// One machine, and another when it is lost.
 fn group(site: &Site<'_>, door: &Door<'_>, zone: &str) -> Block {
     let subnets = site.of_tier(door.back).filter(|subnet| subnet.zone == Some(zone));
-    let subnets = subnets.map(|subnet| format!("aws_subnet.{}.id", subnet.label));
+    let labels: Vec<&str> = subnets.map(|subnet| subnet.label.as_str()).collect();
+    let subnets = labels.iter().map(|label| format!("aws_subnet.{label}.id"));
+    let mut before = vec!["aws_iam_role_policy.host".to_owned()];
+    before.extend(labels.iter().map(|label| format!("aws_route.{label}")));
+    let anew = block("preferences")
+        .set("min_healthy_percentage", 0_u64)
+        .why("The one that was ends first: its disk is the other's.");
     let tag =
         |key: &str, value: String| block("tag").set("key", key).set("value", value).set("propagate_at_launch", true);
     resource("aws_autoscaling_group", "host")
@@ -212,6 +225,7 @@ fn group(site: &Site<'_>, door: &Door<'_>, zone: &str) -> Block {
         .set("desired_capacity", 1_u64)
         .set("vpc_zone_identifier", expressions(subnets))
         .set("target_group_arns", expressions(balance::targets(site)))
+        .set("depends_on", expressions(before))
         .set("health_check_type", "ELB")
         .set("health_check_grace_period", program::STARTS_SECONDS)
         .why("Its index follows what a log has that it has not, and that is the disk's speed.")
@@ -220,6 +234,7 @@ fn group(site: &Site<'_>, door: &Door<'_>, zone: &str) -> Block {
                 .refer("id", "aws_launch_template.host.id")
                 .refer("version", "aws_launch_template.host.latest_version"),
         )
+        .nest(block("instance_refresh").set("strategy", "Rolling").nest(anew))
         .nest(tag("Name", format!("{}-host", mark(site))))
         .nest(tag("mycel", mark(site)))
 }

@@ -16,7 +16,8 @@ const TERRAFORM: &str = ">= 1.6";
 /// emulator instead.
 const REGIONAL: &[&str] =
     &["autoscaling", "cloudwatch", "ec2", "eks", "elbv2", "iam", "kms", "logs", "s3", "sns", "sts", "wafv2"];
-pub(super) const GLOBAL: &[&str] = &["budgets", "cloudfront", "globalaccelerator", "iam", "route53", "sts", "wafv2"];
+pub(super) const GLOBAL: &[&str] =
+    &["budgets", "cloudfront", "globalaccelerator", "iam", "kms", "logs", "route53", "sts", "wafv2"];
 
 /// A root module in the making.
 pub(super) struct Root {

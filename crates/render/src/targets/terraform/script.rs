@@ -9,7 +9,8 @@ use crate::program;
 const BEGIN: &str = "#!/bin/bash\n\
     set -euo pipefail\n\
     umask 077\n\
-    dnf install --quiet --assumeyes docker\n\
+    # The way out may be made after the machine.\n\
+    until dnf install --quiet --assumeyes docker; do sleep 5; done\n\
     metadata=http://169.254.169.254/latest\n\
     token=$(curl --silent --fail --request PUT \\\n\
     \x20 --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' $metadata/api/token)\n\
