@@ -59,7 +59,7 @@ impl Tools {
                 tools.variables.extend([("MYCEL_TERRAFORM", program), ("MYCEL_TERRAFORM_MIRROR", mirror)]);
             }
             Err(why) => {
-                tools.missing.push(format!("Terraform with the provider for AWS, so rendered roots by it: {why}"))
+                tools.missing.push(format!("Terraform with its provider for AWS, so rendered roots by it: {why}"));
             }
         }
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;

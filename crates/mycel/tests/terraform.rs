@@ -20,15 +20,14 @@ use tempfile::TempDir;
 const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"];
 
 /// The roots that Terraform validates: a region of each planet, and what is of no
-/// region.
-const ROOTS: [&str; 8] = [
+/// region. Those of bitcraps are as watch's.
+const ROOTS: [&str; 7] = [
     "erlmcp/terraform/dc-1",
     "erlmcp/terraform/global",
     "carma/terraform/na",
     "mesh/terraform/us-east-1",
     "mesh/terraform/global",
     "watch/terraform/americas",
-    "bitcraps/terraform/us-east",
     "bitcraps/terraform/global",
 ];
 
