@@ -244,6 +244,19 @@ fn what_is_rendered_is_what_was_asked_for() {
     }
 }
 
+/// Two that a planet calls the same are two, and a global balancer is of every
+/// region, wherever the planet says that it stands.
+#[test]
+fn balancers_of_one_name_stay_apart() {
+    let text = text_of("erlmcp")
+        .replace("{ name = \"network\", kind", "{ name = \"application\", kind")
+        .replace("tier = \"public\", region = \"dc-1\" }", "tier = \"public\", region = \"dc-2\" }");
+    let (_, tree) = rendered(&text).unwrap();
+    let root = read(&tree, "dc-1");
+    assert_eq!(of(&root, "aws_lb").into_keys().collect::<Vec<_>>(), ["application", "application_2"]);
+    assert_eq!(of(&read(&tree, "global"), "aws_globalaccelerator_endpoint_group").len(), 2);
+}
+
 /// What the law binds to a place is not kept all over the world.
 #[test]
 fn no_delivery_network_keeps_what_may_be_bound_to_a_place() {

@@ -38,8 +38,7 @@ pub(super) fn render(scene: &Scene<'_>, tree: &mut Tree) -> Result<(), Refused> 
     let entries = entries(scene)?;
     let mut root = Root::new(format!("Planet {}, what is of no region", scene.name()));
     let zone = network.and_then(|network| network.dns.zone.as_ref());
-    let first = scene.planet.region.first().map_or("", |region| region.id.as_str());
-    let spread = balancers(network, first, BalancerKind::Global);
+    let spread = balancers(network, None, BalancerKind::Global);
     let spread: Vec<_> = spread.into_iter().map(|(label, balancer)| (label, balancer.name.as_str())).collect();
     if let Some(zone) = zone {
         names(scene, &mut root, zone, &entries)?;

@@ -108,27 +108,29 @@ impl<'a> Site<'a> {
 
     /// The balancers of a kind that stand here, with what the files call them.
     pub(super) fn balancers(&self, kind: BalancerKind) -> Vec<(String, &'a Balancer)> {
-        balancers(self.network, self.place.id(), kind)
+        balancers(self.network, Some(self.place.id()), kind)
     }
 }
 
-/// The balancers of a kind that stand in a region, with what the files call
-/// them.
+/// The balancers of a kind that stand in a region, or anywhere, with what the
+/// files call them.
 pub(super) fn balancers<'a>(
     network: Option<&'a Network>,
-    region: &str,
+    region: Option<&str>,
     kind: BalancerKind,
 ) -> Vec<(String, &'a Balancer)> {
-    let mut found: Vec<(String, &Balancer)> = Vec::new();
+    let mut named: Vec<(String, &Balancer)> = Vec::new();
     for balancer in network.iter().flat_map(|network| &network.balancer) {
-        let is_here = balancer.region.as_ref().is_none_or(|of| of.as_str() == region);
-        if balancer.kind.value == kind && is_here {
-            let wanted = label(balancer.name.as_str());
-            let name = unique(&wanted, |name| found.iter().any(|(taken, _)| taken == name));
-            found.push((name, balancer));
-        }
+        let wanted = label(balancer.name.as_str());
+        let name = unique(&wanted, |name| named.iter().any(|(taken, _)| taken == name));
+        named.push((name, balancer));
     }
-    found
+    let is_here = |of: &Balancer| {
+        let at = of.region.as_ref().map(|of| of.as_str());
+        at.is_none() || region.is_none() || at == region
+    };
+    named.retain(|(_, balancer)| balancer.kind.value == kind && is_here(balancer));
+    named
 }
 
 /// A name that is not taken yet.
