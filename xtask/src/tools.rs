@@ -60,6 +60,15 @@ impl Tools {
                 tools.missing.push("docker-compose, so rendered files by Compose itself: it is not here".to_owned());
             }
         }
+        // Neither is this: its providers come from a folder, or from the Internet.
+        match terraform() {
+            Ok([program, mirror]) => {
+                tools.variables.extend([("MYCEL_TERRAFORM", program), ("MYCEL_TERRAFORM_MIRROR", mirror)]);
+            }
+            Err(why) => {
+                tools.missing.push(format!("Terraform with its provider for AWS, so rendered roots by it: {why}"));
+            }
+        }
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
@@ -139,6 +148,24 @@ fn token() -> Result<PathBuf, String> {
     }
     apt(&["softhsm2"])?;
     find().ok_or_else(|| "softhsm2 was installed, and its library is where nobody looks".to_owned())
+}
+
+/// Terraform, and a folder that has its provider for AWS: the one that is named,
+/// or one that Terraform looks into by itself.
+fn terraform() -> Result<[PathBuf; 2], String> {
+    let program = on_path("terraform").ok_or("terraform is not on the PATH")?;
+    let named = std::env::var_os("MYCEL_TERRAFORM_MIRROR").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let implied = [
+        home.join(".terraform.d/plugins"),
+        home.join(".local/share/terraform/plugins"),
+        "/usr/local/share/terraform/plugins".into(),
+        "/usr/share/terraform/plugins".into(),
+    ];
+    let mut folders = named.into_iter().chain(implied);
+    let mirror = folders.find(|folder| folder.join("registry.terraform.io/hashicorp/aws").is_dir());
+    let mirror = mirror.ok_or("no folder has its provider; name one in MYCEL_TERRAFORM_MIRROR")?;
+    Ok([program, mirror])
 }
 
 /// A C++ compiler, which libFuzzer is built with.

@@ -10,7 +10,7 @@ use crate::screen::table::Table;
 use planet::plan::Plan;
 use planet::{Planet, Tables};
 use prove::{At, Files, Matrix, Report, Walk};
-use render::{Scene, targets};
+use render::{Scene, Target, targets};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure>
     let (planet, text) = files::planet_and_text(&args.file, &tables, screen)?;
     let files = match &args.rendered {
         Some(folder) => read(folder)?,
-        None => rendered(&planet, &text, &tables)?,
+        None => rendered(&planet, &text, &tables, screen)?,
     };
     if let Some([from, to]) = args.why.as_deref() {
         return why((&planet, &text, &files), from, to, screen);
@@ -45,12 +45,17 @@ pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure>
 }
 
 /// What would be written.
-fn rendered(planet: &Planet, text: &str, tables: &Tables) -> Result<Files, Failure> {
+fn rendered(planet: &Planet, text: &str, tables: &Tables, screen: &Screen) -> Result<Files, Failure> {
     let plan = Plan::new(planet, tables)?;
     let version = env!("CARGO_PKG_VERSION");
     let image = format!("mycel:{version}");
     let scene = Scene::new((planet, text), &plan, (&image, version))?;
-    let tree = render::render(&scene, targets::ALL, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
+    let (judged, others): (Vec<&Target>, Vec<&Target>) =
+        targets::ALL.iter().copied().partition(|target| prove::TARGETS.contains(&target.name));
+    for other in others {
+        screen.say(format_args!("note: {} is not judged: nothing here reads its files yet", other.name));
+    }
+    let tree = render::render(&scene, &judged, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
     Ok(tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect())
 }
 

@@ -166,6 +166,12 @@ mod tests {
                         command_lines(&serde_saphyr::from_str(document).unwrap(), &mut lines);
                     }
                 }
+                // What a machine of Terraform runs, in the script that it starts with.
+                for file in tree.files().iter().filter(|file| file.path.ends_with("/machines.tf")) {
+                    let text = std::str::from_utf8(&file.bytes).unwrap();
+                    let line = text.lines().find(|line| line.trim_start().starts_with("up /etc/mycel/")).unwrap();
+                    lines.push(line.split_whitespace().map(str::to_owned).collect());
+                }
             }
             // A host in each of two targets, the blocks that are shown, and the whole planet.
             assert!(lines.len() > planet.region.len() * 4, "{name}: {lines:?}");

@@ -11,7 +11,9 @@ use std::path::Path;
 
 fn rendered() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(code(&["render", "erlmcp.toml", "--out", folder.path().to_str().unwrap()]), 0);
+    let judged = ["--target", "compose,kubernetes,machine"];
+    let render = ["render", "erlmcp.toml", "--out", folder.path().to_str().unwrap()];
+    assert_eq!(code(&[&render[..], &judged].concat()), 0);
     folder
 }
 

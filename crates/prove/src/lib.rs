@@ -68,6 +68,10 @@ impl<'p> Intent<'p> {
     }
 }
 
+/// The targets whose files are judged. Those of any other are told as not
+/// understood.
+pub const TARGETS: [&str; 3] = ["compose", "kubernetes", "machine"];
+
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
 #[must_use]

@@ -57,7 +57,7 @@ pub(crate) struct Flows<'a> {
 }
 
 /// Where TLS is when a flow from the Internet names no port.
-const HTTPS: u16 = 443;
+pub(crate) const HTTPS: u16 = 443;
 
 impl<'a> Flows<'a> {
     pub(crate) fn new(planet: &'a Planet, place: &Place<'_>) -> Self {

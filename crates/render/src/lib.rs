@@ -7,7 +7,9 @@
 //! What the program cannot do yet is not rendered, and told in a note.
 //! `write` is the shell: it alone touches a disk.
 
+mod comment;
 mod flows;
+mod hcl;
 mod name;
 pub mod program;
 mod scene;
@@ -43,13 +45,18 @@ pub fn render(scene: &Scene<'_>, targets: &[&'static Target], wanted: &[&str]) -
     scene::check(scene, wanted)?;
     let mut tree = Tree::default();
     for target in targets {
-        match target.scope {
-            Scope::Planet(render) => tree.of(target.name, None, |tree| render(scene, tree))?,
-            Scope::Region(render) => {
-                for place in scene.places().filter(|place| wanted.is_empty() || wanted.contains(&place.id())) {
-                    tree.of(target.name, Some(place.id()), |tree| render(scene, &place, tree))?;
-                }
+        let (of_region, of_planet) = match target.scope {
+            Scope::Region(region) => (Some(region), None),
+            Scope::Planet(planet) => (None, Some(planet)),
+            Scope::Both(region, planet) => (Some(region), Some(planet)),
+        };
+        if let Some(render) = of_region {
+            for place in scene.places().filter(|place| wanted.is_empty() || wanted.contains(&place.id())) {
+                tree.of(target.name, Some(place.id()), |tree| render(scene, &place, tree))?;
             }
+        }
+        if let Some(render) = of_planet {
+            tree.of(target.name, None, |tree| render(scene, tree))?;
         }
     }
     tree.sort();

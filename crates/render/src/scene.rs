@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 /// ConfigMap of Kubernetes holds 1 MiB, and its other keys are small.
 const MOST_TEXT: usize = 1_000_000;
 
+/// No disk is smaller: a log's first files, an index, and room to grow.
+const LEAST_DISK: u64 = 10 << 30;
+
 /// What is rendered from.
 pub struct Scene<'a> {
     /// The planet.
@@ -78,6 +81,15 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn reserved_bytes(&self) -> u64 {
         Tables::builtin().calibration.for_planet(self.planet).host_reserved.0
+    }
+
+    /// The disk of a region's host: what the plan takes its active slots to keep,
+    /// once in the log and once in the index.
+    #[must_use]
+    pub fn disk_bytes(&self, place: &Place<'_>) -> u64 {
+        let activity = &self.planet.activity;
+        let active = activity.active.of_ceil(place.plan.slots);
+        active.saturating_mul(activity.stored.0).saturating_mul(2).max(LEAST_DISK)
     }
 }
 

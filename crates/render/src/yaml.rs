@@ -1,14 +1,14 @@
 //! YAML: a comment that says what a file is, and documents. Whatever a planet
 //! says goes in as a value, and the writer quotes it.
 
-use crate::Refused;
+use crate::{Refused, comment};
 use serde_json::Value;
 
 /// Writes documents, with comments before the first.
 pub(crate) fn file(comments: &[String], documents: &[Value]) -> Result<String, Refused> {
     let mut text = String::new();
     for comment in comments {
-        text.push_str(comment_line(comment).trim_end());
+        text.push_str(&comment::line(comment));
         text.push('\n');
     }
     for (at, document) in documents.iter().enumerate() {
@@ -23,12 +23,6 @@ pub(crate) fn file(comments: &[String], documents: &[Value]) -> Result<String, R
 fn refused(why: impl std::fmt::Display) -> Refused {
     let hint = "say it in the planet file in other words".to_owned();
     Refused { what: format!("this cannot be written as YAML: {why}"), hint, at: None }
-}
-
-/// A comment ends with its line, so nothing in it may end that.
-fn comment_line(comment: &str) -> String {
-    let plain = |c: char| if c.is_control() || "\u{2028}\u{2029}\u{feff}".contains(c) { ' ' } else { c };
-    format!("# {}", comment.chars().map(plain).collect::<String>())
 }
 
 #[cfg(test)]

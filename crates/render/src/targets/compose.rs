@@ -5,7 +5,7 @@
 //! is doubled (`plain`). There is no top-level `name`, which older programs
 //! refuse: the project's name is in `.env` beside the file.
 
-use super::{Scope, Target, one_process};
+use super::{Scope, Target, no_gateways, one_process};
 use crate::{Place, Refused, Scene, Tree, program, yaml};
 use planet::plan::layout::Host;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,8 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
     tree.add(".env", format!("COMPOSE_PROJECT_NAME={}-{}\n", scene.name(), place.id()));
     tree.add("block.toml", one_block(scene, place));
     beside(scene, tree, "host")?;
-    one_process(scene, place, tree);
+    one_process(place, tree);
+    no_gateways(tree);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 mod compose;
 mod kubernetes;
 mod machine;
+mod terraform;
 
 use crate::{Place, Refused, Scene, Tree};
 
@@ -14,6 +15,11 @@ pub enum Scope {
     Region(fn(&Scene<'_>, &Place<'_>, &mut Tree) -> Result<(), Refused>),
     /// Files of the whole planet.
     Planet(fn(&Scene<'_>, &mut Tree) -> Result<(), Refused>),
+    /// Files of each region, and then those of the whole planet.
+    Both(
+        fn(&Scene<'_>, &Place<'_>, &mut Tree) -> Result<(), Refused>,
+        fn(&Scene<'_>, &mut Tree) -> Result<(), Refused>,
+    ),
 }
 
 /// A kind of deployment.
@@ -27,17 +33,21 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET];
+pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &terraform::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
-fn one_process(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) {
+fn one_process(place: &Place<'_>, tree: &mut Tree) {
     let (id, pods, hosts) = (place.id(), place.plan.pods, place.plan.machines.total);
     if pods > 1 || place.plan.machines.working > 1 {
         tree.note(format!(
             "{id}: the plan wants {pods} pods on {hosts} hosts; a region is one process today, and one is rendered"
         ));
     }
-    if scene.office.is_none() {
-        tree.note("gateways: none is rendered, because nobody says where the CA's office is (--office HOST:PORT)");
-    }
+}
+
+/// Says that agents come to hosts themselves.
+fn no_gateways(tree: &mut Tree) {
+    tree.note(
+        "gateways: rendered in `kubernetes` with --office HOST:PORT, and in `machine`; elsewhere agents come to hosts",
+    );
 }

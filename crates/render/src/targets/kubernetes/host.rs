@@ -8,9 +8,6 @@ use super::pod::{Pod, Port, account, agents, budget, headless, mebibytes};
 use crate::program;
 use serde_json::{Value, json};
 
-/// No disk is smaller: a log's first files, an index, and room to grow.
-const LEAST_DISK: u64 = 10 << 30;
-
 pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
     let ports = ports(cluster);
     let mut objects = vec![account(cluster, "host"), headless(cluster, "host", &ports)];
@@ -28,7 +25,7 @@ pub(super) fn objects(cluster: &Cluster<'_>) -> Vec<Value> {
         secret: "mycel-keys",
         own: "",
         resources: resources(cluster),
-        disk: mebibytes(disk(cluster)),
+        disk: mebibytes(cluster.scene.disk_bytes(cluster.place)),
     };
     objects.push(pod.set(cluster, Some(1), "OrderedReady"));
     objects
@@ -49,12 +46,4 @@ fn resources(cluster: &Cluster<'_>) -> Value {
         "requests": { "cpu": "1", "memory": mebibytes(wanted) },
         "limits": { "cpu": host.cores.max(1).to_string(), "memory": mebibytes(most) },
     })
-}
-
-/// What the plan takes the region's active slots to keep, once in the log and
-/// once in the index.
-fn disk(cluster: &Cluster<'_>) -> u64 {
-    let activity = &cluster.scene.planet.activity;
-    let active = activity.active.of_ceil(cluster.place.plan.slots);
-    active.saturating_mul(activity.stored.0).saturating_mul(2).max(LEAST_DISK)
 }

@@ -12,7 +12,7 @@ mod host;
 mod network;
 mod pod;
 
-use super::{Scope, Target, one_process};
+use super::{Scope, Target, no_gateways, one_process};
 use crate::flows::Flows;
 use crate::program::{self, Apart};
 use crate::{Place, Refused, Scene, Tree, name, yaml};
@@ -116,8 +116,10 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
             "{}: gateways reach the host of their region; no flow of the planet leads to those of others",
             place.id()
         ));
+    } else {
+        no_gateways(tree);
     }
-    one_process(scene, place, tree);
+    one_process(place, tree);
     Ok(())
 }
 
