@@ -119,11 +119,11 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a planet costs in a month.
     Price(PriceArgs),
-    /// Write a planet as deployments: files for Compose and Kubernetes.
+    /// Write a planet as deployments: Compose, Kubernetes, AWS.
     Render(RenderArgs),
     /// Prove that rendered files let the planet's flows through alone.
     Prove(ProveArgs),
-    /// Show how a rendered version reaches the regions: commands, order, gates.
+    /// Show by which commands what is rendered reaches the regions.
     Deploy(DeployArgs),
     /// Show where records of each class may be, and every way out.
     Residency(ResidencyArgs),

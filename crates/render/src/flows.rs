@@ -66,9 +66,9 @@ impl<'a> Flows<'a> {
         let tier = |end: &End<'a>| if let End::Tier(name, _) = end { Some(*name) } else { None };
         let from_outside = |way: &&Way<'a>| way.from == End::Internet && way.protocols.contains(&"TCP");
         let front: BTreeSet<&str> = ways.iter().filter(from_outside).filter_map(|way| tier(&way.to)).collect();
-        let goes_on =
-            |way: &&Way<'a>| way.protocols.contains(&"TCP") && tier(&way.from).is_some_and(|from| front.contains(from));
-        let behind = ways.iter().filter(goes_on).find_map(|way| Some((tier(&way.to)?, way.ports.first().copied())));
+        let goes_on = |way: &&Way<'a>| tier(&way.from).is_some_and(|from| front.contains(from));
+        let port = |way: &Way<'a>| way.ports.first().copied().filter(|_| way.protocols.contains(&"TCP"));
+        let behind = ways.iter().filter(goes_on).find_map(|way| Some((tier(&way.to)?, port(way))));
         let arrives = ways.iter().filter(from_outside).filter(|way| tier(&way.to).is_some());
         let entry =
             arrives.flat_map(|way| if way.ports.is_empty() { vec![HTTPS] } else { way.ports.clone() }).collect();
