@@ -4,6 +4,7 @@
 mod compose;
 mod kubernetes;
 mod machine;
+mod observe;
 
 use crate::{Place, Refused, Scene, Tree};
 
@@ -27,7 +28,7 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET];
+pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &observe::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
 fn one_process(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) {
