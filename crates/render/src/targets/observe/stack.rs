@@ -2,7 +2,7 @@
 //! reads which file. Where the region itself runs does not matter to it: DNS or a
 //! file in `targets` says.
 
-use super::View;
+use super::{View, thanos};
 use crate::Refused;
 use crate::targets::compose::{GRAFANA, PROMETHEUS, read_only, with};
 use serde_json::{Map, Value, json};
@@ -14,6 +14,9 @@ const LOKI: &str = "docker.io/grafana/loki:3.5.3";
 const TEMPO: &str = "docker.io/grafana/tempo:2.8.2";
 const COLLECTOR: &str = "docker.io/otel/opentelemetry-collector-contrib:0.132.0";
 
+/// The user of Prometheus' image.
+const NOBODY: &str = "65534:65534";
+
 /// Longer than the longest window of an alert.
 const AT_HAND: &str = "15d";
 
@@ -22,8 +25,8 @@ pub(super) fn file(view: &View<'_>) -> Result<String, Refused> {
     let stores: [(&str, Value); 9] = [
         ("prometheus", prometheus()),
         ("alertmanager", alertmanager()),
-        ("thanos-sidecar", sidecar()),
-        ("thanos-store", store()),
+        ("thanos-sidecar", sidecar(view)),
+        ("thanos-store", store(view)),
         ("thanos-query", query()),
         ("vector", vector()),
         (
@@ -38,7 +41,7 @@ pub(super) fn file(view: &View<'_>) -> Result<String, Refused> {
     ];
     services.extend(stores.map(|(name, service)| (name.to_owned(), held(service))));
     services.insert("grafana".to_owned(), held(grafana()));
-    let volumes = ["prometheus", "alertmanager", "thanos", "objects", "vector", "loki", "tempo"];
+    let volumes = ["prometheus", "alertmanager", "vector", "loki", "tempo"];
     let volumes: Map<String, Value> = volumes.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
     view.file("what measures it, on one machine.", json!({ "services": services, "volumes": volumes }))
 }
@@ -88,15 +91,23 @@ fn alertmanager() -> Value {
     })
 }
 
-fn objects() -> [Value; 2] {
-    [read_only("./objstore.yaml", "/etc/thanos/objstore.yaml"), kept("objects", "/var/thanos/objects")]
+/// Where the bucket is; where there is none, the folder in its place.
+fn bucket(view: &View<'_>) -> Vec<Value> {
+    let mut volumes = vec![read_only("./objstore.yaml", "/etc/thanos/objstore.yaml")];
+    if thanos::is_folder(view) {
+        let source = format!("${{OBSERVE_OBJECTS:?a folder that user {NOBODY} may write to}}");
+        volumes.push(json!({ "type": "bind", "source": source, "target": thanos::FOLDER }));
+    }
+    volumes
 }
 
-fn sidecar() -> Value {
-    let mut volumes = objects().to_vec();
+/// It writes down in Prometheus' own folder what it has copied.
+fn sidecar(view: &View<'_>) -> Value {
+    let mut volumes = bucket(view);
     volumes.push(kept("prometheus", "/prometheus"));
     json!({
         "image": THANOS,
+        "user": NOBODY,
         "command": [
             "sidecar",
             "--tsdb.path=/prometheus",
@@ -108,13 +119,14 @@ fn sidecar() -> Value {
     })
 }
 
-fn store() -> Value {
-    let mut volumes = objects().to_vec();
-    volumes.push(kept("thanos", "/var/thanos/store"));
+/// What it has itself is a copy, and is made again.
+fn store(view: &View<'_>) -> Value {
     json!({
         "image": THANOS,
+        "user": NOBODY,
         "command": ["store", "--data-dir=/var/thanos/store", "--objstore.config-file=/etc/thanos/objstore.yaml"],
-        "volumes": volumes,
+        "volumes": bucket(view),
+        "tmpfs": ["/var/thanos/store:mode=1777"],
     })
 }
 

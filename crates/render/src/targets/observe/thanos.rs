@@ -13,6 +13,14 @@ pub(super) fn files(view: &View<'_>, tree: &mut Tree) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Where there is no bucket, in a container.
+pub(super) const FOLDER: &str = "/var/thanos/objects";
+
+/// Whether there is no bucket.
+pub(super) fn is_folder(view: &View<'_>) -> bool {
+    store(view)["type"] == "FILESYSTEM"
+}
+
 /// The provider's own name for the place.
 pub(super) fn place<'v>(view: &'v View<'_>) -> Option<&'v str> {
     view.place.region.provider_regions.first().map(|name| name.as_str())
@@ -32,6 +40,6 @@ fn store(view: &View<'_>) -> Value {
         }),
         ("gcp", _) => json!({ "type": "GCS", "config": { "bucket": bucket } }),
         // A folder that is of this machine alone: what is on it is as safe as its disk.
-        _ => json!({ "type": "FILESYSTEM", "config": { "directory": "/var/thanos/objects" } }),
+        _ => json!({ "type": "FILESYSTEM", "config": { "directory": FOLDER } }),
     }
 }
