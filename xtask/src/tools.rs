@@ -2,6 +2,7 @@
 //! are missing, and named when they cannot be.
 
 use crate::run::{command, quiet, target};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -69,11 +70,30 @@ impl Tools {
                 tools.missing.push(format!("Terraform with its provider for AWS, so rendered roots by it: {why}"));
             }
         }
+        tools.of_measuring(allow_missing)?;
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
         tools.keep(allow_missing, "nft in network namespaces", "bans in the kernel", "MYCEL_NFT", packet_filter())?;
         Ok(tools)
+    }
+
+    /// What reads the files of whoever measures.
+    fn of_measuring(&mut self, allow_missing: bool) -> Result<(), String> {
+        self.keep(
+            allow_missing,
+            "promtool",
+            "rendered rules and alerts by Prometheus",
+            "MYCEL_PROMTOOL",
+            unpacked("prometheus", "promtool"),
+        )?;
+        self.keep(
+            allow_missing,
+            "amtool",
+            "rendered routes by Alertmanager",
+            "MYCEL_AMTOOL",
+            unpacked("prometheus-alertmanager", "amtool"),
+        )
     }
 
     fn keep(
@@ -197,6 +217,39 @@ fn packet_filter() -> Result<PathBuf, String> {
     let nested = "unshare --map-root-user --net nft list tables";
     quiet(world.args(["sh", "-c", &format!("{possible} && {nested}")]))?;
     Ok(nft)
+}
+
+/// A program out of a Debian package that is not installed: that would begin a
+/// service, and none is wanted.
+fn unpacked(package: &str, program: &str) -> Result<PathBuf, String> {
+    if let Some(found) = on_path(program) {
+        return Ok(found);
+    }
+    let folder = target().join("tools").join(package);
+    let file = folder.join("usr/bin").join(program);
+    if file.exists() {
+        return Ok(file);
+    }
+    // What was half fetched or half unpacked is not taken for a program.
+    let fetched = folder.with_extension("fetched");
+    let _ = fs::remove_dir_all(&fetched);
+    fs::create_dir_all(&fetched).map_err(|why| format!("{}: {why}", fetched.display()))?;
+    let fetch = || quiet(command("apt-get").args(["download", "-qq", package]).current_dir(&fetched));
+    println!("taking {program} out of Debian's {package}, into {}", folder.display());
+    if fetch().is_err() {
+        let apt_get = Path::new("apt-get");
+        let mut apt = if is_root() { command(apt_get) } else { sudo(apt_get) };
+        quiet(apt.args(["update", "-qq"]))?;
+        fetch()?;
+    }
+    let deb = fs::read_dir(&fetched).ok().and_then(|mut files| files.next()?.ok());
+    let deb = deb.ok_or_else(|| format!("apt-get says that it fetched {package}, and it is not there"))?;
+    let files = fetched.join("files");
+    quiet(command("dpkg-deb").arg("--extract").arg(deb.path()).arg(&files))?;
+    let _ = fs::remove_dir_all(&folder);
+    fs::rename(&files, &folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let _ = fs::remove_dir_all(&fetched);
+    file.exists().then_some(file).ok_or_else(|| format!("{package} has no {program}"))
 }
 
 /// Users other than root often lack the folders of what root may use.

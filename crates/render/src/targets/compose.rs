@@ -18,8 +18,8 @@ pub(super) static TARGET: Target = Target {
 };
 
 /// What measures, and what draws it.
-const PROMETHEUS: &str = "docker.io/prom/prometheus:v3.5.0";
-const GRAFANA: &str = "docker.io/grafana/grafana:12.1.0";
+pub(super) const PROMETHEUS: &str = "docker.io/prom/prometheus:v3.5.0";
+pub(super) const GRAFANA: &str = "docker.io/grafana/grafana:12.1.0";
 
 /// Blocks that are shown literally: enough to see that none reaches another.
 const SHOWN: u64 = 3;
@@ -97,14 +97,16 @@ fn held(image: &str, command: &[String]) -> Value {
     })
 }
 
-fn with(mut value: Value, more: Value) -> Value {
+/// A value with more keys.
+pub(super) fn with(mut value: Value, more: Value) -> Value {
     if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
         value.extend(more);
     }
     value
 }
 
-fn file(source: &str, target: &str) -> Value {
+/// A file that a container may read.
+pub(super) fn read_only(source: &str, target: &str) -> Value {
     json!({ "type": "bind", "source": source, "target": target, "read_only": true })
 }
 
@@ -121,7 +123,7 @@ pub(super) fn process(scene: &Scene<'_>, command: &[String]) -> Value {
             "stop_grace_period": format!("{}s", program::STOPS_SECONDS),
             "ports": [format!("${{MYCEL_LISTEN:-127.0.0.1:7117}}:{}", program::PORT)],
             "ulimits": { "nofile": { "soft": FILES, "hard": FILES } },
-            "volumes": [file("./planet.toml", program::PLANET), data],
+            "volumes": [read_only("./planet.toml", program::PLANET), data],
             "networks": ["front", "inside"],
         }),
     )
@@ -137,7 +139,7 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
         "image": PROMETHEUS,
         "command": ["--config.file=/etc/prometheus/prometheus.yaml", "--storage.tsdb.path=/prometheus"],
         "depends_on": [service],
-        "volumes": [file("./prometheus.yaml", "/etc/prometheus/prometheus.yaml")],
+        "volumes": [read_only("./prometheus.yaml", "/etc/prometheus/prometheus.yaml")],
         // Measurements of a demonstration: they end with it.
         "tmpfs": ["/prometheus:mode=1777"],
         "networks": ["inside", "drawn"],
@@ -155,7 +157,7 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         },
         "ports": ["${GRAFANA_LISTEN:-127.0.0.1:3000}:3000"],
-        "volumes": [file("./grafana.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml")],
+        "volumes": [read_only("./grafana.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml")],
         "tmpfs": ["/var/lib/grafana:mode=1777", "/tmp"],
         "networks": ["shown", "drawn"],
     });
@@ -198,7 +200,7 @@ fn blocks(scene: &Scene<'_>, place: &Place<'_>, services: &mut Map<String, Value
         let literal = json!({
             "profiles": ["blocks"],
             "user": format!("{0}:{0}", program::USER),
-            "volumes": [file("./block.toml", program::PLANET)],
+            "volumes": [read_only("./block.toml", program::PLANET)],
             // Keys and entries of a demonstration: they end with it.
             "tmpfs": [format!("{}:mode=1777", program::DISK)],
             "networks": at(router.clone()),

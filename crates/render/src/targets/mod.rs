@@ -4,6 +4,7 @@
 mod compose;
 mod kubernetes;
 mod machine;
+mod observe;
 mod terraform;
 
 use crate::{Place, Refused, Scene, Tree};
@@ -33,7 +34,8 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub static ALL: &[&Target] = &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &terraform::TARGET];
+pub static ALL: &[&Target] =
+    &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &observe::TARGET, &terraform::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
 fn one_process(place: &Place<'_>, tree: &mut Tree) {
