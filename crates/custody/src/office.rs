@@ -41,6 +41,9 @@ use vocab::Millis;
 /// Keys in the book: some 300 bytes each.
 const MOST_KEYS: usize = 16_384;
 
+/// Behind the name of a node's files, those of its next key.
+const NEXT: &str = ".next";
+
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotIssued {
@@ -214,7 +217,7 @@ impl Office {
     /// Expects a node in a folder: whichever key is there may bear its name, and
     /// so may the one that is to follow.
     pub fn expect(&mut self, node: Node) {
-        let next = Node { files: format!("{}.next", node.files), ..node.clone() };
+        let next = Node { files: format!("{}{NEXT}", node.files), ..node.clone() };
         for (node, is_next) in [(node, false), (next, true)] {
             self.desks.push(Desk { node, is_next, seen: String::new(), said: None });
         }
@@ -262,10 +265,7 @@ impl Office {
         if !expected(&asked.name, key) {
             return Err(NotIssued::Unexpected { name: asked.name, key });
         }
-        let revoked = revocations(&self.keys, &self.ca)?;
-        if let Some(entry) = revoked.entries().iter().find(|entry| entry.what == What::Key(key)) {
-            return Err(NotIssued::Revoked { key, reason: entry.reason.clone() });
-        }
+        self.not_revoked(key)?;
         let known = book.of(key);
         if known.is_some_and(|known| asked.number <= known.number) {
             return Err(NotIssued::Replayed);
@@ -274,6 +274,14 @@ impl Office {
             return Err(NotIssued::Full);
         }
         Ok(asked)
+    }
+
+    /// Refuses what a revoked key asks for, also where it asks for the key that is
+    /// to follow it: whoever has stolen it would be rid of that.
+    fn not_revoked(&self, key: AgentId) -> Result<(), NotIssued> {
+        let revoked = revocations(&self.keys, &self.ca)?;
+        let entry = revoked.entries().iter().find(|entry| entry.what == What::Key(key));
+        entry.map_or(Ok(()), |entry| Err(NotIssued::Revoked { key, reason: entry.reason.clone() }))
     }
 
     /// Looks once at every folder where a node is expected: whom to believe is
@@ -371,6 +379,11 @@ impl Office {
         let known = |asked: &Request| book.of(asked.key).is_some_and(|known| known.number == asked.number);
         if Request::read(&text).is_ok_and(|asked| known(&asked)) {
             return Ok(());
+        }
+        if let Some(present) = desk.node.files.strip_suffix(NEXT).filter(|_| desk.is_next)
+            && let Some(present) = folder::known(&desk.node.keys, present)?
+        {
+            self.not_revoked(present)?;
         }
         let own = folder::known(&desk.node.keys, &desk.node.files)?;
         let expected = |name: &Name, key: AgentId| *name == desk.node.name && own == Some(key);

@@ -232,3 +232,30 @@ fn what_somebody_has_changed_on_the_way_is_not_taken() {
     Given { certificate: other.certificate, ..newer }.take(&apart.node, NOW).unwrap();
     assert_eq!(fs::read(apart.node.certificate()).unwrap(), own);
 }
+
+/// Whoever has stolen a key could be rid of its revocation by having another one
+/// follow it.
+#[test]
+fn nobody_follows_a_key_that_is_revoked() {
+    let apart = Apart::new();
+    apart.asks(1);
+    apart.given().take(&apart.node, NOW).unwrap();
+    let keys = apart.place.join("keys");
+    let ca = Ca::new(apart.planet, &folder::existing(&keys, "ca").unwrap().unwrap()).unwrap();
+    revoke(&keys, &ca, &[What::Key(apart.key())], "a stolen disk", NOW).unwrap();
+    custody::succession::ask(&apart.node.keys, "gateway-0").unwrap();
+    let mut signer = Signer::new(apart.node.keys.clone(), "gateway-0".to_owned(), apart.planet, DAY, DAY);
+    assert!(matches!(signer.look((NOW, true), &mut ()).unwrap(), Looked::Waits(_)));
+    let errand = apart.errand();
+    assert!(errand.next.is_some());
+    let given = apart.counter.attend(&errand, NOW).unwrap();
+    assert_eq!((&given.certificate, &given.next), (&None, &None));
+    assert!(given.refused.unwrap().contains("is revoked"));
+    // Nor by a line that nobody has certified.
+    fs::remove_file(apart.node.certificate()).unwrap();
+    fs::remove_file(apart.node.keys.join("gateway-0.next.request")).unwrap();
+    assert!(matches!(signer.look((NOW, true), &mut ()).unwrap(), Looked::Turned { .. }));
+    apart.asks(NOW.0 + 1);
+    assert!(matches!(apart.counter.attend(&apart.errand(), NOW), Err(Stranger::Revoked { .. })));
+    assert!(lineage::letters(&apart.place.join("regions/eu/keys"), "gateway-eu-0").unwrap().is_empty());
+}

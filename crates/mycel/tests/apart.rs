@@ -207,5 +207,8 @@ fn mistakes_are_told_with_what_to_try() {
     says(&["--gateway", "ashburn", "--host", "ashburn=a b:1"], "a name, an IPv4 address");
     says(&["--gateway", "ashburn", "--host", "ashburn=a:0"], "from 1 to 65535");
     says(&["--only", "ashburn", "--office", "localhost:1"], "nothing here shows one");
+    let out = mycel(&["trust", "office", file, "--data", data]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(!out.status.success() && said.contains("has no CA") && said.contains("--data"), "{said}");
     assert!(!Path::new(data).exists(), "a mistake has made a directory");
 }

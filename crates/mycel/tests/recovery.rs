@@ -127,6 +127,22 @@ fn a_root_that_is_away_comes_back_from_words_and_no_planet_needs_it() {
     assert_eq!(std::fs::read(place.join("data/keys/root.key")).unwrap(), root);
 }
 
+/// Mistakes in a planet file are shown with their lines; a share in its place is
+/// not.
+#[test]
+fn a_share_that_is_taken_for_the_planet_file_is_not_shown() {
+    let (_folder, place) = kept("recovery-shown");
+    let shares = shares(&place, "shares");
+    let told = bad(&place, &[&["trust", "drill", "--data", "data"], &to_str(&shares)[..]].concat());
+    assert!(told.contains("is no planet file") && told.contains("comes first"), "{told}");
+    let text = std::fs::read_to_string(place.join(&shares[0])).unwrap();
+    let words: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect();
+    assert!(words.len() > 20, "{text}");
+    // Short ones are also words of English.
+    let shown = |word: &&str| word.len() > 5 && told.contains(*word);
+    assert_eq!(words.iter().copied().find(|word| shown(word)), None, "{told}");
+}
+
 #[test]
 fn shares_that_are_few_changed_or_of_another_split_are_named() {
     let (_folder, place) = kept("named");

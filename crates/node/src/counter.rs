@@ -150,7 +150,7 @@ async fn attend(body: Incoming, shared: &Shared) -> Answer {
             tracing::warn!(%why, "an errand is not attended to");
             let status = match why {
                 Stranger::Office(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                Stranger::Nobody { .. } | Stranger::Key { .. } => StatusCode::FORBIDDEN,
+                Stranger::Nobody { .. } | Stranger::Key { .. } | Stranger::Revoked { .. } => StatusCode::FORBIDDEN,
             };
             // What is damaged there is nobody's business here.
             let said = if status == StatusCode::FORBIDDEN { why.to_string() } else { "the office has trouble".into() };

@@ -13,6 +13,7 @@ use crate::errand::{Errand, Given, MOST_TOLD, claimed, grows};
 use crate::folder::{self, KeyError, failed};
 use crate::lineage::{self, Followed};
 use crate::request::Request;
+use crate::revocation::{Revocations, What};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,18 @@ pub enum Stranger {
         key: String,
         /// Where its key is to stand.
         file: String,
+    },
+    /// Its key, or one that it follows from, is revoked.
+    #[error(
+        "{name} ({files}) brings a key that follows from {key}, which is revoked: the node needs a key that does not"
+    )]
+    Revoked {
+        /// What it calls itself.
+        name: String,
+        /// And its files.
+        files: String,
+        /// Which key.
+        key: AgentId,
     },
     /// Something of the office's is damaged, or the disk refuses.
     #[error(transparent)]
@@ -89,10 +102,10 @@ impl Counter {
         let nobody = || Stranger::Nobody { name: cut(&errand.name), files: cut(&errand.files) };
         let is_it = |client: &&Client| client.node.files == errand.files && client.node.name.to_string() == errand.name;
         let client = self.clients.iter().find(is_it).ok_or_else(nobody)?;
-        let (comes, present) = self.keys(client, errand, now)?;
         let ca = folder::existing(&self.keys, "ca")?.ok_or_else(|| self.damaged("ca.key", "it is not there"))?;
         let ca = Ca::new(self.planet, &ca).map_err(|why| self.damaged("ca.key", &why.to_string()))?;
         let revoked = revocations(&self.keys, &ca)?;
+        let (comes, present) = self.keys((client, errand), &revoked, now)?;
         let mut given = Given {
             ca: self.read(CERTIFICATE)?,
             endorsed: self.read(ENDORSED)?,
@@ -102,9 +115,11 @@ impl Counter {
         };
         let office = Office::new(&self.keys, ca, self.life);
         let next = errand.next.as_ref().and_then(|next| Some((&next.request, claimed(&next.claim, comes).ok()?)));
-        let next = next.filter(|(_, next)| comes == present || *next == present);
+        let next = next.filter(|(_, next)| !is_revoked && (comes == present || *next == present));
         // The key before brings the line, and has had its certificates.
         let own = errand.request.as_ref().filter(|_| comes == present).map(|request| (request, present));
+        // A revoked key has nobody follow it.
+        let is_revoked = is_revoked(&revoked, comes);
         let mut answer = |asked: Option<(&String, AgentId)>, files: &str| {
             let (request, key) = asked?;
             let file = client.node.keys.join(format!("{files}.pem"));
@@ -113,6 +128,10 @@ impl Counter {
         };
         let (certificate, next) = (answer(own, &errand.files), answer(next, &format!("{}.next", errand.files)));
         (given.certificate, given.next) = (certificate, next);
+        if is_revoked && given.refused.is_none() {
+            given.refused =
+                Some(format!("the key {comes} is revoked, and nobody follows it: the node needs another key"));
+        }
         Ok(given)
     }
 
@@ -128,7 +147,12 @@ impl Counter {
     /// Which key comes, and which a node has by its folder and by the line that it
     /// brings: the same, or the one before. A line that goes on is kept, and
     /// brought to whoever has to know.
-    fn keys(&self, client: &Client, errand: &Errand, now: Moment) -> Result<(AgentId, AgentId), Stranger> {
+    fn keys(
+        &self,
+        (client, errand): (&Client, &Errand),
+        revoked: &Revocations,
+        now: Moment,
+    ) -> Result<(AgentId, AgentId), Stranger> {
         let Node { keys, files, .. } = &client.node;
         let stranger = || Stranger::Key {
             name: cut(&errand.name),
@@ -148,6 +172,12 @@ impl Counter {
             return Err(stranger());
         }
         if line == &errand.line && line != &known {
+            // What is known stays: a key is rotated first, and then the one before it revoked.
+            let said = lineage::parse(line).unwrap_or_default().into_iter();
+            let new = said.skip(lineage::parse(&known).map_or(0, |known| known.len()));
+            if let Some(key) = new.map(|said| said.old).find(|old| is_revoked(revoked, *old)) {
+                return Err(Stranger::Revoked { name: cut(&errand.name), files: cut(&errand.files), key });
+            }
             folder::replace(&lineage::file(keys, files), line.as_bytes())?;
         }
         if let Some(called) = &client.called {
@@ -180,6 +210,10 @@ impl Counter {
         folder::replace(file, pem.as_bytes())?;
         Ok(pem)
     }
+}
+
+fn is_revoked(revoked: &Revocations, key: AgentId) -> bool {
+    revoked.entries().iter().any(|entry| entry.what == What::Key(key))
 }
 
 /// What a stranger says of itself, as far as anybody reads on.

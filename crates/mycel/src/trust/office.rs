@@ -18,6 +18,10 @@ pub(super) fn run(args: &OfficeArgs, screen: &Screen) -> Result<Verdict, Failure
     let _watched = log::start(args.log, args.log_json, screen)?;
     let tables = files::tables(&TableArgs { calibration: None, prices: None }, screen)?;
     let (planet, text) = files::planet_and_text(&args.file, &tables, screen)?;
+    if !args.home.data.join("keys/ca.key").exists() {
+        let what = format!("{} has no CA: an office is where it is", args.home.data.display());
+        return Err(Failure::told(what, "--data names the planet's directory; `mycel trust init --apart` makes one"));
+    }
     let homes = Homes::open(&args.home.data).map_err(no_certificates)?;
     let acts = homes.acts(planet.planet.name.as_str(), files::digest(text.as_bytes())).map_err(told)?;
     acts.follows(&planet);

@@ -38,7 +38,26 @@ struct Rehearsal {
 /// What a drill came to: what was opened, or why not.
 type Came = Result<Opened, String>;
 
+/// What every planet file has.
+const PLANET: &[u8] = b"[planet]";
+
+/// Refuses what cannot be a planet file before anybody reads it as one: mistakes
+/// are shown with their lines, and those of a share are for nobody to see.
+fn is_no_share(file: &Path) -> Result<(), Failure> {
+    // Standard input can be read once.
+    let bytes = if file == Path::new("-") { return Ok(()) } else { files::read(file)? };
+    if bytes.windows(PLANET.len()).any(|part| part == PLANET) {
+        return Ok(());
+    }
+    let what = format!("{} is no planet file", file.display());
+    Err(Failure::told(
+        what,
+        "the planet file comes first, then the shares: mycel trust drill planet.toml SHARE SHARE ...",
+    ))
+}
+
 pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failure> {
+    is_no_share(&args.file)?;
     let planet = files::planet(&args.file, &Tables::builtin(), screen)?;
     let (data, keys, at) = (args.data.data.clone(), args.data.data.join("keys"), word::now());
     let found = match brought(&data, &args.shares) {
