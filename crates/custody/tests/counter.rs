@@ -8,7 +8,7 @@ use custody::credentials::Node;
 use custody::errand::{Errand, Given, NotTaken};
 use custody::folder::{self, private, public, secret, write_public};
 use custody::lineage;
-use custody::office::{Counter, Stranger, revoke};
+use custody::office::{Counter, Office, Stranger, revoke};
 use custody::request::Request;
 use custody::revocation::What;
 use custody::signer::{Looked, Signer};
@@ -258,4 +258,27 @@ fn nobody_follows_a_key_that_is_revoked() {
     apart.asks(NOW.0 + 1);
     assert!(matches!(apart.counter.attend(&apart.errand(), NOW), Err(Stranger::Revoked { .. })));
     assert!(lineage::letters(&apart.place.join("regions/eu/keys"), "gateway-eu-0").unwrap().is_empty());
+}
+
+/// The same beside the office, where a node's folder is the office's to read.
+#[test]
+fn nobody_is_certified_to_follow_a_key_that_is_revoked() {
+    let apart = Apart::new();
+    apart.asks(1);
+    let keys = apart.place.join("keys");
+    let ca = || Ca::new(apart.planet, &folder::existing(&keys, "ca").unwrap().unwrap()).unwrap();
+    let mut office = Office::new(&keys, ca(), DAY);
+    office.expect(apart.node.clone());
+    office.look(NOW);
+    let first = apart.key();
+    assert_eq!(apart.believed(&apart.node.certificate()), Some(first));
+    revoke(&keys, &ca(), &[What::Key(first)], "a stolen disk", NOW).unwrap();
+    custody::succession::ask(&apart.node.keys, "gateway-0").unwrap();
+    let mut signer = Signer::new(apart.node.keys.clone(), "gateway-0".to_owned(), apart.planet, DAY, DAY);
+    for _ in 0..3 {
+        assert!(matches!(signer.look((NOW, true), &mut ()).unwrap(), Looked::Waits(_)));
+        office.look(NOW);
+    }
+    assert!(!apart.node.keys.join("gateway-0.next.pem").exists());
+    assert_eq!(apart.key(), first);
 }

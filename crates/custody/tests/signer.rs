@@ -11,7 +11,6 @@ use custody::credentials::{Credentials, Node};
 use custody::folder;
 use custody::lineage::{self, Followed};
 use custody::office::Office;
-use custody::revocation::What;
 use custody::signer::{Around, Looked, Signer};
 use custody::spiffe::Name;
 use custody::{KeyError, sealed, succession};
@@ -271,26 +270,6 @@ impl Around for Full {
     fn tell(&mut self) -> Result<bool, KeyError> {
         Err(folder::failed("tell")(std::io::Error::other("the disk is full")))
     }
-}
-
-/// Whoever has stolen a key could be rid of its revocation by having another one
-/// follow it.
-#[test]
-fn nobody_is_certified_to_follow_a_key_that_is_revoked() {
-    let mut world = World::new();
-    world.certify();
-    let (host, own) = (world.host(), world.folder.path().join("own"));
-    let first = key(&host, "node");
-    let ca = Ca::new(world.planet, &folder::existing(&own, "ca").unwrap().unwrap()).unwrap();
-    custody::office::revoke(&own, &ca, &[What::Key(first)], "a stolen disk", world.now).unwrap();
-    succession::ask(&host, "node").unwrap();
-    let mut signer = world.signer();
-    for _ in 0..3 {
-        assert!(matches!(signer.look((world.now, true), &mut ()).unwrap(), Looked::Waits(_)));
-        world.office.look(world.now);
-    }
-    assert!(!host.join("node.next.pem").exists());
-    assert_eq!(key(&host, "node"), first);
 }
 
 #[test]

@@ -114,12 +114,12 @@ impl Counter {
             ..Given::default()
         };
         let office = Office::new(&self.keys, ca, self.life);
+        // A revoked key has nobody follow it.
+        let taken_back = is_revoked(&revoked, comes);
         let next = errand.next.as_ref().and_then(|next| Some((&next.request, claimed(&next.claim, comes).ok()?)));
-        let next = next.filter(|(_, next)| !is_revoked && (comes == present || *next == present));
+        let next = next.filter(|(_, next)| !taken_back && (comes == present || *next == present));
         // The key before brings the line, and has had its certificates.
         let own = errand.request.as_ref().filter(|_| comes == present).map(|request| (request, present));
-        // A revoked key has nobody follow it.
-        let is_revoked = is_revoked(&revoked, comes);
         let mut answer = |asked: Option<(&String, AgentId)>, files: &str| {
             let (request, key) = asked?;
             let file = client.node.keys.join(format!("{files}.pem"));
@@ -128,7 +128,7 @@ impl Counter {
         };
         let (certificate, next) = (answer(own, &errand.files), answer(next, &format!("{}.next", errand.files)));
         (given.certificate, given.next) = (certificate, next);
-        if is_revoked && given.refused.is_none() {
+        if taken_back && given.refused.is_none() {
             given.refused =
                 Some(format!("the key {comes} is revoked, and nobody follows it: the node needs another key"));
         }
@@ -198,6 +198,7 @@ impl Counter {
         now: Moment,
     ) -> Result<String, NotIssued> {
         let asked = Request::read(request)?;
+        office.not_revoked(key)?;
         let book = Book::read(&self.keys)?;
         if asked.key == key
             && book.of(key).is_some_and(|known| known.number == asked.number)
