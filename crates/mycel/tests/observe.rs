@@ -8,6 +8,8 @@ mod pair;
 mod process;
 #[path = "support/run.rs"]
 mod run;
+#[path = "support/tool.rs"]
+mod tool;
 
 use pair::{PAIR, put, seated};
 use process::{Folder, Up};
@@ -20,27 +22,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"];
-
-/// Where `cargo xtask test` put a tool; none where it may be missing.
-fn tool(variable: &str, name: &str) -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os(variable) {
-        return Some(path.into());
-    }
-    assert!(
-        std::env::var_os("MYCEL_ALLOW_MISSING").is_some(),
-        "run `cargo xtask test`, which installs {name} and sets {variable}"
-    );
-    eprintln!("SKIPPED: {name} is missing");
-    None
-}
-
-fn said(command: &mut Command) -> (bool, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout) + &text(&output.stderr))
-}
+use tool::{PLANETS, said, tool};
 
 /// What measures a planet; the folders of its regions.
 fn rendered(file: &Path, out: &Path) -> Vec<PathBuf> {

@@ -6,6 +6,8 @@
 
 #[path = "support/run.rs"]
 mod run;
+#[path = "support/tool.rs"]
+mod tool;
 
 use run::{code, err, json, out};
 use serde_json::Value;
@@ -15,25 +17,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"];
+use tool::{PLANETS, said, tool};
 
 /// What checkov says of every object of its kind, and why it is so.
 const ACCEPTED: [(&str, &str); 1] =
     [("CKV_K8S_43", "an image by digest: whoever has pushed one knows its digest, and says it with --image")];
-
-/// Where `cargo xtask test` put a tool; none where it may be missing.
-fn tool(variable: &str, name: &str) -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os(variable) {
-        return Some(path.into());
-    }
-    assert!(
-        std::env::var_os("MYCEL_ALLOW_MISSING").is_some(),
-        "run `cargo xtask test`, which installs {name} and sets {variable}"
-    );
-    eprintln!("SKIPPED: {name} is missing");
-    None
-}
 
 /// Every planet, rendered.
 fn rendered() -> TempDir {
@@ -63,12 +51,6 @@ fn files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-fn said(command: &mut Command) -> (bool, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout) + &text(&output.stderr))
 }
 
 #[test]

@@ -9,15 +9,16 @@
 
 #[path = "support/run.rs"]
 mod run;
+#[path = "support/tool.rs"]
+mod tool;
 
 use run::code;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
-
-const PLANETS: [&str; 6] = ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"];
+use tool::{PLANETS, said};
 
 /// The roots that Terraform validates: a region of each planet, and what is of no
 /// region. Those of bitcraps are as watch's.
@@ -104,12 +105,6 @@ impl Terraform {
         assert!(good, "{text}");
         fs::copy(root.join(".terraform.lock.hcl"), lock).unwrap();
     }
-}
-
-fn said(command: &mut Command) -> (bool, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout) + &text(&output.stderr))
 }
 
 fn rendered() -> TempDir {

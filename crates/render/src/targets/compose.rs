@@ -19,7 +19,7 @@ pub(super) static TARGET: Target = Target {
 
 /// What measures, and what draws it.
 pub(super) const PROMETHEUS: &str = "docker.io/prom/prometheus:v3.5.0";
-pub(super) const GRAFANA: &str = "docker.io/grafana/grafana:12.1.0";
+const GRAFANA: &str = "docker.io/grafana/grafana:12.1.0";
 
 /// Blocks that are shown literally: enough to see that none reaches another.
 const SHOWN: u64 = 3;
@@ -144,9 +144,20 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
         "tmpfs": ["/prometheus:mode=1777"],
         "networks": ["inside", "drawn"],
     });
-    let grafana = json!({
-        "image": GRAFANA,
+    let drawn = json!({
         "depends_on": ["prometheus"],
+        "volumes": [read_only("./grafana.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml")],
+        "networks": ["shown", "drawn"],
+    });
+    services.insert("prometheus".to_owned(), with(prometheus, held.clone()));
+    services.insert("grafana".to_owned(), with(with(grafana(), drawn), held));
+}
+
+/// Grafana: whoever reaches it may look, and nobody may change anything. There is
+/// no administrator, and so no password that a file would have to hold.
+pub(super) fn grafana() -> Value {
+    json!({
+        "image": GRAFANA,
         "environment": {
             "GF_AUTH_ANONYMOUS_ENABLED": "true",
             "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
@@ -157,12 +168,8 @@ pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         },
         "ports": ["${GRAFANA_LISTEN:-127.0.0.1:3000}:3000"],
-        "volumes": [read_only("./grafana.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml")],
         "tmpfs": ["/var/lib/grafana:mode=1777", "/tmp"],
-        "networks": ["shown", "drawn"],
-    });
-    services.insert("prometheus".to_owned(), with(prometheus, held.clone()));
-    services.insert("grafana".to_owned(), with(grafana, held));
+    })
 }
 
 /// Every service says whose it is.

@@ -4,7 +4,7 @@
 
 use super::{View, thanos};
 use crate::Refused;
-use crate::targets::compose::{GRAFANA, PROMETHEUS, read_only, with};
+use crate::targets::compose::{PROMETHEUS, grafana, read_only, with};
 use serde_json::{Map, Value, json};
 
 const ALERTMANAGER: &str = "docker.io/prom/alertmanager:v0.28.1";
@@ -40,7 +40,7 @@ pub(super) fn file(view: &View<'_>) -> Result<String, Refused> {
         ("otel-collector", collector()),
     ];
     services.extend(stores.map(|(name, service)| (name.to_owned(), held(service))));
-    services.insert("grafana".to_owned(), held(grafana()));
+    services.insert("grafana".to_owned(), held(drawn()));
     let volumes = ["prometheus", "alertmanager", "vector", "loki", "tempo"];
     let volumes: Map<String, Value> = volumes.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
     view.file("what measures it, on one machine.", json!({ "services": services, "volumes": volumes }))
@@ -166,25 +166,14 @@ fn reads(image: &str, file: &str, at: &str, flag: &str, (volume, folder): (&str,
     json!({ "image": image, "command": [flag], "volumes": [read_only(file, at), kept(volume, folder)] })
 }
 
-/// Whoever reaches it may look, and nobody may change anything.
-fn grafana() -> Value {
-    json!({
-        "image": GRAFANA,
-        "environment": {
-            "GF_AUTH_ANONYMOUS_ENABLED": "true",
-            "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
-            "GF_AUTH_BASIC_ENABLED": "false",
-            "GF_AUTH_DISABLE_LOGIN_FORM": "true",
-            "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
-            "GF_ANALYTICS_REPORTING_ENABLED": "false",
-            "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        },
-        "ports": ["${GRAFANA_LISTEN:-127.0.0.1:3000}:3000"],
+/// Grafana with its dashboards, one for each audience.
+fn drawn() -> Value {
+    let volumes = json!({
         "volumes": [
             read_only("./grafana/datasources.yaml", "/etc/grafana/provisioning/datasources/mycel.yaml"),
             read_only("./grafana/providers.yaml", "/etc/grafana/provisioning/dashboards/mycel.yaml"),
             read_only("./grafana/dashboards", "/etc/grafana/dashboards"),
         ],
-        "tmpfs": ["/var/lib/grafana:mode=1777", "/tmp"],
-    })
+    });
+    with(grafana(), volumes)
 }
