@@ -10,7 +10,7 @@ use crate::folder::{DRAFT, failed, private};
 use crate::sealed;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
+    /// Folders that were made for it, the outermost first.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -33,12 +35,12 @@ impl Scratch {
     /// # Errors
     /// When another process has it, or the disk refuses.
     pub fn new(place: &Path) -> Result<Self, KeyError> {
+        let mut made: Vec<PathBuf> = place.ancestors().take_while(|above| is_none(above)).map(Path::to_owned).collect();
+        made.reverse();
         private(place)?;
-        let named = place.join("drill.lock");
-        let what = || format!("lock {}", named.display());
-        let mut open = OpenOptions::new();
-        let lock = open.read(true).write(true).create(true).truncate(false).mode(0o600).open(&named);
-        let lock = lock.map_err(failed(what()))?;
+        // The place itself is locked: a file beside it would be left there.
+        let what = || format!("lock {}", place.display());
+        let lock = File::open(place).map_err(failed(what()))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => failed(what())(io::Error::other("another drill is using it")),
             TryLockError::Error(error) => failed(what())(error),
@@ -46,7 +48,7 @@ impl Scratch {
         let path = place.join("drill.scratch");
         wipe(&path)?;
         private(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, made, _lock: lock })
     }
 
     /// Where it is.
@@ -64,10 +66,19 @@ impl Scratch {
     }
 }
 
+/// Whether nothing has this name; the end of a relative path has none.
+fn is_none(place: &Path) -> bool {
+    !place.as_os_str().is_empty() && fs::symlink_metadata(place).is_err()
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What stays is wiped by the next; who has to know has called `wipe`.
         let _ = wipe(&self.path);
+        for folder in self.made.iter().rev() {
+            // One that somebody else has put something into stays.
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 
@@ -199,6 +210,23 @@ mod tests {
         assert!(Scratch::new(place.path()).unwrap_err().to_string().contains("another drill"));
         drop(scratch);
         Scratch::new(place.path()).unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn folders_that_were_made_for_it_go_with_it_and_others_stay() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("made/deeper");
+        drop(Scratch::new(&deep).unwrap());
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        fs::create_dir(place.path().join("made")).unwrap();
+        let scratch = Scratch::new(&deep).unwrap();
+        fs::write(deep.join("theirs"), "theirs").unwrap();
+        scratch.wipe().unwrap();
+        assert!(deep.join("theirs").exists());
+        fs::remove_file(deep.join("theirs")).unwrap();
+        Scratch::new(&deep).unwrap().wipe().unwrap();
+        assert!(deep.exists(), "it was there before");
     }
 
     #[test]

@@ -51,15 +51,18 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     })
 }
 
+/// What to try when a key cannot be had or kept.
+pub(crate) const fn of_keys(error: &custody::KeyError) -> &'static str {
+    match error {
+        custody::KeyError::Token { .. } => "docs/guides/keys.md says what a token needs; nothing is used in its place",
+        custody::KeyError::Io { .. } => "check that path, who may write there, and the room on its disk",
+        _ => "its keys are in the folder `keys` of the data directory",
+    }
+}
+
 impl From<custody::KeyError> for Failure {
     fn from(error: custody::KeyError) -> Self {
-        let hint = match &error {
-            custody::KeyError::Token { .. } => {
-                "docs/guides/keys.md says what a token needs; nothing is used in its place"
-            }
-            _ => "its keys are in the folder `keys` of the data directory",
-        };
-        Self::told(error.to_string(), hint)
+        Self::told(error.to_string(), of_keys(&error))
     }
 }
 

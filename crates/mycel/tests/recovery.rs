@@ -172,6 +172,47 @@ fn shares_that_are_few_changed_or_of_another_split_are_named() {
     assert!(again.contains("exists"), "{again}");
 }
 
+/// Whoever slips learns it, and gives the command again: no drill went badly.
+#[test]
+fn what_is_a_slip_is_no_drill_and_leaves_nothing() {
+    let (_folder, place) = kept("slips");
+    let shares = shares(&place, "shares");
+    let three = to_str(&shares[..3]);
+    let drill = |more: &[&str], shares: &[&str]| {
+        bad(&place, &[&["trust", "drill", FILE, "--data", "data"], more, shares].concat())
+    };
+    assert!(drill(&["--scratch", FILE], &three).contains("check that path"));
+    assert!(drill(&[], &["shares/share-1.txt", "shares/share-9.txt"]).contains("name the file of a share"));
+    let told = bad(&place, &["trust", "drill", "nowhere", "shares/share-1.txt"]);
+    assert!(told.contains("the planet file comes first") && !told.contains("mycel new"), "{told}");
+    let told = good(&place, &["trust", "drills", "--data", "data"]);
+    assert!(told.contains("no recovery was rehearsed yet; how often it has to be is not known"), "{told}");
+    assert!(bad(&place, &["trust", "drills", FILE, "--data", "data"]).contains("asks for one every 30d"));
+    let log = good(&place, &["audit", "tail", "data/audit"]);
+    assert!(log.contains("split") && !log.contains("drill"), "{log}");
+}
+
+#[test]
+fn what_is_no_planets_directory_is_refused_and_left_as_it_is() {
+    let (_folder, place) = kept("nowhere");
+    let shares = shares(&place, "shares");
+    let three = to_str(&shares[..3]);
+    let told = bad(&place, &[&["trust", "recover", "--data", "nosuch"], &three[..]].concat());
+    assert!(told.contains("is no copy of a planet's data directory") && !place.join("nosuch").exists(), "{told}");
+    let told = bad(&place, &["trust", "wrap", "--data", "shares"]);
+    assert!(told.contains("no planet's data directory") && !place.join("shares/lock").exists(), "{told}");
+}
+
+#[test]
+fn a_share_that_others_can_read_is_told_of() {
+    let (_folder, place) = kept("lent");
+    let shares = shares(&place, "shares");
+    std::fs::set_permissions(place.join(&shares[1]), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let told = said(&drill(&place, "data", &shares[..3]));
+    assert!(told.contains("good: ") && told.contains("shares/share-2.txt can be read by others"), "{told}");
+    assert_eq!(told.matches("can be read by others").count(), 1, "{told}");
+}
+
 #[test]
 fn a_share_that_is_sealed_opens_for_its_holder_alone() {
     let (_folder, place) = kept("sealed");
@@ -284,6 +325,9 @@ fn a_drill_leaves_nothing_whether_it_is_killed_or_interrupted() {
         if round % 6 == 0 {
             good(&place, &arguments);
             assert!(!scratch.exists());
+        }
+        if round == 0 {
+            assert!(!place.join("scratch").exists(), "it was made for the drill");
         }
     });
     assert!(left.get() > 0, "no kill came while something was there to be left");

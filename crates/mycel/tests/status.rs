@@ -97,6 +97,21 @@ fn whatever_is_damaged_is_a_row_that_says_so_and_the_others_stay() {
         assert!(matches!(&rows[..], [(file, _)] if file == row), "{file} is away: {rows:?}");
         fs::rename(folder.0.join("away"), data.join(file)).unwrap();
     }
+    // What is not there any more, though what is beside it shows that it was.
+    for (file, row) in [
+        ("keys/issued", "keys/issued"),
+        ("keys/revoked", "keys/revoked"),
+        ("keys/ca.pem", "keys/ca.pem"),
+        ("keys/ca.next-2.key", "keys/ca.next-2.key"),
+        ("regions/one/keys/node.key", "regions/one/keys/node.key"),
+        ("regions/two/keys/ca.pem", "regions/two/keys/ca.pem"),
+    ] {
+        fs::rename(data.join(file), folder.0.join("away")).unwrap();
+        let rows = bad_rows(&folder.0);
+        let told = matches!(&rows[..], [(file, state)] if file == row && state.starts_with("MISSING: "));
+        assert!(told, "{file} is away: {rows:?}");
+        fs::rename(folder.0.join("away"), data.join(file)).unwrap();
+    }
     // What says which requests were answered has no secrets, and is nobody else's to change.
     let issued = data.join("keys/issued");
     fs::set_permissions(&issued, fs::Permissions::from_mode(0o660)).unwrap();

@@ -14,6 +14,8 @@ use pair::{PAIR, put, seated, text};
 use process::{Folder, Up, key, operator};
 use run::{code, err, json, out};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -148,6 +150,39 @@ async fn a_region_that_is_revoked_is_away_within_seconds_and_comes_back_with_ano
     let up = Up::regions(&file, &data);
     let back = seated(&up, 2, "dublin").await;
     assert_eq!(back.op(Body::Get(b"name".to_vec())).await.unwrap().value.as_deref(), Some(&b"before"[..]));
+    up.stop();
+}
+
+/// Whether the gateway sends anybody to a region.
+fn is_used(up: &Up, region: &str) -> bool {
+    let mut stream = TcpStream::connect(up.url.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    let figure = |line: &str| {
+        line.strip_prefix(&format!("mycel_gateway_region_usable{{region=\"{region}\"}} ")).map(str::to_owned)
+    };
+    page.lines().find_map(figure).unwrap_or_else(|| panic!("no figure of {region} in {page}")) == "1"
+}
+
+/// Nobody is sent to it, long before its health is looked at again.
+#[test]
+fn a_region_that_is_revoked_is_not_used_a_few_seconds_later() {
+    let folder = Folder::new("trust-unused");
+    let (file, data) = (folder.planet(&PAIR.replace("\"1s\"", "\"60s\"")), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let wait = |used: bool, most: u64| {
+        let begun = Instant::now();
+        while is_used(&up, "dublin") != used {
+            assert!(begun.elapsed() < Duration::from_secs(most), "dublin is used: {}", !used);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        println!("after {:?}", begun.elapsed());
+    };
+    wait(true, 30);
+    assert_eq!(code(&["trust", "revoke", "--region", "dublin", "--reason", "a stolen disk", "--data", text(&data)]), 0);
+    wait(false, 30);
+    assert!(is_used(&up, "ashburn"));
     up.stop();
 }
 

@@ -162,9 +162,21 @@ pub(super) fn revoke(args: &RevokeArgs, screen: &Screen) -> Result<Verdict, Fail
     }
     screen.say("the nodes of this machine refuse it within seconds, and close the connections that it has");
     screen.say(format_args!("bring {} to the keys of every machine apart", keys.join(REVOKED).display()));
-    if args.region.is_some() {
+    if let Some(region) = &args.region {
         screen
             .say("the region is away until its host has another key: move its keys/node.key away, and start it again");
+        let book = Book::read(&keys).map_err(told)?;
+        let is_apart = |what: &What| {
+            let What::Key(key) = what else { return false };
+            book.of(*key).is_some_and(|issued| issued.name.role() == Role::Gateway)
+        };
+        if what.iter().any(is_apart) {
+            screen.say(format_args!(
+                "its gateways on machines apart are away too, until each has another key: move gateways/{region}/keys/\
+                 gateway-N.*"
+            ));
+            screen.say("away, run `mycel trust init --apart` again, and bring what it makes: docs/guides/keys.md");
+        }
     }
     Ok(Verdict::Good)
 }

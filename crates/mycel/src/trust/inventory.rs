@@ -4,6 +4,7 @@
 //! itself says.
 
 mod books;
+mod missing;
 
 pub(super) use books::list;
 
@@ -46,6 +47,8 @@ pub(super) enum State {
     Plain,
     /// It cannot be read.
     Damaged(String),
+    /// It was there, as what is beside it shows.
+    Missing(&'static str),
 }
 
 impl State {
@@ -65,6 +68,7 @@ impl State {
             Self::Closed(why) => format!("CLOSED: {why}"),
             Self::Plain => "PLAIN: not wrapped".to_owned(),
             Self::Damaged(why) => format!("DAMAGED: {why}"),
+            Self::Missing(what) => format!("MISSING: {what}"),
         }
     }
 }
@@ -104,6 +108,10 @@ pub(super) struct Item {
 }
 
 impl Item {
+    pub(super) const fn is_there(&self) -> bool {
+        !matches!(self.state, State::Missing(_))
+    }
+
     /// Where it is kept.
     pub(super) fn kept(&self) -> String {
         match &self.token {
@@ -155,11 +163,13 @@ pub(super) fn read(data: &Path, ages: Ages, now: Moment) -> Result<Vec<Item>, Fa
     let mut items: Vec<Item> = look.root(&own)?.into_iter().collect();
     items.extend(look.folder(&own)?);
     look.books(&own, &mut items)?;
+    look.missing(&own, &mut items)?;
     for above in ["gateways", "regions"] {
         for region in folders(&data.join(above))? {
             let keys = region.join("keys");
             items.extend(look.folder(&keys)?);
             look.books(&keys, &mut items)?;
+            look.missing(&keys, &mut items)?;
         }
     }
     if items.is_empty() {

@@ -3,6 +3,7 @@
 
 use crate::Verdict;
 use crate::acts::Log;
+use crate::agent::of_keys;
 use crate::cli::{HolderArgs, OpenShareArgs, RecoverArgs, SharesArgs};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -14,8 +15,8 @@ use custody::words::{BadWords, read_file};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use trust::{PlanetId, Secret};
 use zeroize::Zeroizing;
 
@@ -37,7 +38,7 @@ impl From<NotRestored> for Failure {
             NotRestored::Key(custody::KeyError::Token { .. }) => {
                 "bring its token; when that is lost, --into DIR --plain makes the keys in plain files"
             }
-            NotRestored::Key(_) => "its keys are in the folder `keys` of the data directory",
+            NotRestored::Key(why) => of_keys(why),
         };
         Self::told(error.to_string(), hint)
     }
@@ -111,7 +112,13 @@ pub(super) fn open_share(args: &OpenShareArgs, screen: &Screen) -> Result<Verdic
 
 pub(super) fn run(args: &RecoverArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let data = &args.data.data;
-    let found = brought(data, &args.shares)?;
+    if !data.join("keys").is_dir() {
+        let what = format!("{} has no folder `keys`: it is no copy of a planet's data directory", data.display());
+        let hint =
+            "--data names that copy; to put a root secret back where nothing else is left, make the folder first";
+        return Err(Failure::told(what, hint));
+    }
+    let found = brought(data, &args.shares, screen)?;
     let kept = if args.plain { Kept::Plain } else { Kept::AsBefore };
     let recover = || match &args.into {
         Some(into) => Ok(recovery::make_anew(data, into, (found.planet, &found.secret), kept)?),
@@ -162,8 +169,34 @@ pub(super) fn tell_wrong(found: &Recovered, screen: &Screen) {
     }
 }
 
+/// Why no secret came of what was brought.
+pub(super) enum Unbrought {
+    /// Somebody slipped, and gives the command again: nothing was learnt of any share.
+    Slip(Failure),
+    /// Shares that are not what was handed out, or are too few.
+    Bad(Failure),
+}
+
+impl From<Failure> for Unbrought {
+    fn from(failure: Failure) -> Self {
+        Self::Slip(failure)
+    }
+}
+
+impl From<custody::KeyError> for Unbrought {
+    fn from(error: custody::KeyError) -> Self {
+        Self::Slip(error.into())
+    }
+}
+
+impl From<Unbrought> for Failure {
+    fn from((Unbrought::Slip(failure) | Unbrought::Bad(failure)): Unbrought) -> Self {
+        failure
+    }
+}
+
 /// The root secret, out of the shares that were brought.
-pub(super) fn brought(data: &Path, args: &SharesArgs) -> Result<Recovered, Failure> {
+pub(super) fn brought(data: &Path, args: &SharesArgs, screen: &Screen) -> Result<Recovered, Unbrought> {
     let keys = data.join("keys");
     let named = keys.join("root.pub");
     let whose = match named.exists() {
@@ -171,41 +204,66 @@ pub(super) fn brought(data: &Path, args: &SharesArgs) -> Result<Recovered, Failu
         false => None,
     };
     let keys = args.key.iter().map(|file| secret(file, false)).collect::<Result<Vec<_>, _>>()?;
-    Ok(combine(&labelled(args, &keys)?, whose)?)
+    let labelled = if args.shares.is_empty() { typed(&keys)? } else { in_files(&args.shares, &keys, screen)? };
+    combine(&labelled, whose).map_err(|why| Unbrought::Bad(why.into()))
 }
 
-fn labelled(args: &SharesArgs, keys: &[Secret]) -> Result<Vec<Labelled>, Failure> {
-    let take = |label: String, text: &str| {
-        let share = match given(&label, text)? {
-            Given::Plain(share) => share,
-            Given::Sealed(sealed) => opened(&label, &sealed, keys)?,
-        };
-        Ok(Labelled { label, share })
+fn many() -> Failure {
+    Failure::told(format!("more than {MOST_SHARES} shares"), "bring those of one split, each once")
+}
+
+/// A share, opened where it is sealed to one of these keys.
+fn labelled(label: String, read: Given, keys: &[Secret]) -> Result<Labelled, Failure> {
+    let share = match read {
+        Given::Plain(share) => share,
+        Given::Sealed(sealed) => opened(&label, &sealed, keys)?,
     };
-    let many = || Failure::told(format!("more than {MOST_SHARES} shares"), "bring those of one split, each once");
-    if args.shares.is_empty() {
-        let mut labelled = Vec::new();
-        let mut lines = io::stdin().lock().take(MOST_TYPED);
-        for number in 1.. {
-            let mut line = Zeroizing::new(String::with_capacity(2_048));
-            if lines.read_line(&mut line).map_err(|error| Failure::file("read", Path::new("-"), &error))? == 0 {
-                break;
-            }
-            let typed = line.trim();
-            if typed.is_empty() || typed.starts_with('#') {
-                continue;
-            }
-            if labelled.len() == MOST_SHARES {
-                return Err(many());
-            }
-            labelled.push(take(format!("line {number}"), typed)?);
+    Ok(Labelled { label, share })
+}
+
+/// Shares that are typed, one a line.
+fn typed(keys: &[Secret]) -> Result<Vec<Labelled>, Failure> {
+    let mut all = Vec::new();
+    let mut lines = io::stdin().lock().take(MOST_TYPED);
+    for number in 1.. {
+        let mut line = Zeroizing::new(String::with_capacity(2_048));
+        if lines.read_line(&mut line).map_err(|error| Failure::file("read", Path::new("-"), &error))? == 0 {
+            break;
         }
-        return Ok(labelled);
+        let typed = line.trim();
+        if typed.is_empty() || typed.starts_with('#') {
+            continue;
+        }
+        if all.len() == MOST_SHARES {
+            return Err(many());
+        }
+        let label = format!("line {number}");
+        let read = given(&label, typed)?;
+        all.push(labelled(label, read, keys)?);
     }
-    if args.shares.len() > MOST_SHARES {
-        return Err(many());
+    Ok(all)
+}
+
+/// Shares in files. One that is there and says nothing is what a drill is to find.
+fn in_files(files: &[PathBuf], keys: &[Secret], screen: &Screen) -> Result<Vec<Labelled>, Unbrought> {
+    if files.len() > MOST_SHARES {
+        return Err(many().into());
     }
-    args.shares.iter().map(|file| take(file.display().to_string(), &share_in(file)?)).collect()
+    let mut all = Vec::new();
+    for file in files {
+        let (label, text) = (file.display().to_string(), share_in(file)?);
+        let read = given(&label, &text).map_err(Unbrought::Bad)?;
+        if matches!(read, Given::Plain(_)) && is_open(file) {
+            screen.say(format_args!("{label} can be read by others who use this machine: `chmod go= {label}`"));
+        }
+        all.push(labelled(label, read, keys)?);
+    }
+    Ok(all)
+}
+
+/// Whether others than its owner can read a file.
+fn is_open(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o077 != 0)
 }
 
 /// What the file of a share says.

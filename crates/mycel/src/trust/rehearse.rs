@@ -4,7 +4,7 @@
 //! It must never leave a secret behind in its scratch directory, nor write down
 //! as good what has not opened what the planet keeps.
 
-use super::recover::{NO_LOG, brought, given_shares, tell_wrong};
+use super::recover::{NO_LOG, Unbrought, brought, given_shares, tell_wrong};
 use super::split::without_copy;
 use crate::Verdict;
 use crate::acts::Log;
@@ -30,7 +30,7 @@ use vocab::Millis;
 /// What a drill needs, and whether somebody wants it to end.
 struct Rehearsal {
     data: PathBuf,
-    scratch: PathBuf,
+    scratch: Scratch,
     found: Recovered,
     stop: Arc<AtomicBool>,
 }
@@ -45,24 +45,29 @@ const PLANET: &[u8] = b"[planet]";
 /// are shown with their lines, and those of a share are for nobody to see.
 fn is_no_share(file: &Path) -> Result<(), Failure> {
     // Standard input can be read once.
-    let bytes = if file == Path::new("-") { return Ok(()) } else { files::read(file)? };
+    let hint = "the planet file comes first, then the shares: mycel trust drill planet.toml SHARE SHARE ...";
+    if file == Path::new("-") {
+        return Ok(());
+    }
+    if !file.exists() {
+        return Err(Failure::missing(file, &std::io::ErrorKind::NotFound.into(), hint));
+    }
+    let bytes = files::read(file)?;
     if bytes.windows(PLANET.len()).any(|part| part == PLANET) {
         return Ok(());
     }
     let what = format!("{} is no planet file", file.display());
-    Err(Failure::told(
-        what,
-        "the planet file comes first, then the shares: mycel trust drill planet.toml SHARE SHARE ...",
-    ))
+    Err(Failure::told(what, hint))
 }
 
 pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failure> {
     is_no_share(&args.file)?;
     let planet = files::planet(&args.file, &Tables::builtin(), screen)?;
     let (data, keys, at) = (args.data.data.clone(), args.data.data.join("keys"), word::now());
-    let found = match brought(&data, &args.shares) {
+    let found = match brought(&data, &args.shares, screen) {
         Ok(found) => found,
-        Err(failure) => {
+        Err(Unbrought::Slip(failure)) => return Err(failure),
+        Err(Unbrought::Bad(failure)) => {
             // Shares that do not come together are what a drill is there to find.
             if keys.is_dir() {
                 if let Err(why) = entered_as_bad(&data, &failure) {
@@ -77,12 +82,13 @@ pub(super) fn run(args: &RehearseArgs, screen: &Screen) -> Result<Verdict, Failu
     };
     tell_wrong(&found, screen);
     let (epoch, numbers, shares) = (found.split.epoch, found.numbers.clone(), given_shares(&found));
+    // Before anything is entered: a place that cannot be had is no drill.
+    let scratch = Scratch::new(args.scratch.as_deref().unwrap_or(&data))?;
     let log = Log::of_recovered(&data, found.planet, &found.secret)?;
     match &log {
         Some(log) => log.enter(&[Act::DrillBegun { epoch, shares }], "")?,
         None => screen.say(NO_LOG),
     }
-    let scratch = args.scratch.clone().unwrap_or_else(|| data.clone());
     let rehearsal = Rehearsal { data, scratch, found, stop: Arc::default() };
     let (came, found) = until_stopped(rehearsal).inspect_err(|failure| {
         let bad = Act::RecoveryDrilled { epoch, shares, good: false };
@@ -141,8 +147,10 @@ fn until_stopped(rehearsal: Rehearsal) -> Result<(Came, Recovered), Failure> {
     runtime.block_on(async {
         let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(told)?;
         let mut work = tokio::task::spawn_blocking(move || {
-            let came = rehearse(&rehearsal);
-            (came, rehearsal.found)
+            let came = proven(&rehearsal);
+            let Rehearsal { scratch, found, .. } = rehearsal;
+            // Said when it fails: then something is left.
+            (scratch.wipe().map(|()| came), found)
         });
         let done = tokio::select! {
             done = &mut work => done,
@@ -160,18 +168,11 @@ fn until_stopped(rehearsal: Rehearsal) -> Result<(Came, Recovered), Failure> {
     })
 }
 
-fn rehearse(rehearsal: &Rehearsal) -> Result<Came, Failure> {
-    let scratch = Scratch::new(&rehearsal.scratch)?;
-    let came = proven(rehearsal, scratch.path());
-    // Said when it fails: then something is left.
-    scratch.wipe()?;
-    Ok(came)
-}
-
 /// Makes every key anew, holds each against the one in use, and opens with them
 /// what the planet keeps.
-fn proven(rehearsal: &Rehearsal, scratch: &Path) -> Came {
-    let Rehearsal { data, found, stop, .. } = rehearsal;
+fn proven(rehearsal: &Rehearsal) -> Came {
+    let Rehearsal { data, scratch, found, stop } = rehearsal;
+    let scratch = scratch.path();
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let go_on = || if stop.load(Ordering::Relaxed) { Err("it was ended".to_owned()) } else { Ok(()) };
     if let Some(file) = without_copy(data).map_err(|error| say(&error))?.first() {
@@ -231,9 +232,9 @@ fn shown(drill: &Drill) -> serde_json::Value {
 }
 
 pub(super) fn drills(args: &DrillsArgs, screen: &Screen) -> Result<Verdict, Failure> {
-    let planet = args.file.as_ref().map(|file| files::planet(file, &Tables::builtin(), screen)).transpose()?;
+    let (data, keys) = (&args.data.data, args.data.data.join("keys"));
+    let planet = super::status::file(data, args.file.as_deref(), screen)?;
     let every = planet.as_ref().and_then(every);
-    let keys = args.data.data.join("keys");
     let (all, last) = (recovery::drills(&keys)?, last_drill(&keys));
     let late = is_late(last.as_ref(), every, word::now());
     let verdict = if late { Verdict::Bad } else { Verdict::Good };
@@ -258,7 +259,10 @@ pub(super) fn drills(args: &DrillsArgs, screen: &Screen) -> Result<Verdict, Fail
         screen.data(table.text())?;
     }
     let said = match (&last, every) {
-        (None, None) => "no recovery was rehearsed yet".to_owned(),
+        (None, None) if planet.is_none() => {
+            "no recovery was rehearsed yet; how often it has to be is not known without the planet file".to_owned()
+        }
+        (None, None) => "no recovery was rehearsed yet, and the planet asks for none".to_owned(),
         (None, Some(every)) => format!("no recovery was rehearsed yet, and the planet asks for one every {every}"),
         (Some(last), None) => format!("the last good one: {}", word::utc(last.at)),
         (Some(last), Some(every)) if late => {

@@ -24,7 +24,7 @@ const ACCEPTED: &str = "regions.toml";
 
 /// The planet file: the one that was named, or that it last ran with where that
 /// is kept. A planet of one process keeps none.
-fn file(data: &Path, named: Option<&Path>, screen: &Screen) -> Result<Option<Planet>, Failure> {
+pub(super) fn file(data: &Path, named: Option<&Path>, screen: &Screen) -> Result<Option<Planet>, Failure> {
     let accepted = data.join(ACCEPTED);
     let file = named.map(Path::to_owned).or_else(|| accepted.exists().then_some(accepted));
     let Some(file) = file else { return Ok(None) };
@@ -129,8 +129,10 @@ fn show(items: &[Item], now: Moment, screen: &Screen) -> Result<(), Failure> {
     let mut table =
         Table::new(&["<what", "<file", "<kept", "mode", "age", "due or ends", "<state"], screen.colors_data());
     for item in items {
-        let (age, due) = (about(item.age), until(item, now));
-        let mode = format!("{:03o}", item.mode);
+        let none = || "-".to_owned();
+        let age = if item.is_there() { about(item.age) } else { none() };
+        let mode = if item.is_there() { format!("{:03o}", item.mode) } else { none() };
+        let due = until(item, now);
         table.row([item.what.to_owned(), item.file.clone(), item.kept(), mode, age, due, item.state.word()]);
     }
     screen.data(table.text())
@@ -147,7 +149,8 @@ fn show_json(
         .map(|item| {
             json!({
                 "what": item.what, "for": item.purpose, "file": item.file, "names": item.names,
-                "kept": item.kept(), "token": item.token, "mode": format!("{:03o}", item.mode), "age_ms": item.age.0,
+                "kept": item.kept(), "token": item.token, "mode": item.is_there().then(|| format!("{:03o}", item.mode)),
+                "age_ms": item.is_there().then_some(item.age.0),
                 "until": item.until.map(|until| until.0), "state": item.state.word(), "good": item.state.is_good(),
             })
         })

@@ -25,11 +25,15 @@ fn apart(keys: &Path) -> String {
 
 pub(super) fn run(args: &WrapArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let data = &args.home.data;
+    if !data.join("keys/root.pub").exists() {
+        let what = format!("{} is no planet's data directory: it has no keys/root.pub", data.display());
+        return Err(Failure::told(what, "--data names the directory whose keys are to be wrapped"));
+    }
     let failed = |why: node::HomeError| Failure::told(why.to_string(), "stop the planet while its keys are wrapped");
     let _held = node::hold(data).map_err(failed)?;
     let keys = data.join("keys");
     let Some(place) = vault::place(&keys)? else {
-        if keys.join("root.pub").exists() && !keys.join("root.key").exists() {
+        if !keys.join("root.key").exists() {
             return Err(Failure::told(apart(&keys), APART));
         }
         let what = format!("no token keeps the keys in {}", keys.display());

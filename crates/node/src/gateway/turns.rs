@@ -97,10 +97,13 @@ async fn turn(shared: Arc<Shared>, region: RegionNumber) {
                 shared.regions.heard(region, (tick, told), took, Millis(shared.clock.now().0));
             }
             Err(why) => {
+                tracing::debug!(region = ask.region, tick, %why, "a region gives no part of its capacity");
                 if is_silence(&why) {
                     shared.regions.missed(region);
+                } else if shared.regions.usable().has(region) {
+                    // Such as one whose certificate was taken back: nobody waits for the next look.
+                    check(shared, region).await;
                 }
-                tracing::debug!(region = ask.region, tick, %why, "a region gives no part of its capacity");
                 return;
             }
         }
