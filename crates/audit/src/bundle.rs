@@ -5,6 +5,11 @@ use crate::path::WIDTH;
 use crate::sealed::SEALED;
 use crate::{Malformed, number};
 
+/// What is said of a bundle that is still sealed: nothing is wrong with it.
+pub const NO_KEY: Malformed = Malformed(
+    "its entries are sealed, and keys/audit.entries.key, which opens them, and keys/audit.vkey are not both beside it",
+);
+
 /// Adds an entry; it has at most [`MAX_ENTRY`](crate::entry::MAX_ENTRY) bytes.
 pub fn write(bundle: &mut Vec<u8>, entry: &[u8]) {
     bundle.extend_from_slice(&number::short(entry.len()).to_be_bytes());
@@ -17,9 +22,7 @@ pub fn write(bundle: &mut Vec<u8>, entry: &[u8]) {
 /// When it is not whole entries, from 1 to 256 of them, or is sealed.
 pub fn read(mut bundle: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     if bundle.starts_with(SEALED) {
-        return Err(Malformed(
-            "its entries are sealed, and keys/audit.entries.key, which opens them, is not beside it",
-        ));
+        return Err(NO_KEY);
     }
     let mut entries = Vec::with_capacity(WIDTH);
     while let Some((length, rest)) = bundle.split_first_chunk() {

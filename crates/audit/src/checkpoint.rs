@@ -68,6 +68,9 @@ impl Checkpoint {
 /// Why a checkpoint is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
+    /// There is none.
+    #[error("there is none: a planet signs one when its log begins, and `mycel audit mirror` copies it")]
+    Absent,
     /// It is none.
     #[error("it is no checkpoint: {0}")]
     Malformed(#[from] Malformed),

@@ -22,7 +22,7 @@ use trust::merkle::{Head, Node};
 /// Why a copy was not brought up to date; what it was it still is.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCopied {
-    /// The checkpoint is not believed.
+    /// The checkpoint is not there, or not believed.
     #[error("the log's checkpoint is not believed: {0}")]
     Checkpoint(NotSigned),
     /// The copy's own checkpoint is not believed.
@@ -72,7 +72,7 @@ pub fn copy<D: Disk>(
     entries: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, NotCopied> {
-    let text = checkpoint(from)?.ok_or(NotCopied::Checkpoint(NotSigned::Missing))?;
+    let text = checkpoint(from)?.ok_or(NotCopied::Checkpoint(NotSigned::Absent))?;
     let signed = successor::open(from, &text, log).map_err(NotCopied::Checkpoint)?.signed;
     // What the copy has may be of a key on the way, or of one that its own file leads to.
     let own = checkpoint(&OnDisk(to))?
@@ -135,7 +135,7 @@ fn leaves<S: Source, D: Disk>(there: &Tiles<'_, S>, index: u64, entries: bool, t
         read => read?,
     };
     let damaged = |why| NotCopied::Missing(Missing::Damaged(path, why));
-    let read = bundle::read(&bytes).map_err(damaged)?;
+    let read = bundle::read(&bytes).map_err(|why| Missing::entries(path, why))?;
     // A full bundle may stand in for one that was not full when it was signed.
     let read = read.get(..path.width).ok_or_else(|| damaged(Malformed("it has fewer entries than it should")))?;
     let mut kept = Vec::with_capacity(bytes.len());

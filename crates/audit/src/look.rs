@@ -8,6 +8,7 @@ use crate::files::{Folders, Source, checkpoint};
 use crate::home::{ENTRY_KEY, FOLDER, HomeError, KEY, VKEY, folder, has_sealed, reader, verifier};
 use crate::note::Verifier;
 use crate::sealed::EntryKey;
+use crate::segment::NAME as ENTRIES;
 use crate::successor;
 use crate::tiles::newest;
 use crate::writer::{self, OpenError};
@@ -66,7 +67,7 @@ pub fn look(data: &Path) -> Vec<Wrong> {
     match existing(&keys, ENTRY_KEY) {
         Ok(Some(secret)) => {
             let key = EntryKey::new(log.name(), secret);
-            wrong.extend((0..TIMES).map_while(|_| content(&place, &log, &key)).nth(TIMES - 1));
+            wrong.extend(settled(&place, &log, &key));
         }
         Ok(None) if has_sealed(&place).unwrap_or(false) => {
             wrong.push(Wrong::log(format_args!("its entries are sealed, and keys/{ENTRY_KEY}.key is not there")));
@@ -74,6 +75,25 @@ pub fn look(data: &Path) -> Vec<Wrong> {
         Ok(None) | Err(_) => {}
     }
     wrong
+}
+
+/// What is wrong with what a start reads of the log in a folder, and tiles do
+/// not show: the files of entries. Nothing in a copy, of which nothing starts,
+/// and where entries cannot be read, which whoever reads tiles is told.
+#[must_use]
+pub fn at_rest(place: &Path, log: &Verifier) -> Option<Wrong> {
+    let data = place.join("..");
+    let is = |one: &Path, other: &Path| Some(one.canonicalize().ok()? == other.canonicalize().ok()?);
+    is(&folder(&data), place).filter(|is_it| *is_it)?;
+    let key = EntryKey::new(log.name(), existing(&data.join("keys"), ENTRY_KEY).ok().flatten()?);
+    let wrong = settled(place, log, &key)?;
+    let file = if wrong.file == FOLDER { ENTRIES.to_owned() } else { wrong.file };
+    Some(Wrong { file, why: wrong.why })
+}
+
+/// What is wrong each time.
+fn settled(place: &Path, log: &Verifier, key: &EntryKey) -> Option<Wrong> {
+    (0..TIMES).map_while(|_| content(place, log, key)).nth(TIMES - 1)
 }
 
 /// Whether a public key is of the secret one that signs, or of the one before:

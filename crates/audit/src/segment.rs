@@ -19,7 +19,7 @@ pub(crate) const MOST_OF_BEGINNING: usize = 1 << 20;
 const MAGIC: [u8; 4] = *b"MAS2";
 /// What the first is called; the others have the number of their first entry
 /// behind it.
-const NAME: &str = "entries";
+pub(crate) const NAME: &str = "entries";
 
 /// What the segment is called that begins with an entry.
 pub(crate) fn name(first: u64) -> String {

@@ -18,9 +18,20 @@ pub enum Missing {
     /// A file is not what it should be.
     #[error("{0} is damaged: {1}")]
     Damaged(Path, Malformed),
+    /// A file is as it should be, and nobody here has the key to its entries.
+    #[error("{0}: {no_key}", no_key = bundle::NO_KEY)]
+    Sealed(Path),
     /// A file could not be read.
     #[error("{0} cannot be read: {1}")]
     Disk(Path, io::Error),
+}
+
+impl Missing {
+    /// Why the entries of a file could not be read.
+    #[must_use]
+    pub fn entries(path: Path, why: Malformed) -> Self {
+        if why == bundle::NO_KEY { Self::Sealed(path) } else { Self::Damaged(path, why) }
+    }
 }
 
 /// The tiles of a log of one size. What it reads it does not believe: proofs
@@ -87,7 +98,7 @@ impl<'s, S: Source> Tiles<'s, S> {
     /// When its bundle is not there or is damaged.
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, Missing> {
         let (path, bytes) = self.bundle(index / wide(WIDTH))?;
-        let entries = bundle::read(&bytes).map_err(|why| Missing::Damaged(path, why))?;
+        let entries = bundle::read(&bytes).map_err(|why| Missing::entries(path, why))?;
         let entry = entries.get(fits(index % wide(WIDTH)));
         entry
             .map(|entry| entry.to_vec())

@@ -14,6 +14,7 @@ pub use name::How;
 use crate::checkpoint::{NotSigned, Signed};
 use crate::entry::{Act, Entry};
 use crate::files::{Source, checkpoint};
+use crate::look::Wrong;
 use crate::note::Verifier;
 use crate::number::wide;
 use crate::path::{Path, WIDTH};
@@ -52,6 +53,8 @@ pub enum Fault {
     Behind(u64),
     /// A head could not be compared, because of the files above.
     Unproved(u64),
+    /// What a start reads of the log is not what was signed.
+    Start(Wrong),
 }
 
 impl fmt::Display for Fault {
@@ -81,6 +84,7 @@ impl fmt::Display for Fault {
             Self::Unproved(size) => {
                 write!(f, "whether the head over {size} entries is continued cannot be said before the rest is whole")
             }
+            Self::Start(Wrong { file, why }) => write!(f, "{file}: a start refuses what it reads there: {why}"),
         }
     }
 }
@@ -101,6 +105,9 @@ pub struct Report {
     pub good: u64,
     /// Entries that are the signed ones, and that this program cannot read.
     pub unknown: u64,
+    /// Entries that could not be held against anything: they are not here, or
+    /// sealed, or their file is no bundle.
+    pub unread: u64,
     /// What is wrong.
     pub faults: Vec<Fault>,
     /// How much more is.
@@ -136,10 +143,11 @@ pub fn verify<S: Source>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {
     let (way, faults) = (Vec::new(), Vec::new());
-    let mut report = Report { signed: None, way, pruned: 0, pruned_before: 0, good: 0, unknown: 0, faults, more: 0 };
+    let (good, unknown, unread) = (0, 0, 0);
+    let mut report = Report { signed: None, way, pruned: 0, pruned_before: 0, good, unknown, unread, faults, more: 0 };
     let opened = match checkpoint(source) {
         Ok(Some(text)) => successor::open(source, &text, log),
-        Ok(None) => Err(Malformed("there is no file `checkpoint`").into()),
+        Ok(None) => Err(NotSigned::Absent),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(Malformed("the file `checkpoint` is too long or no text").into())
         }
@@ -181,7 +189,12 @@ fn content<S: Source>(source: &S, head: Head, report: &mut Report, progress: &mu
         }
         let mut unknown = 0;
         let leaves = leaves(&tiles, index, &mut unknown, report);
-        if rows.bundle(index, leaves, report, &mut namer) {
+        let (good, is_read) = (report.good, leaves.is_some());
+        let is_believed = rows.bundle(index, leaves, report, &mut namer);
+        if !is_read {
+            // The same: their hashes are here, which says nothing of entries that nobody has read.
+            (report.good, report.unread) = (good, report.unread + (head.size - first).min(wide(WIDTH)));
+        } else if is_believed {
             report.unknown += unknown;
         }
     }
@@ -222,6 +235,7 @@ fn told(missing: &Missing) -> (Path, String) {
     match missing {
         Missing::File(path) => (*path, "it is not there".to_owned()),
         Missing::Damaged(path, why) => (*path, why.to_string()),
+        Missing::Sealed(path) => (*path, bundle::NO_KEY.to_string()),
         Missing::Disk(path, error) => (*path, error.to_string()),
     }
 }

@@ -18,7 +18,7 @@ use trust::merkle::walk;
 /// Why a checkpoint was not cosigned.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// It is not believed.
+    /// It is not there, or not believed.
     #[error("the log's checkpoint is not believed: {0}")]
     Checkpoint(NotSigned),
     /// What was cosigned last is not believed.
@@ -63,7 +63,7 @@ pub fn cosign<D: Disk>(
         io::ErrorKind::WouldBlock => Refused::InUse,
         _ => Refused::Disk(error),
     })?;
-    let text = checkpoint(source)?.ok_or(Refused::Checkpoint(NotSigned::Missing))?;
+    let text = checkpoint(source)?.ok_or(Refused::Checkpoint(NotSigned::Absent))?;
     let Followed { signed: new, by, .. } = successor::open(source, &text, log).map_err(Refused::Checkpoint)?;
     let last = last(disk, name, witness, &|text| Ok(successor::open(source, text, log)?.signed))?;
     let head = new.checkpoint.head;

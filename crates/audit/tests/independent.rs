@@ -54,3 +54,39 @@ fn another_program_verifies_the_checkpoint_and_the_proofs() {
     let forged = run(&python, folder.path(), &key, &["0"]);
     assert!(String::from_utf8_lossy(&forged.stderr).contains("a false signature"));
 }
+
+#[test]
+fn another_program_tells_a_sealed_log_from_one_that_was_changed() {
+    let Some(python) = python() else { return };
+    let (log, key) = (TempDir::new().unwrap(), verifier().to_string());
+    let ask = |indexes: &[&str]| {
+        let output = run(&python, log.path(), &key, indexes);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!said.contains("Traceback"), "{said}");
+        (output.status.code().unwrap(), said)
+    };
+    let (code, said) = ask(&[]);
+    assert!(code == 1 && said.contains("there is no file `checkpoint`"), "{said}");
+    written(log.path(), 700);
+    let (code, said) = ask(&["0", "300", "699"]);
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(said.matches("its hash is included; the entry is sealed").count(), 3, "{said}");
+    assert!(said.contains("tiles: lead to the root") && said.contains("`mycel audit export`"), "{said}");
+    assert_eq!(ask(&[]).0, 0, "what it was asked holds");
+    let (code, said) = ask(&["700"]);
+    assert!(code == 1 && said.contains("no entry 700"), "{said}");
+    // A hash that was changed is told, sealed or not.
+    for name in ["tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"] {
+        let tile = log.path().join(name);
+        let good = fs::read(&tile).unwrap();
+        let mut bytes = good.clone();
+        bytes[20] ^= 1;
+        fs::write(&tile, bytes).unwrap();
+        let (code, said) = ask(&["0"]);
+        assert!(code == 1 && said.contains("not good: "), "{name}: {said}");
+        fs::write(&tile, good).unwrap();
+    }
+    fs::remove_file(log.path().join("tile/0/001")).unwrap();
+    let (code, said) = ask(&["0"]);
+    assert!(code == 1 && said.contains("tile/0/001 is not there"), "{said}");
+}

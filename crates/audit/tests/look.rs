@@ -5,7 +5,7 @@
 mod support;
 
 use audit::home;
-use audit::look::look;
+use audit::look::{at_rest, look};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tempfile::tempdir;
@@ -32,6 +32,32 @@ fn a_log_that_is_written_meanwhile_is_whole_to_whoever_looks() {
         }
         assert!(looks > 3, "only {looks} looks");
     });
+}
+
+#[test]
+fn what_a_start_reads_is_looked_at_where_one_starts_and_in_no_copy() {
+    let place = tempdir().unwrap();
+    let data = place.path();
+    let (log, _) = home::open(data, "garden", support::PLANET).unwrap();
+    log.append(&(0..20).map(support::entry).collect::<Vec<_>>()).unwrap();
+    let key = home::verifier(data).unwrap().unwrap();
+    let (home, copy) = (data.join("audit"), data.join("copy"));
+    audit::copy::copy(&home::reader(&home).unwrap(), &audit::Folders::open(&copy).unwrap(), &key, true, &mut |_, _| {})
+        .unwrap();
+    assert_eq!((at_rest(&home, &key), at_rest(&copy, &key)), (None, None));
+    let truth = home.join("entries");
+    let good = fs::read(&truth).unwrap();
+    let end = good.iter().rposition(|byte| *byte != 0).unwrap();
+    for at in [3, 70, end / 2, end] {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        fs::write(&truth, changed).unwrap();
+        assert_eq!(at_rest(&home, &key).unwrap().file, "entries", "byte {at}");
+    }
+    fs::remove_file(&truth).unwrap();
+    let gone = at_rest(&home, &key).unwrap();
+    assert!(gone.why.contains("20 entries were signed and 0 are there"), "{gone:?}");
+    assert_eq!(at_rest(&copy, &key), None);
 }
 
 #[test]

@@ -5,11 +5,19 @@ but the standard library: RFC 8032 (Ed25519), RFC 6962 (the tree), and C2SP's
 signed-note, tlog-checkpoint and tlog-tiles. Slow, and plain on purpose.
 
     python3 verify.py DIR KEY INDEX...      checks; prints one line for each
+
+DIR is a copy of a log that was made with its entries, or the log itself, whose
+entries are in envelopes that this does not open: there the hash of an entry is
+checked and the entry is not. Exits with 0 when all holds, with 1 when something
+does not or cannot be read, and with 2 when all that could be read holds, and
+entries could not.
 """
 import base64
 import hashlib
 import sys
 
+# How a bundle begins whose entries are in envelopes.
+SEALED = b"\xff\xffMABS1\n"
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
@@ -69,6 +77,8 @@ def signed(key, message, signature):
 
 def checkpoint(text, vkey):
     """The size and the root that the log has signed."""
+    if vkey.count("+") < 2:
+        raise ValueError("KEY is the log's key itself, NAME+ID+KEY: the line in keys/audit.vkey")
     name, _, key = vkey.split("+", 2)
     key = base64.b64decode(key, validate=True)
     if key[0] != 1:
@@ -107,11 +117,21 @@ def path(row, index, count):
     return "tile/%s/%s%s" % (row, name, "" if width == 256 else ".p/%d" % width)
 
 
+def read(folder, row, index, count):
+    """A tile or a bundle; the full one may stand in for one that was not full."""
+    for many in (count, 256 * (index + 1)):
+        try:
+            with open("%s/%s" % (folder, path(row, index, many)), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            pass
+    raise ValueError("%s is not there" % path(row, index, count))
+
+
 def hash_at(folder, size, level, index):
     """The node over 2^level leaves, from the tile that has it or its parts."""
     row, first, many = level // 8, index << (level % 8), 1 << (level % 8)
-    with open("%s/%s" % (folder, path(row, first // 256, size >> (8 * row))), "rb") as file:
-        tile = file.read()
+    tile = read(folder, row, first // 256, size >> (8 * row))
     nodes = [tile[32 * (first % 256 + at) :][:32] for at in range(many)]
     while len(nodes) > 1:
         nodes = [node(nodes[at], nodes[at + 1]) for at in range(0, len(nodes), 2)]
@@ -128,13 +148,46 @@ def over(folder, size, start, end):
     return node(over(folder, size, start, start + part), over(folder, size, start + part, end))
 
 
-def proved(folder, size, root, index):
-    """Whether an entry is where it should be (PATH of RFC 6962, 2.1.1)."""
-    with open("%s/%s" % (folder, path("entries", index // 256, size)), "rb") as file:
-        bundle = file.read()
+def tree(nodes):
+    """MTH of RFC 6962, 2.1, over hashes of leaves."""
+    if len(nodes) < 2:
+        return nodes[0] if nodes else hashlib.sha256(b"").digest()
+    part = 1 << ((len(nodes) - 1).bit_length() - 1)
+    return node(tree(nodes[:part]), tree(nodes[part:]))
+
+
+def hashes(folder, size, root):
+    """Checks that all tiles are those that lead to the root."""
+    row, nodes = 0, []
+    while row == 0 or size >> (8 * row):
+        below, nodes, count = nodes, [], size >> (8 * row)
+        for index in range((count + 255) // 256):
+            name, width = path(row, index, count), min(256, count - index * 256)
+            tile = read(folder, row, index, count)[: 32 * width]
+            if len(tile) != 32 * width:
+                raise ValueError("%s has not as many hashes as it should" % name)
+            tile = [tile[at : at + 32] for at in range(0, len(tile), 32)]
+            for at, one in enumerate(tile, index * 256):
+                if row and one != tree(below[at * 256 : at * 256 + 256]):
+                    raise ValueError("%s is not over the tiles below it" % name)
+            nodes += tile
+        if row == 0 and tree(nodes) != root:
+            raise ValueError("the tiles do not lead to the root that was signed")
+        row += 1
+
+
+def entry_at(folder, size, index):
+    """An entry; none where it is in an envelope."""
+    bundle = read(folder, "entries", index // 256, size)
+    if bundle.startswith(SEALED):
+        return None
     for _ in range(index % 256):
         bundle = bundle[2 + int.from_bytes(bundle[:2], "big") :]
-    entry = bundle[2:][: int.from_bytes(bundle[:2], "big")]
+    return bundle[2:][: int.from_bytes(bundle[:2], "big")]
+
+
+def proved(folder, size, root, index, entry):
+    """Whether an entry is where it should be (PATH of RFC 6962, 2.1.1)."""
 
     def climb(start, end):
         if end - start == 1:
@@ -147,17 +200,46 @@ def proved(folder, size, root, index):
     return climb(0, size) == root
 
 
-def main():
-    folder, vkey, indexes = sys.argv[1], sys.argv[2], [int(index) for index in sys.argv[3:]]
-    with open(folder + "/checkpoint", encoding="utf-8") as file:
-        size, root = checkpoint(file.read(), vkey)
+def check(folder, vkey, indexes):
+    """Prints what is checked, and gives what to exit with."""
+    try:
+        with open(folder + "/checkpoint", encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise ValueError("there is no file `checkpoint` in %s: name the folder of a log or of a copy" % folder)
+    size, root = checkpoint(text, vkey)
     print("checkpoint of %d entries: signed" % size)
-    good = True
+    hashes(folder, size, root)
+    print("tiles: lead to the root that was signed")
+    good, sealed = True, False
     for index in indexes:
-        holds = proved(folder, size, root, index)
-        print("entry %d: %s" % (index, "included" if holds else "NOT included"))
-        good = good and holds
-    sys.exit(0 if good else 1)
+        if not 0 <= index < size:
+            raise ValueError("there are %d entries, counted from 0, and no entry %d" % (size, index))
+        entry = entry_at(folder, size, index)
+        if entry is None:
+            sealed = True
+            print("entry %d: its hash is included; the entry is sealed, and was not checked" % index)
+        else:
+            holds = proved(folder, size, root, index, entry)
+            print("entry %d: %s" % (index, "included" if holds else "NOT included"))
+            good = good and holds
+    if sealed:
+        print(
+            "entries are sealed where a log is written: `mycel audit export` shows them, and a copy of\n"
+            "`mycel audit mirror --as operator` has them for this program"
+        )
+    return (2 if sealed else 0) if good else 1
+
+
+def main():
+    try:
+        folder, vkey, indexes = sys.argv[1], sys.argv[2].strip(), [int(index) for index in sys.argv[3:]]
+    except (IndexError, ValueError):
+        sys.exit("verify.py DIR KEY INDEX...: a folder, the log's key itself, and numbers of entries")
+    try:
+        sys.exit(check(folder, vkey, indexes))
+    except (OSError, ValueError, IndexError) as why:
+        sys.exit("not good: %s" % why)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,19 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::store::{ENTRIES, bar, key};
 use crate::word;
+use audit::look::at_rest;
 use audit::note::Note;
-use audit::path::WIDTH;
+use audit::path::{Row, WIDTH};
 use audit::proof::{Proof, Unprovable};
 use audit::successor::Successor;
 use audit::verify::{Fault, Report, verify};
 use audit::witness::{Refused, cosign};
-use audit::{Checkpoint, Entry, KeyKind, Missing, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
+use audit::{Checkpoint, Entry, KeyKind, Missing, NotSigned, Signed, Signer, Tiles, Verifier, bundle, read_checkpoint};
 use serde_json::json;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use store::RealDisk;
 use trust::Secret;
 use trust::sign::SigningKey;
@@ -33,7 +34,7 @@ pub(crate) fn run(command: &AuditCommand, screen: &Screen) -> Result<Verdict, Fa
             let log = log_key(key)?;
             match what {
                 Some(file) if file.is_file() => check_proof(file, &log, screen),
-                what => check(&Log::named(what.as_deref(), from)?, &log, against, screen),
+                what => check((&Log::named(what.as_deref(), from)?, what.as_deref()), &log, against, screen),
             }
         }
         AuditCommand::Tail { log, most } => {
@@ -69,7 +70,8 @@ fn log_key(key: &str) -> Result<Verifier, Failure> {
     })
 }
 
-const WHERE: &str = "name the directory that has the file `checkpoint` and the folder `tile`";
+const WHERE: &str =
+    "name the directory that has the file `checkpoint` and the folder `tile`; one that is gone is in a copy";
 
 /// What the newest checkpoint says; nobody has checked who signed it.
 fn newest(log: &Log) -> Result<Signed, Failure> {
@@ -91,12 +93,6 @@ type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Failure> + 't;
 
 /// Hands over entries in their order.
 fn each(log: &Log, which: std::ops::Range<u64>, screen: &Screen, take: &mut Take<'_>) -> Result<Verdict, Failure> {
-    let damaged = |error: &dyn std::fmt::Display| {
-        Failure::told(
-            error.to_string(),
-            "`mycel audit verify` says what else is wrong; a copy may have what is missing",
-        )
-    };
     let wide = u64::try_from(WIDTH).unwrap_or(u64::MAX);
     let tiles = Tiles::new(log, newest(log)?.checkpoint.head.size);
     let mut numbers = which.start / wide..which.end.div_ceil(wide);
@@ -111,13 +107,33 @@ fn each(log: &Log, which: std::ops::Range<u64>, screen: &Screen, take: &mut Take
         ));
     }
     for number in numbers {
-        let (path, bytes) = tiles.bundle(number).map_err(|error| damaged(&error))?;
-        let entries = bundle::read(&bytes).map_err(|why| damaged(&format!("{path}: {why}")))?;
+        let (path, bytes) = tiles.bundle(number).map_err(|why| missing(&why))?;
+        let entries = bundle::read(&bytes).map_err(|why| missing(&Missing::entries(path, why)))?;
         for (index, entry) in (number * wide..).zip(entries).filter(|(index, _)| which.contains(index)) {
             take(index, entry)?;
         }
     }
     Ok(Verdict::Good)
+}
+
+fn missing(why: &Missing) -> Failure {
+    Failure::told(why.to_string(), what_to_try(why))
+}
+
+/// What to try where something of a log could not be read.
+fn what_to_try(why: &Missing) -> &'static str {
+    match why {
+        Missing::File(path) if path.row == Row::Entries => {
+            "if it was pruned, a copy that was made before has it and proves it"
+        }
+        Missing::Sealed(_) => {
+            "bring back what is missing, the key by `mycel trust recover`; a copy that was made with entries needs none"
+        }
+        Missing::Disk(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            "docs/guides/audit.md says who is shown entries, and where; `mycel audit mirror` and `witness` need none"
+        }
+        _ => "`mycel audit verify` says what else is wrong; a copy may have what is missing",
+    }
 }
 
 fn as_json(index: u64, bytes: &[u8]) -> serde_json::Value {
@@ -164,7 +180,12 @@ fn as_line(index: u64, bytes: &[u8]) -> String {
     format!("{index:>9}  {time}  {place:16} {who:12} {:10} {}{with}{reason}", text("right"), text("act"))
 }
 
-fn check(source: &Log, log: &Verifier, against: &[std::path::PathBuf], screen: &Screen) -> Result<Verdict, Failure> {
+fn check(
+    (source, dir): (&Log, Option<&Path>),
+    log: &Verifier,
+    against: &[PathBuf],
+    screen: &Screen,
+) -> Result<Verdict, Failure> {
     if source.is_a_strangers() {
         // What nobody is shown is not what is wrong with a log.
         let hint =
@@ -178,7 +199,12 @@ fn check(source: &Log, log: &Verifier, against: &[std::path::PathBuf], screen: &
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| unread(source, &error))?;
+    let mut report = report.map_err(|error| unread(source, &error))?;
+    if report.signed.is_some()
+        && let Some(wrong) = dir.and_then(|dir| at_rest(dir, log))
+    {
+        report.faults.push(Fault::Start(wrong));
+    }
     if screen.is_json() {
         screen.json(&found(&report))?;
     } else {
@@ -192,6 +218,7 @@ fn found(report: &Report) -> serde_json::Value {
         let (entry, file) = match fault {
             Fault::Entry(index, _) => (Some(*index), None),
             Fault::Tile(path) | Fault::File(path, _) => (None, Some(path.to_string())),
+            Fault::Start(wrong) => (None, Some(wrong.file.clone())),
             _ => (None, None),
         };
         json!({ "what": fault.to_string(), "entry": entry, "file": file })
@@ -203,7 +230,7 @@ fn found(report: &Report) -> serde_json::Value {
         "entries": point.map(|point| point.head.size), "root": point.map(|point| point.head.root.to_string()),
         "keys": report.way.iter().map(key).collect::<Vec<_>>(),
         "entries_pruned": report.pruned, "entries_pruned_before": report.pruned_before,
-        "entries_good": report.good, "entries_unknown": report.unknown,
+        "entries_good": report.good, "entries_unknown": report.unknown, "entries_unread": report.unread,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(), "more_faults": report.more,
     })
 }
@@ -222,7 +249,12 @@ fn tell(report: &Report, others: usize, screen: &Screen) -> Result<(), Failure> 
                 "pruned   entries 0 to {last} were pruned by age, before {before}; their hashes are here"
             ))?;
         }
-        screen.data(format_args!("entries  {} are the signed ones, each by its leaf", thousands(report.good)))?;
+        let (good, unread) = (thousands(report.good), thousands(report.unread));
+        screen.data(match (report.good, report.unread) {
+            (_, 0) => format!("entries  {good} are the signed ones, each by its leaf"),
+            (0, _) => format!("entries  {unread} could not be read, and none is shown to be a signed one"),
+            _ => format!("entries  {good} are the signed ones, each by its leaf; {unread} could not be read"),
+        })?;
         if report.unknown > 0 {
             screen.data(format_args!("         {} of them are of a newer program", thousands(report.unknown)))?;
         }
@@ -237,8 +269,24 @@ fn tell(report: &Report, others: usize, screen: &Screen) -> Result<(), Failure> 
         let more = if others > 0 { ", and it continues what was signed before" } else { "" };
         return screen.data(format_args!("good{more}"));
     }
-    screen.say("not good: keep this copy as it is, and hold it against another one and against its witnesses");
+    screen.say(format_args!("not good: {}", next(report)));
     Ok(())
+}
+
+/// What to do about a log that is not good.
+fn next(report: &Report) -> &'static str {
+    let all = |is: fn(&Fault) -> bool| report.more == 0 && report.faults.iter().all(is);
+    if all(|fault| matches!(fault, Fault::Start(_))) {
+        "what was signed is whole in its tiles, and `mycel audit export` reads it there; a start needs its own \
+         file as it was, see docs/guides/audit.md"
+    } else if all(|fault| matches!(fault, Fault::File(path, _) if path.row == Row::Entries)) {
+        "the hashes are the signed ones, and entries need their key, or a copy that was made with entries \
+         (--as operator); `mycel audit witness` needs hashes alone"
+    } else if all(|fault| matches!(fault, Fault::Checkpoint(NotSigned::Absent))) {
+        WHERE
+    } else {
+        "keep this copy as it is, and hold it against another one and against its witnesses"
+    }
 }
 
 fn check_proof(file: &Path, log: &Verifier, screen: &Screen) -> Result<Verdict, Failure> {
@@ -270,9 +318,9 @@ fn check_proof(file: &Path, log: &Verifier, screen: &Screen) -> Result<Verdict, 
 
 fn prove(log: &Log, index: u64, screen: &Screen) -> Result<Verdict, Failure> {
     let proof = Proof::make(log, &newest(log)?, index).map_err(|why| {
-        let hint = match why {
+        let hint = match &why {
             Unprovable::Beyond { .. } => "`mycel audit tail` shows the newest entries with their numbers",
-            Unprovable::Missing(_) => "if it was pruned, a copy that was made before has it and proves it",
+            Unprovable::Missing(why) => what_to_try(why),
             _ => "`mycel audit verify` says which file is wrong",
         };
         Failure::told(why.to_string(), hint)
@@ -318,6 +366,7 @@ fn witness(args: &WitnessArgs, screen: &Screen) -> Result<Verdict, Failure> {
             Refused::Fork(_) | Refused::Rollback { .. } => {
                 "keep --state and a copy of the log: together they prove it, to anybody with the log's key"
             }
+            Refused::Checkpoint(NotSigned::Absent) => WHERE,
             Refused::State(_) => "--state is for one log and one witness; what it cosigned last is in that file",
             Refused::InUse => "wait for it, or end it",
             Refused::Disk(error) if error.kind() == io::ErrorKind::PermissionDenied => "check who may write it",

@@ -134,6 +134,53 @@ fn a_witness_cosigns_what_continues_and_says_why_not() {
 }
 
 #[test]
+fn what_a_start_would_refuse_is_found_by_whoever_verifies() {
+    let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
+    write(dir.path(), 0, 300);
+    let (audit, entries) = (text(&dir.path().join("audit")), dir.path().join("audit/entries"));
+    let verify = ["audit", "verify", &audit, "--key", &key];
+    assert_eq!(code(&verify), 0);
+    let good = fs::read(&entries).unwrap();
+    let mut bytes = good.clone();
+    bytes[5_000] ^= 1;
+    fs::write(&entries, bytes).unwrap();
+    let refused = home::open(dir.path(), "garden", PlanetId([0x1a; 16])).unwrap_err().to_string();
+    assert!(refused.contains("`mycel audit verify"), "a start sends people here: {refused}");
+    let said = mycel(&verify);
+    assert_eq!(said.status.code(), Some(1));
+    let (found, next) = (String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap());
+    assert!(found.contains("300 are the signed ones") && !found.contains("good"), "{found}");
+    let fault = found.lines().last().unwrap();
+    assert!(fault.starts_with("fault    entries: a start refuses what it reads there: entry "), "{found}");
+    assert!(refused.contains(fault.rsplit(": entry ").next().unwrap()), "the same entry: {fault}\n{refused}");
+    let guide = fs::read_to_string(folder("../../docs/guides/audit.md")).unwrap();
+    assert!(guide.contains(&format!("    {fault}\n")), "docs/guides/audit.md does not show: {fault}");
+    assert!(next.contains("whole in its tiles, and `mycel audit export` reads it"), "{next}");
+    assert_eq!(json(&[&verify[..], &["--json"]].concat())["faults"][0]["file"], "entries");
+    assert_eq!(out(&["audit", "export", &audit]).lines().count(), 300, "which is so");
+    fs::write(&entries, good).unwrap();
+    assert_eq!(code(&verify), 0);
+}
+
+#[test]
+fn who_has_no_key_to_the_entries_is_told_that_and_nothing_else() {
+    let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
+    write(dir.path(), 0, 300);
+    let audit = text(&dir.path().join("audit"));
+    fs::remove_file(dir.path().join("keys/audit.entries.key")).unwrap();
+    let said = mycel(&["audit", "verify", &audit, "--key", &key]);
+    let (found, next) = (String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap());
+    assert_eq!(said.status.code(), Some(1));
+    assert!(found.contains("entries  300 could not be read, and none is shown to be a signed one\n"), "{found}");
+    assert!(!found.contains("are the signed ones") && next.contains("the hashes are the signed ones"), "{found}{next}");
+    for command in [&["audit", "prove", &audit, "--index", "3"][..], &["audit", "tail", &audit]] {
+        let said = err(command);
+        assert!(said.contains("entries are sealed") && said.contains("the key by `mycel trust recover`"), "{said}");
+        assert!(!said.contains("pruned") && !said.contains("damaged"), "{said}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_with_what_to_try() {
     let (dir, key) = (TempDir::new().unwrap(), log().verifier().to_string());
     write(&dir.path().join("log"), 0, 3);
@@ -150,5 +197,14 @@ fn mistakes_are_told_with_what_to_try() {
         assert!(said.contains(what) && said.contains(hint), "{arguments:?}: {said}");
         assert_eq!(code(arguments), 1);
     }
-    assert_eq!(code(&["audit", "verify", &nothing, "--key", &key]), 1);
+    // Where there is no checkpoint nothing is said of its signature.
+    let (own, state) = (text(&dir.path().join("w.key")), text(&dir.path().join("w.cosigned")));
+    let witness = ["audit", "witness", &nothing, "--key", &key, "--key-file", &own, "--state", &state];
+    for arguments in [&["audit", "verify", &nothing, "--key", &key][..], &witness] {
+        let output = mycel(arguments);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("there is none: a planet signs one") && said.contains("name the directory"), "{said}");
+        assert!(!said.contains("has not signed"), "{said}");
+    }
 }

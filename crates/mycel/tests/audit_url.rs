@@ -16,6 +16,24 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+/// Two regions, each a process behind a gateway.
+const TWO: &str = r#"
+[planet]
+name = "two"
+blocks = 2
+[[region]]
+id = "one"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+[[region]]
+id = "two"
+site = [53.35, -6.26]
+jurisdictions = ["EU"]
+[enrol]
+how = "open"
+quota = "1000000/s"
+"#;
+
 const PLANET: &str = r#"
 [planet]
 name = "seen"
@@ -136,6 +154,74 @@ async fn an_auditor_reads_a_log_where_it_is_written_and_a_stranger_reads_no_entr
     assert!(err(&["audit", "tail", &copy, "--url", &up.url]).contains("not both"));
     up.stop();
     assert!(auditor.stranger("tail", &[]).contains("`mycel up` runs a planet"));
+}
+
+#[test]
+fn the_log_of_a_region_is_read_at_its_host_wherever_the_operator_sits() {
+    let folder = Folder::new("audit-region");
+    let (file, data) = (folder.planet(TWO), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let home = text(&data);
+    for region in ["one", "two"] {
+        // The operator came in by the gateway, and keeps the lease that it got there.
+        let named = ["--as", "operator", "--home", &home, "--url", &up.url];
+        for words in [&["detach"][..], &["attach", "--region", region]] {
+            // Nobody holds anything the first time.
+            let done = mycel(&[words, &named].concat());
+            assert!(done.status.success() || words == ["detach"], "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        let lease = fs::read_to_string(data.join("agents/operator.lease")).unwrap();
+        assert!(lease.contains(&format!("\"{region}\"")), "{lease}");
+        for at in up.told["regions"].as_array().unwrap() {
+            let id = at["region"].as_str().unwrap();
+            let auditor = Auditor {
+                url: format!("http://{}", at["at"].as_str().unwrap()),
+                home: home.clone(),
+                key: text(&data.join("regions").join(id).join("keys/audit.vkey")),
+                place: text(&folder.0),
+            };
+            let tail = auditor.ask("tail", &["--most", "100"]);
+            assert!(tail.contains("started program=mycel"), "{region}, {id}: {tail}");
+            assert!(auditor.ask("verify", &["--key", &auditor.key]).ends_with("good\n"));
+            let copy = auditor.file(&format!("{region}-{id}"));
+            assert!(auditor.ask("mirror", &[&copy]).contains("the entries of"));
+            assert!(out(&["audit", "verify", &copy, "--key", &auditor.key]).ends_with("good\n"));
+        }
+        assert_eq!(fs::read_to_string(data.join("agents/operator.lease")).unwrap(), lease, "it is kept as it was");
+    }
+    up.stop();
+}
+
+#[test]
+fn a_gateway_shows_hashes_and_says_where_its_entries_are() {
+    let folder = Folder::new("audit-gateway");
+    let (file, data) = (folder.planet(TWO), folder.0.join("data"));
+    let up = Up::regions(&file, &data);
+    let auditor = Auditor::of(&up, &data, &folder.0);
+    let copy = auditor.file("copy");
+    let refused = mycel(&auditor.words("mirror", &[&copy], true));
+    let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("shows the hashes of its own log and no entries"), "{said}");
+    assert!(said.contains("without --as it copies") && !said.contains("again"), "{said}");
+    assert!(!Path::new(&copy).exists(), "no folder is left that has nothing in it");
+    // What it says is so: hashes are copied, a witness needs no more, and a verifier does.
+    let hashes = mycel(&auditor.words("mirror", &[&copy], false));
+    assert!(hashes.status.success(), "{}", String::from_utf8_lossy(&hashes.stderr));
+    assert!(String::from_utf8_lossy(&hashes.stderr).contains("finds none to verify"));
+    let (own, state) = (auditor.file("witness.key"), auditor.file("two.cosigned"));
+    let witness = ["audit", "witness", &copy, "--key", &auditor.key, "--key-file", &own, "--state", &state];
+    assert!(mycel(&witness).status.success());
+    let verified = mycel(&["audit", "verify", &copy, "--key", &auditor.key]);
+    let said = String::from_utf8_lossy(&[verified.stdout, verified.stderr].concat()).into_owned();
+    assert_eq!(verified.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("none is shown to be a signed one") && said.contains("witness` needs hashes alone"),
+        "{said}"
+    );
+    let there = out(&["audit", "tail", &text(&data.join("audit"))]);
+    assert!(there.contains("started program=mycel"), "{there}");
+    up.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

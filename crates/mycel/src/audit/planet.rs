@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::store::{ENTRIES, bar};
 use audit::copy::{Copied, NotCopied, copy};
-use audit::{Checkpoint, Folders, Mirror, Opened, Source, Verifier, home};
-use client::{Client, Options};
+use audit::{Checkpoint, Folders, Mirror, Missing, NotSigned, Opened, Source, Verifier, home};
+use client::{Client, Code, Options, Place};
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -110,6 +110,19 @@ impl Planet {
         })?;
         Ok(Self { runtime, client, url: url.to_owned(), named: from.agent.is_some() })
     }
+
+    /// A file of the log. A region's host opens no lease of another region, such
+    /// as whoever came in by a gateway may hold: then a slot is taken here, and
+    /// the lease that is kept stays as it is.
+    async fn ask(&self, name: &str) -> Result<Option<Vec<u8>>, client::Error> {
+        match self.client.audit(name).await {
+            Err(error) if self.named && error.code() == Some(Code::WrongBlock) => {
+                self.client.attach(Place::Anywhere, None).await?;
+                self.client.audit(name).await
+            }
+            answer => answer,
+        }
+    }
 }
 
 impl Source for Planet {
@@ -120,9 +133,14 @@ impl Source for Planet {
             } else {
                 ""
             };
-            io::Error::other(format!("{error}{hint}"))
+            let kind = if error.code() == Some(Code::Forbidden) {
+                io::ErrorKind::PermissionDenied
+            } else {
+                io::ErrorKind::Other
+            };
+            io::Error::new(kind, format!("{error}{hint}"))
         };
-        let found = self.runtime.block_on(self.client.audit(name)).map_err(told)?;
+        let found = self.runtime.block_on(self.ask(name)).map_err(told)?;
         match found {
             Some(bytes) if bytes.len() > most => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "the file is longer than it can be"))
@@ -152,6 +170,7 @@ pub(super) fn mirror(args: &MirrorArgs, screen: &Screen) -> Result<Verdict, Fail
     let url = url.ok_or_else(|| Failure::told("of which planet?", "--url names it, such as http://127.0.0.1:7117"))?;
     let planet = Planet::reach(url, &args.from)?;
     let (log, is_first) = key(args, &planet)?;
+    let is_new = !args.dir.exists();
     let disk = Folders::open(&args.dir).map_err(|error| Failure::file("create", &args.dir, &error))?;
     let bar = bar(0, ENTRIES)?;
     let copied = copy(&planet, &disk, &log, planet.named, &mut |done, all| {
@@ -166,7 +185,15 @@ pub(super) fn mirror(args: &MirrorArgs, screen: &Screen) -> Result<Verdict, Fail
             return Ok(Verdict::Bad);
         }
         Err(why) => {
-            let hint = match why {
+            if is_new {
+                // A folder with nothing in it is no copy; one that has something is gone on with.
+                let _ = fs::remove_dir(&args.dir);
+            }
+            let hint = match &why {
+                NotCopied::Checkpoint(NotSigned::Absent) => "is this the planet that you meant? --url names it",
+                NotCopied::Missing(Missing::Disk(_, error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    "without --as it copies checkpoint and hashes, which are for everybody"
+                }
                 NotCopied::Checkpoint(_) | NotCopied::Own(_) => "--key names the log's public key",
                 _ => "the same command again goes on where this ended",
             };
@@ -194,7 +221,8 @@ pub(super) fn mirror(args: &MirrorArgs, screen: &Screen) -> Result<Verdict, Fail
         screen.say(format_args!("  {log}"));
     }
     if !planet.named {
-        screen.say("  entries are shown to who administers: --as operator copies them as well");
+        screen.say("  entries are shown to who administers: --as operator copies them as well; without them");
+        screen.say("  `mycel audit verify` finds none to verify, and `mycel audit witness` needs none");
     }
     Ok(Verdict::Good)
 }

@@ -133,7 +133,8 @@ impl Front {
             name => {
                 let tile = Path::parse(name).map_err(|why| No::new(Code::Bad, why.to_string()).field("tile"))?;
                 if tile.row == Row::Entries {
-                    let what = "a gateway's entries are read where its data directory is: `mycel audit tail DIR`";
+                    let what = "a gateway shows the hashes of its own log and no entries: those are read on its \
+                                machine, `mycel audit tail DATA/audit`; a region's log is at its host's address";
                     return Err(No::new(Code::Forbidden, what));
                 }
                 audit::tile(&acts, tile).await?
