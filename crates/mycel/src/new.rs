@@ -18,7 +18,7 @@ pub(crate) fn run(args: &NewArgs, screen: &Screen) -> Result<Verdict, Failure> {
     if planet::parse(text.as_bytes()).0.is_none() {
         return Err(Failure::told(
             format!("`{}` cannot be the name of a planet", args.name.escape_debug()),
-            "use lower-case letters, digits and `-`",
+            "use lower-case letters, digits and `-`; --out names the file",
         ));
     }
     if args.out == Path::new("-") {

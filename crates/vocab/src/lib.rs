@@ -9,6 +9,7 @@
 mod address;
 mod block;
 mod decimal;
+mod fact;
 mod geo;
 pub mod limit;
 mod money;
@@ -18,6 +19,7 @@ mod time;
 pub use address::{Net4, Net6};
 pub use block::{BlockId, BlockNumber, CellId, Slot};
 pub use decimal::thousands;
+pub use fact::{FactEnd, FactKind, OpFact};
 pub use geo::{MicroDegrees, Site};
 pub use money::MicroUsd;
 pub use quantity::{BitRate, Bytes, Ppm, Rate};
