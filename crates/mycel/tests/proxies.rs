@@ -1,0 +1,456 @@
+//! HAProxy, nginx and rules for VLANs, by the word of the programs that read them,
+//! and in use: an agent, a proxy and a host, each in a network of its own.
+//!
+//! What is rendered runs as it is: names are resolved, ports are those of the
+//! planet. Only folders are others.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods)]
+
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/run.rs"]
+mod run;
+#[path = "support/tool.rs"]
+mod tool;
+#[path = "support/world.rs"]
+mod world;
+
+use client::{Body, Client, Options, Place};
+use process::{Folder, key, operator};
+use run::code;
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{IpAddr, Ipv4Addr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tool::{PLANETS, said, tool};
+use world::{in_a_world, inside, ip, neighbour, there};
+
+/// A region that the Internet reaches, with a zone.
+const FRONTED: &str = r#"
+[planet]
+name = "fronted"
+blocks = 4
+[block]
+op_rate = "1000000/s"
+[[region]]
+id = "one"
+name = "One \"of\" {{ many }}"
+site = [38.95, -77.45]
+jurisdictions = ["US"]
+zones = ["a"]
+vpc = "10.9.0.0/16"
+[gateway]
+address_rate = "60/min"
+[limits]
+connections = "40/s"
+open_connections = 1_000
+[enrol]
+how = "open"
+quota = "1000000/s"
+[network]
+subnet = [
+  { zone = "a", tier = "public", net = "10.9.1.0/24", public = true },
+  { zone = "a", tier = "private", net = "10.9.2.0/24" },
+]
+flow = [
+  { from = "internet", to = "public", ports = [443] },
+  { from = "public", to = "private", ports = [8443] },
+]
+[network.dns]
+zone = "fronted.example"
+"#;
+
+/// Renders a planet; the folder.
+fn rendered(file: &Path, out: &Path) -> PathBuf {
+    let targets = ["--target", "haproxy,nginx,vlan"];
+    let words = [&["render", file.to_str().unwrap(), "--out", out.to_str().unwrap()], &targets[..]].concat();
+    assert_eq!(code(&words), 0);
+    out.to_owned()
+}
+
+/// Certificates in a folder, and what loads nginx's modules.
+fn beside(folder: &Path) {
+    let names = ["agents.fronted.example", "open.fronted.example", "203.0.113.1"].map(str::to_owned);
+    let signed = rcgen::generate_simple_self_signed(names.to_vec()).unwrap();
+    fs::write(folder.join("open.crt"), signed.cert.pem()).unwrap();
+    fs::write(folder.join("open.key"), signed.signing_key.serialize_pem()).unwrap();
+    fs::create_dir_all(folder.join("modules")).unwrap();
+    if let Some(module) = std::env::var_os("MYCEL_NGINX_STREAM") {
+        fs::write(folder.join("modules/stream.conf"), format!("load_module {};\n", module.to_str().unwrap())).unwrap();
+    }
+}
+
+/// What was rendered, with the folders of this machine.
+fn here(file: &Path, folder: &Path) -> PathBuf {
+    let own = folder.to_str().unwrap();
+    let mut text = fs::read_to_string(file).unwrap();
+    for (theirs, ours) in [
+        ("/etc/mycel/tls", own.to_owned()),
+        ("/etc/ssl/certs/ca-certificates.crt", format!("{own}/open.crt")),
+        ("/etc/nginx/modules-enabled", format!("{own}/modules")),
+        ("/run/mycel", own.to_owned()),
+        ("/var/cache/mycel", format!("{own}/cache")),
+    ] {
+        text = text.replace(theirs, &ours);
+    }
+    fs::create_dir_all(folder.join("cache")).unwrap();
+    let own = folder.join(file.file_name().unwrap());
+    fs::write(&own, text).unwrap();
+    own
+}
+
+/// Tools, or none of them.
+fn tools() -> Option<(PathBuf, PathBuf)> {
+    Some((tool("MYCEL_HAPROXY", "haproxy")?, tool("MYCEL_NGINX", "nginx")?))
+}
+
+fn checked(haproxy: &Path, file: &Path) -> (bool, String) {
+    said(Command::new(haproxy).args(["-c", "-f"]).arg(file))
+}
+
+fn tested(nginx: &Path, file: &Path) -> (bool, String) {
+    said(Command::new(nginx).args(["-t", "-e", "stderr", "-c"]).arg(file))
+}
+
+#[test]
+fn haproxy_and_nginx_take_every_file() {
+    let Some((haproxy, nginx)) = tools() else { return };
+    let folder = Folder::new("proxies-taken");
+    beside(&folder.0);
+    let mut seen = 0;
+    let planets = PLANETS.map(|name| run::folder("../../planets").join(format!("{name}.toml")));
+    for file in planets.iter().chain([&folder.planet(FRONTED)]) {
+        let out = rendered(file, &folder.0.join("out").join(file.file_stem().unwrap()));
+        for region in fs::read_dir(out.join("haproxy")).unwrap() {
+            let region = region.unwrap().file_name();
+            let own = here(&out.join("haproxy").join(&region).join("haproxy.cfg"), &folder.0);
+            let (good, text) = checked(&haproxy, &own);
+            assert!(good && !text.contains("WARNING"), "{}: {text}", file.display());
+            let own = here(&out.join("nginx").join(&region).join("nginx.conf"), &folder.0);
+            let (good, text) = tested(&nginx, &own);
+            assert!(good && !text.contains("[warn]"), "{}: {text}", file.display());
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 25 + 1);
+    // What they would find: a word that is none.
+    for (name, from, to) in
+        [("haproxy.cfg", "balance source", "balance sauce"), ("nginx.conf", "proxy_timeout", "proxy_time")]
+    {
+        let file = folder.0.join(name);
+        fs::write(&file, fs::read_to_string(&file).unwrap().replacen(from, to, 1)).unwrap();
+    }
+    assert!(!checked(&haproxy, &folder.0.join("haproxy.cfg")).0);
+    assert!(!tested(&nginx, &folder.0.join("nginx.conf")).0);
+}
+
+// ── in use ──────────────────────────────────────────────────────────────────
+
+/// Where agents see the proxy, and where they are.
+const PROXY: &str = "203.0.113.1";
+const AGENT: &str = "203.0.113.7";
+const OTHER: &str = "203.0.113.8";
+/// Where the host is.
+const HOST: &str = "10.9.2.2";
+
+/// A process that ends with whoever began it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Asked, because nginx has others that end with it.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+/// Answers every question about an address with one.
+fn name_server() {
+    let socket = UdpSocket::bind("169.254.169.253:53").unwrap();
+    thread::spawn(move || {
+        let mut asked = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut asked) {
+            let labels = asked[12..length].iter().position(|byte| *byte == 0).unwrap();
+            let end = 12 + labels + 5;
+            let is_address = asked[end - 4..end] == [0, 1, 0, 1];
+            let known = asked[12..].starts_with(b"\x04host\x03one\x07fronted\x07example\0") && is_address;
+            let mut answer = vec![asked[0], asked[1], 0x81, 0x80, 0, 1, 0, u8::from(known), 0, 0, 0, 0];
+            answer.extend(&asked[12..end]);
+            if known {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4]);
+                answer.extend(HOST.parse::<Ipv4Addr>().unwrap().octets());
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+}
+
+/// Agents on one side of us and a host on the other, and what the guide has an
+/// operator say so that replies to agents come back through us.
+fn lay_out() {
+    ip("", "link set lo up\naddr add 169.254.169.253/32 dev lo\n");
+    neighbour("agents", &format!("{PROXY}/24"), &[&format!("{AGENT}/24"), &format!("{OTHER}/24")]);
+    neighbour("hosts", "10.9.2.1/24", &[&format!("{HOST}/24")]);
+    ip("", "rule add fwmark 1 lookup 100\nroute add local default dev lo table 100\n");
+    let rules = "add table inet mycel_back; add chain inet mycel_back back { type filter hook prerouting priority mangle; }; \
+                 add rule inet mycel_back back socket transparent 1 meta mark set 1";
+    let (good, text) = said(Command::new("nft").arg(rules));
+    assert!(good, "{text}");
+    name_server();
+}
+
+/// The host of the region, where it is reached through the proxy alone.
+fn host(file: &Path, folder: &Path) -> Running {
+    let mut command = inside("hosts", Path::new(env!("CARGO_BIN_EXE_mycel")));
+    command.arg("up").arg(file).arg("--data").arg(folder.join("data"));
+    command.args(["--listen", &format!("{HOST}:8443"), "--no-kernel-bans", "--json"]);
+    command.arg("--tls-cert").arg(folder.join("open.crt")).arg("--tls-key").arg(folder.join("open.key"));
+    let errors = fs::File::create(folder.join("host.errors")).unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told = lines.by_ref().map_while(Result::ok).any(|line| line == "}");
+    let running = Running(child);
+    assert!(told, "{}", fs::read_to_string(folder.join("host.errors")).unwrap());
+    running
+}
+
+/// A proxy that runs until it is dropped; what it says is in a file.
+fn proxy(command: &mut Command, folder: &Path) -> Running {
+    let log = fs::File::create(folder.join("proxy.log")).unwrap();
+    let errors = log.try_clone().unwrap();
+    let mut running = Running(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap());
+    until("the proxy listens", || {
+        let ended = running.0.try_wait().unwrap();
+        assert!(ended.is_none(), "{}", fs::read_to_string(folder.join("proxy.log")).unwrap());
+        TcpStream::connect((PROXY, 443)).is_ok()
+    });
+    running
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never came to be that {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn log(folder: &Path) -> String {
+    fs::read_to_string(folder.join("proxy.log")).unwrap()
+}
+
+/// The lines that it has written of connections and requests.
+fn lines(folder: &Path) -> Vec<Value> {
+    log(folder).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn options(folder: &Path, from: &str) -> Options {
+    let from: IpAddr = from.parse().unwrap();
+    Options { authority: Some(folder.join("open.crt")), from: Some(from), ..Options::default() }
+}
+
+fn url() -> String {
+    format!("https://{PROXY}:443")
+}
+
+async fn agent(folder: &Path, seed: u8, from: &str) -> Client {
+    Client::connect(&url(), key(seed), options(folder, from)).await.unwrap()
+}
+
+/// In the network of agents.
+fn as_agents<T: Send>(what: impl Future<Output = T> + Send) -> T {
+    there("agents", || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what))
+}
+
+/// An agent works through the proxy as it would without, and is who it is.
+fn agents_work(folder: &Path) {
+    as_agents(async {
+        let one = agent(folder, 1, AGENT).await;
+        one.attach(Place::Anywhere, None).await.unwrap();
+        for round in 0..20 {
+            let value = format!("{round}").into_bytes();
+            one.op(Body::Put { key: b"k".to_vec(), value, class: None }).await.unwrap();
+        }
+        // Frames, on a connection that is upgraded.
+        let wire = one.wire();
+        let done = wire.op(Body::Get(b"k".to_vec())).await.unwrap();
+        assert!(format!("{done:?}").contains("[49, 57]") || format!("{done:?}").contains("19"), "{done:?}");
+        // A poll that is silent, and one that ends when something comes.
+        let begun = Instant::now();
+        assert!(one.inbox(None, 1, Duration::from_secs(3)).await.unwrap().is_empty());
+        assert!(begun.elapsed() >= Duration::from_secs(3));
+        let two = agent(folder, 2, OTHER).await;
+        two.attach(Place::Anywhere, None).await.unwrap();
+        let waits = one.inbox(None, 1, Duration::from_secs(30));
+        let sends = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            two.op(Body::Send { to: one.agent(), message: b"hello".to_vec() }).await.unwrap()
+        };
+        let (got, _) = tokio::join!(waits, sends);
+        assert_eq!(got.unwrap().len(), 1);
+    });
+}
+
+/// A ban of one address turns that one away, and nobody else: the host sees
+/// agents where they are, and not the proxy.
+fn addresses_are_the_agents_own(folder: &Path) {
+    as_agents(async {
+        let operator = Client::connect(&url(), operator(&folder.join("data")), options(folder, AGENT)).await.unwrap();
+        operator.attach(Place::Anywhere, None).await.unwrap();
+        operator.ban(&format!("{OTHER}/32"), Duration::from_secs(600)).await.unwrap();
+        let refused = Client::connect(&url(), key(3), options(folder, OTHER)).await;
+        assert!(refused.is_err(), "whoever is banned came in");
+        agent(folder, 3, AGENT).await.attach(Place::Anywhere, None).await.unwrap();
+    });
+}
+
+/// Asks for paths by the name of the open ones, on as few connections as it may;
+/// the status, headers and body of each.
+fn read(python: &Path, folder: &Path, method: &str, paths: &[&str]) -> Vec<(u64, Value, String)> {
+    let script = r#"
+import http.client, json, socket, ssl, sys
+trusted, at, method = sys.argv[1:4]
+context, name = ssl.create_default_context(cafile=trusted), "open.fronted.example"
+link, said = http.client.HTTPSConnection(name, 443, context=context), []
+for path in sys.argv[4:]:
+    if link.sock is None:
+        link.sock = context.wrap_socket(socket.create_connection((at, 443), 20), server_hostname=name)
+    link.request(method, path, headers={"accept-encoding": "gzip", "authorization": "Mycel stolen"})
+    answer = link.getresponse()
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    said.append([answer.status, headers, answer.read().hex()])
+print(json.dumps(said))
+"#;
+    let mut command = inside("agents", python);
+    command.args(["-c", script]).arg(folder.join("open.crt")).args([PROXY, method]).args(paths);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{text}{}\n{}", String::from_utf8_lossy(&output.stderr), log(folder)))
+}
+
+const OPEN: [&str; 6] =
+    ["/health", "/ready", "/v1/planet", "/v1/audit/checkpoint", "/v1/audit/log.vkey", "/v1/openapi.json"];
+
+/// What needs no proof is read by name, and nothing else is.
+fn open_paths_are_read(python: &Path, folder: &Path) {
+    for (path, (status, ..)) in OPEN.iter().zip(read(python, folder, "GET", &OPEN)) {
+        assert_eq!(status, 200, "{path}: {}", log(folder));
+    }
+    let closed = [
+        "/metrics",
+        "/v1/ops",
+        "/v1/challenge",
+        "/v1/wire",
+        "/v1/gateway",
+        "/v1/audit/tile/entries/000",
+        "/v1/audit/tile/../../bans",
+        "/v1/%61udit/checkpoint",
+        "/v1//planet",
+    ];
+    for (path, (status, ..)) in closed.iter().zip(read(python, folder, "GET", &closed)) {
+        assert_eq!(status, 404, "{path}");
+    }
+    for (status, ..) in read(python, folder, "POST", &["/v1/attach", "/v1/planet"]) {
+        assert_eq!(status, 405);
+    }
+}
+
+/// Whoever reads more often than the planet lets an address is told so, and when
+/// to come again; agents of the same address go on.
+fn too_often_is_an_answer(python: &Path, folder: &Path) {
+    let many = ["/health"; 80];
+    let said = read(python, folder, "GET", &many);
+    let (_, headers, body) = said.iter().find(|(status, ..)| *status == 429).expect("nobody was told");
+    assert_eq!(headers["retry-after"], "1");
+    let body: Vec<u8> =
+        (0..body.len()).step_by(2).map(|at| u8::from_str_radix(&body[at..at + 2], 16).unwrap()).collect();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["error"], &body["retry_after_ms"]), (&"too_many".into(), &1_000.into()));
+    assert!(said.iter().filter(|(status, ..)| *status == 200).count() <= 70);
+    as_agents(async { agent(folder, 4, AGENT).await.attach(Place::Anywhere, None).await.unwrap() });
+}
+
+/// Everything that both proxies are to do.
+fn in_front(folder: &Folder, python: &Path, begin: impl FnOnce(&Path) -> Command) -> (Running, Running) {
+    lay_out();
+    beside(&folder.0);
+    let file = folder.planet(FRONTED);
+    let out = rendered(&file, &folder.0.join("out"));
+    let host = host(&file, &folder.0);
+    let proxy = proxy(&mut begin(&out), &folder.0);
+    until("the proxy reaches the host", || read(python, &folder.0, "GET", &["/health"])[0].0 == 200);
+    agents_work(&folder.0);
+    (host, proxy)
+}
+
+#[test]
+fn haproxy_hands_agents_on_and_lets_anybody_read_what_is_open() {
+    let Some((haproxy, python)) = tools().map(|(haproxy, _)| haproxy).zip(tool("MYCEL_PYTHON", "python3")) else {
+        return;
+    };
+    in_a_world("haproxy_hands_agents_on_and_lets_anybody_read_what_is_open", || {
+        let folder = Folder::new("proxies-haproxy");
+        let begin = |out: &Path| {
+            let mut command = Command::new(&haproxy);
+            command.args(["-db", "-f"]).arg(here(&out.join("haproxy/one/haproxy.cfg"), &folder.0));
+            command
+        };
+        let _running = in_front(&folder, &python, begin);
+        open_paths_are_read(&python, &folder.0);
+        addresses_are_the_agents_own(&folder.0);
+        too_often_is_an_answer(&python, &folder.0);
+        a_proxy_that_ends_tls_is_found_out(&haproxy, &folder.0);
+        let said = lines(&folder.0);
+        assert!(said.iter().any(|line| line["from"] == AGENT && line["to"] == "host"), "{}", log(&folder.0));
+        assert!(said.iter().any(|line| line["path"] == "/v1/planet" && line["status"] == 200));
+    });
+}
+
+/// Why agents are handed on as they come: through a proxy that ends their TLS, with
+/// a certificate that they believe, no proof holds.
+fn a_proxy_that_ends_tls_is_found_out(haproxy: &Path, folder: &Path) {
+    let file = folder.join("ends.cfg");
+    let own = folder.to_str().unwrap();
+    let text = format!(
+        "global\n    ssl-load-extra-del-ext\ndefaults\n    mode tcp\n    timeout connect 5s\n    timeout client 90s\n    \
+         timeout server 90s\nlisten ends\n    bind {PROXY}:444 ssl crt {own}/open.crt\n    \
+         server host {HOST}:8443 ssl verify none\n"
+    );
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new(haproxy);
+    let ends = command.args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _ends = Running(ends);
+    until("it listens", || TcpStream::connect((PROXY, 444)).is_ok());
+    as_agents(async {
+        let client = Client::connect(&format!("https://{PROXY}:444"), key(5), options(folder, AGENT)).await.unwrap();
+        let refused = async {
+            client.attach(Place::Anywhere, None).await?;
+            client.op(Body::Get(b"k".to_vec())).await
+        };
+        let refused = refused.await;
+        assert!(refused.is_err(), "a proof held on another's connection: {refused:?}");
+    });
+}
+
+#[test]
+fn nginx_hands_agents_on_and_keeps_what_never_changes() {
+    let Some((nginx, python)) = tools().map(|(_, nginx)| nginx).zip(tool("MYCEL_PYTHON", "python3")) else { return };
+    in_a_world("nginx_hands_agents_on_and_keeps_what_never_changes", || {
+        let folder = Folder::new("proxies-nginx");
+        let begin = |out: &Path| {
+            let mut command = Command::new(&nginx);
+            // Its processes would be another user's, who cannot look into this folder.
+            command.args(["-e", "stderr", "-g", "daemon off; user root;", "-c"]);
+            command.arg(here(&out.join("nginx/one/nginx.conf"), &folder.0));
+            command
+        };
+        let _running = in_front(&folder, &python, begin);
+        open_paths_are_read(&python, &folder.0);
+        addresses_are_the_agents_own(&folder.0);
+        too_often_is_an_answer(&python, &folder.0);
+    });
+}
