@@ -27,8 +27,6 @@ const TO_OPEN: &str = "unix:/run/mycel/nginx-open.sock";
 const KEPT: &str = "1g";
 /// What nobody has asked for in so long is forgotten.
 const UNASKED: &str = "30d";
-/// The document of the endpoints changes with the program's version.
-const DOCUMENT: &str = "60s";
 
 fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), Refused> {
     let front = Front::new(scene, place)?;
@@ -162,8 +160,15 @@ fn server(front: &Front, burst: u64) -> String {
         ),
     };
     let pass = format!("proxy_pass {scheme}://$host_of_region;");
-    let exact: String =
-        OPEN.iter().map(|path| format!("        location = {path} {{ {} }}\n", kept_of(path, &pass))).collect();
+    let exact: String = OPEN
+        .iter()
+        .map(|path| {
+            format!(
+                "        location = {path} {{ {pass} }}
+"
+            )
+        })
+        .collect();
     format!(
         "    server {{\n{listen}        set $host_of_region {host};\n{secure}        proxy_http_version 1.1;\n        \
          proxy_connect_timeout {CONNECT};\n        proxy_read_timeout {PATIENCE};\n        \
@@ -186,12 +191,4 @@ fn server(front: &Front, burst: u64) -> String {
         again = front.again(),
         said = front.too_often(),
     )
-}
-
-/// The way to the host of a path that stands alone.
-fn kept_of(path: &str, pass: &str) -> String {
-    if path == "/v1/openapi.json" {
-        return format!("{pass} proxy_cache open; proxy_cache_key $uri; proxy_cache_valid 200 {DOCUMENT};");
-    }
-    pass.to_owned()
 }
