@@ -105,6 +105,25 @@ fn here(file: &Path, folder: &Path) -> PathBuf {
     own
 }
 
+/// By the program's own document: each path is one of its, for whoever has shown nothing.
+#[test]
+fn what_is_open_needs_nothing() {
+    let folder = Folder::new("proxies-open");
+    let out = rendered(&folder.planet(FRONTED), &folder.0.join("out"));
+    let haproxy = fs::read_to_string(out.join("haproxy/one/haproxy.cfg")).unwrap();
+    let nginx = fs::read_to_string(out.join("nginx/one/nginx.conf")).unwrap();
+    let document = fs::read_to_string(run::folder("../node/openapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let open: Vec<&str> =
+        haproxy.split("acl open path /").nth(1).unwrap().lines().next().unwrap().split(" /").collect();
+    assert_eq!(open.len(), nginx.matches("location = /").count());
+    for path in open.iter().map(|path| format!("/{path}")).chain(["/v1/audit/tile/{tile}".to_owned()]) {
+        let endpoint = &document["paths"][&path]["get"];
+        assert_eq!(endpoint["x-mycel-needs"], "none", "{path}");
+        assert!(path.contains('{') || nginx.contains(&format!("location = {path} {{")), "{path}");
+    }
+}
+
 /// Tools, or none of them.
 fn tools() -> Option<(PathBuf, PathBuf)> {
     Some((tool("MYCEL_HAPROXY", "haproxy")?, tool("MYCEL_NGINX", "nginx")?))
