@@ -11,6 +11,8 @@ mod front;
 mod process;
 #[path = "support/run.rs"]
 mod run;
+#[path = "support/stream.rs"]
+mod stream;
 #[path = "support/tool.rs"]
 mod tool;
 #[path = "support/world.rs"]
@@ -28,8 +30,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use stream::Stream;
 use tool::{PLANETS, said, tool};
-use world::{in_a_world, inside};
+use world::{in_a_world, inside, there};
 
 /// A region that the Internet reaches, with a zone.
 const FRONTED: &str = r#"
@@ -198,6 +201,24 @@ fn agents_work(folder: &Path) {
     });
 }
 
+/// A stream of events says what comes, and goes on through silence.
+fn a_stream_goes_on(folder: &Path) {
+    let (lease, listener) = as_agents(async {
+        let one = agent(folder, 7, AGENT).await;
+        (one.attach(Place::Anywhere, None).await.unwrap().lease, one.agent())
+    });
+    let mut stream = there("agents", || Stream::open(folder));
+    stream.listens(&key(7), &lease);
+    as_agents(async {
+        let two = agent(folder, 8, AGENT).await;
+        two.attach(Place::Anywhere, None).await.unwrap();
+        two.op(Body::Send { to: listener, message: b"hello".to_vec() }).await.unwrap();
+    });
+    stream.hears("\ndata: ");
+    // A sign of life, after the longest silence there is.
+    stream.hears("\n: nothing yet");
+}
+
 /// A ban of one address turns that one away, and nobody else: the host sees
 /// agents where they are, and not the proxy.
 fn addresses_are_the_agents_own(folder: &Path) {
@@ -289,6 +310,7 @@ fn in_front(folder: &Folder, python: &Path, begin: impl FnOnce(&Path) -> Command
     let proxy = proxy(&mut begin(&out), &folder.0);
     until("the proxy reaches the host", || read(python, &folder.0, "GET", &["/health"])[0].0 == 200);
     agents_work(&folder.0);
+    a_stream_goes_on(&folder.0);
     (host, proxy)
 }
 
