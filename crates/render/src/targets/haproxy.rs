@@ -46,10 +46,10 @@ fn window(rate: Rate) -> String {
     format!("{}ms", rate.per.0)
 }
 
-/// Counts of addresses; an IPv6 /64 is one.
+/// Counts of addresses, which are of IPv4: nothing listens at any other.
 fn counted(what: &str, rate: Rate) -> String {
     let window = window(rate);
-    format!("    stick-table type ipv6 size {SOURCES} expire {window} store {what}({window})\n")
+    format!("    stick-table type ip size {SOURCES} expire {window} store {what}({window})\n")
 }
 
 fn head(front: &Front) -> String {
@@ -102,7 +102,7 @@ fn agents(front: &Front) -> String {
         text += "    # [limits] connections\n";
         text += &counted("conn_rate", rate);
         text += &format!(
-            "    tcp-request connection track-sc0 src,ipmask(32,64)\n    \
+            "    tcp-request connection track-sc0 src\n    \
              tcp-request connection reject if {{ sc0_conn_rate gt {most} }}\n"
         );
     }
@@ -166,7 +166,7 @@ fn open(front: &Front) -> String {
     let (most, again, said) = (front.often.events, front.again(), front.too_often());
     format!(
         "# What needs no proof: requests share connections here, and nothing else may.\nfrontend open\n    mode http\n\
-         {bind}{counted}    http-request set-var(txn.path) path\n    http-request track-sc0 src,ipmask(32,64)\n    \
+         {bind}{counted}    http-request set-var(txn.path) path\n    http-request track-sc0 src\n    \
          # [gateway] address_rate\n    \
          http-request return status 429 content-type application/json hdr retry-after {again} string '{said}' \
          if {{ sc0_http_req_rate gt {most} }}\n    \

@@ -126,10 +126,8 @@ fn http(front: &Front) -> String {
          fastcgi_temp_path /var/cache/mycel/fastcgi;\n    uwsgi_temp_path /var/cache/mycel/uwsgi;\n    \
          scgi_temp_path /var/cache/mycel/scgi;\n    \
          proxy_cache_path /var/cache/mycel/open levels=1:2 keys_zone=open:10m max_size={KEPT} inactive={UNASKED} use_temp_path=off;\n\n    \
-         # [gateway] address_rate: an IPv6 /64 counts as one.\n    \
-         map $binary_remote_addr $source {{\n        default $binary_remote_addr;\n        \
-         \"~(?s)\\A(?<net>.{{8}}).{{8}}\\z\" $net;\n    }}\n    \
-         limit_req_zone $source zone=sources:10m rate={rate};\n    limit_req_status 429;\n\n    \
+         # [gateway] address_rate\n    \
+         limit_req_zone $binary_remote_addr zone=sources:10m rate={rate};\n    limit_req_status 429;\n\n    \
          gzip on;\n    gzip_vary on;\n    gzip_proxied any;\n    gzip_min_length 1024;\n    \
          # Hashes grow no smaller.\n    gzip_types application/json text/plain;\n\n{server}}}\n",
         resolver = resolver(front),
