@@ -71,6 +71,7 @@ impl Tools {
             }
         }
         tools.of_measuring(allow_missing)?;
+        tools.of_proxies(allow_missing)?;
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
@@ -94,6 +95,15 @@ impl Tools {
             "MYCEL_AMTOOL",
             unpacked("prometheus-alertmanager", "amtool"),
         )
+    }
+
+    /// What stands before a planet.
+    fn of_proxies(&mut self, allow_missing: bool) -> Result<(), String> {
+        self.keep(allow_missing, "haproxy", "rendered proxies by HAProxy", "MYCEL_HAPROXY", haproxy())?;
+        let (program, module) =
+            nginx().map_or_else(|why| (Err(why.clone()), Err(why)), |(one, two)| (Ok(one), Ok(two)));
+        self.keep(allow_missing, "nginx", "rendered proxies by nginx", "MYCEL_NGINX", program)?;
+        self.keep(allow_missing, "nginx's module `stream`", "the same", "MYCEL_NGINX_STREAM", module)
     }
 
     fn keep(
@@ -219,14 +229,42 @@ fn packet_filter() -> Result<PathBuf, String> {
     Ok(nft)
 }
 
+/// HAProxy, with its libraries: these begin nothing.
+fn haproxy() -> Result<PathBuf, String> {
+    if let Some(found) = on_path("haproxy") {
+        return Ok(found);
+    }
+    let program = taken("haproxy", "usr/sbin/haproxy")?;
+    let runs = || quiet(Command::new(&program).arg("-v"));
+    if runs().is_err() {
+        apt(&["liblua5.3-0", "libopentracing-c-wrapper0", "libpcre2-8-0"])?;
+        runs()?;
+    }
+    Ok(program)
+}
+
+/// nginx and its module `stream`, which have to be of one build: both out of
+/// Debian's packages.
+fn nginx() -> Result<(PathBuf, PathBuf), String> {
+    let module = "usr/lib/nginx/modules/ngx_stream_module.so";
+    let (program, module) = (taken("nginx", "usr/sbin/nginx")?, taken("libnginx-mod-stream", module)?);
+    quiet(Command::new(&program).arg("-v"))?;
+    Ok((program, module))
+}
+
 /// A program out of a Debian package that is not installed: that would begin a
 /// service, and none is wanted.
 fn unpacked(package: &str, program: &str) -> Result<PathBuf, String> {
-    if let Some(found) = on_path(program) {
-        return Ok(found);
+    match on_path(program) {
+        Some(found) => Ok(found),
+        None => taken(package, &format!("usr/bin/{program}")),
     }
+}
+
+/// A file out of such a package.
+fn taken(package: &str, program: &str) -> Result<PathBuf, String> {
     let folder = target().join("tools").join(package);
-    let file = folder.join("usr/bin").join(program);
+    let file = folder.join(program);
     if file.exists() {
         return Ok(file);
     }

@@ -9,6 +9,7 @@
 
 mod comment;
 mod flows;
+mod front;
 mod hcl;
 mod name;
 pub mod program;

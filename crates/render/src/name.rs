@@ -3,7 +3,7 @@
 //! in the file, because a name that was changed silently is another's name.
 
 use crate::Refused;
-use planet::{At, Name};
+use planet::{At, Name, Text};
 
 /// A name that is to be a DNS label.
 pub(crate) fn label<'n>(name: &'n At<Name>, what: &str) -> Result<&'n str, Refused> {
@@ -32,6 +32,23 @@ pub(crate) fn namespace(name: &At<Name>) -> Result<&str, Refused> {
         });
     }
     Ok(text)
+}
+
+/// A text that is to be a domain.
+pub(crate) fn domain(zone: &At<Text>) -> Result<&str, Refused> {
+    let text = zone.value.as_str();
+    let part = |part: &str| {
+        let known = part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        known && (1..=63).contains(&part.len()) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    if text.len() <= 240 && text.contains('.') && text.split('.').all(part) {
+        return Ok(text);
+    }
+    Err(Refused {
+        what: format!("`{}` is no domain", text.escape_debug()),
+        hint: "write it as planet.example".to_owned(),
+        at: Some(zone.span),
+    })
 }
 
 /// The longest name of an image: a registry's host, a path, a tag and a digest.

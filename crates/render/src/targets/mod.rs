@@ -2,10 +2,13 @@
 //! add one, write its file and a line here.
 
 mod compose;
+mod haproxy;
 mod kubernetes;
 mod machine;
+mod nginx;
 mod observe;
 mod terraform;
+mod vlan;
 
 use crate::{Place, Refused, Scene, Tree};
 
@@ -34,8 +37,16 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub static ALL: &[&Target] =
-    &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &observe::TARGET, &terraform::TARGET];
+pub static ALL: &[&Target] = &[
+    &compose::TARGET,
+    &haproxy::TARGET,
+    &kubernetes::TARGET,
+    &machine::TARGET,
+    &nginx::TARGET,
+    &observe::TARGET,
+    &terraform::TARGET,
+    &vlan::TARGET,
+];
 
 /// Says what the plan wants of a region and the program cannot do yet.
 fn one_process(place: &Place<'_>, tree: &mut Tree) {

@@ -8,6 +8,7 @@ use super::root::{GLOBAL as SERVICES, Root};
 use super::site::{Site, balancers};
 use super::{GLOBAL, cdn, cloudflare};
 use crate::hcl::{Value, block, expression, expressions, list, resource, text};
+use crate::name::domain;
 use crate::{Refused, Scene, Tree};
 use planet::{At, BalancerKind, Budget, Text};
 use vocab::Ppm;
@@ -127,23 +128,6 @@ fn names(scene: &Scene<'_>, root: &mut Root, zone: &At<Text>, entries: &[Entry])
         root.add(DNS_FILE, DNS_ABOUT, [check, record]);
     }
     Ok(())
-}
-
-/// A text that is to be a domain.
-fn domain(zone: &At<Text>) -> Result<&str, Refused> {
-    let text = zone.value.as_str();
-    let part = |part: &str| {
-        let known = part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        known && (1..=63).contains(&part.len()) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    if text.len() <= 240 && text.contains('.') && text.split('.').all(part) {
-        return Ok(text);
-    }
-    Err(Refused {
-        what: format!("`{}` is no domain", text.escape_debug()),
-        hint: "write it as planet.example".to_owned(),
-        at: Some(zone.span),
-    })
 }
 
 /// One address for all regions.
