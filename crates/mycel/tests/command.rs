@@ -177,7 +177,7 @@ fn errors_say_what_and_what_to_try() {
         (&["plan", "carma.toml", "--locate", "1/1/1"], "a slot is a number", "NUMBER/SLOT"),
         (&["plan", "carma.toml", "--locate", "-1"], "`-1` is nowhere", "NUMBER/SLOT"),
         (&["trust", "pi", "--at", "10000000000"], "10000000000", "up to position"),
-        (&["trust", "recover", "--data", "nowhere", "no-share.txt"], "cannot read no-share.txt", "mycel trust split"),
+        (&["trust", "recover", "--data", "nowhere", "no-share.txt"], "is no copy of", "--data names that copy"),
         (&["trust", "open-share", "no-share.txt", "--key", "a.key", "--print"], "no-share.txt", "the file of a share"),
         (&["trust", "issue", "no.request", "--data", "nowhere"], "cannot read no.request", "mycel trust request"),
         (&["audit", "verify", "nowhere", "--key", "zzz"], "cannot read zzz", "keys/audit.vkey"),

@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_arithmetic)]
 
 use std::hint::black_box;
-use trust::merkle::Node;
+use trust::merkle::{Head, Node};
 use trust::sign::{PublicKey, SigningKey};
-use trust::{PlanetId, Secret};
+use trust::{AgentId, PlanetId, Secret};
 use vocab::{FactEnd, FactKind, Millis, OpFact};
 use watch::batch::{About, Batch, Point};
 use watch::nats::{Nats, Weight};
 use watch::observe::Round;
 use watch::posterior::Beliefs;
+use watch::summary::Summary;
+use watch::tree::{Leaf, Part};
 
 const AGENTS: usize = 1_000_000;
 /// Points of one run, in an order that no cache foresees.
@@ -41,6 +43,7 @@ fn main() {
     measure::at_most("a round of a million agents ends", 1e9, ends, None);
     watcher();
     facts();
+    node();
 }
 
 fn order() -> Vec<Point> {
@@ -98,4 +101,37 @@ fn facts() {
         }
     });
     measure::at_least("a fact into eight observers", 1e6, all / f64::from(WATCHED), None);
+}
+
+/// A local node's round: each of its agents does something, the round ends, and
+/// its part of the tree is made.
+fn node() {
+    let mut rounds: Vec<Round> = vec![Round::default(); WATCHED as usize];
+    let mut beliefs = Beliefs::new(WATCHED as usize);
+    let mut at = 0;
+    let mut turn = || {
+        at += 5_000;
+        let (mut summary, mut points) = (Summary::default(), Vec::with_capacity(WATCHED as usize));
+        for (agent, round) in (0..WATCHED).zip(&mut rounds) {
+            let kind = FactKind::Write;
+            round.take(&OpFact { agent, at: Millis(at), kind, size: 200, to: 3, end: FactEnd::Done });
+            let Some(conclusion) = round.end() else { continue };
+            summary.take(&conclusion.said);
+            points.push(Point { agent, evidence: conclusion.evidence });
+        }
+        beliefs.report(&points, Weight::ONE);
+        beliefs.end(|agent, _, _| _ = black_box(agent));
+        let leaf = |agent: u32| {
+            let known = beliefs.agent(agent).unwrap();
+            let (odds, cumulated, level) = (known.odds(), known.cumulated(), known.level());
+            let chain = Head { size: at, root: Node([3; 32]) };
+            Leaf { agent: AgentId([7; 32]), level, odds, cumulated, chain }
+        };
+        let leaves: Vec<Leaf> = (0..WATCHED).map(leaf).collect();
+        Part::local(1, at, &leaves, summary)
+    };
+    let all = measure::many(|| drop(black_box(turn())));
+    measure::at_most("a local node of 2,000 agents, all of it", 1e6, all, None);
+    let hashes = measure::many(|| _ = black_box(Node::over(&Node([1; 32]), &Node([2; 32]))));
+    measure::share("of that, its 4,000 hashes as bare SHA-256", 0.5, all, ("4,000 hashes", hashes * 4_000.0));
 }

@@ -18,3 +18,5 @@ pub mod nats;
 pub mod observe;
 pub mod posterior;
 pub mod reputation;
+pub mod summary;
+pub mod tree;
