@@ -150,7 +150,7 @@ impl Read {
             Expression::Array(parts) => Value::List(self.nodes(parts.iter(), line)?),
             Expression::Object(object) => {
                 let (mut fields, mut names) = (Vec::new(), BTreeSet::new());
-                for (key, value) in object.iter() {
+                for (key, value) in object {
                     let (at, name) = self.key(key, line)?;
                     if !names.insert(name.clone()) {
                         return Err(unreadable(at, format!("`{}` is there twice", name.escape_debug())));

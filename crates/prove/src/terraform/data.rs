@@ -42,9 +42,8 @@ fn copies(root: &Root, asked: &Region<'_>, intent: &Intent<'_>, tell: &mut Tell<
     for item in root.of("aws_db_instance") {
         let part = item.part();
         if let Some(source) = part.get("replicate_source_db") {
-            match one_of(source, &["aws_db_instance"]) {
-                Some((kind, name)) => drop(root.find(kind, &name, part.at(source.line), tell)),
-                None => source_of(part, &part.at(source.line), (asked, intent), tell),
+            if one_of(source, &["aws_db_instance"]).is_none() {
+                source_of(part, &part.at(source.line), (asked, intent), tell);
             }
         }
     }
@@ -53,14 +52,10 @@ fn copies(root: &Root, asked: &Region<'_>, intent: &Intent<'_>, tell: &mut Tell<
         for rule in part.parts("rule", tell) {
             for to in rule.parts("destination", tell) {
                 let Some(node) = to.get("bucket") else { continue };
-                match one_of(node, &["aws_s3_bucket"]) {
-                    Some((kind, name)) => drop(root.find(kind, &name, to.at(node.line), tell)),
-                    None => {
-                        let classes = elsewhere(asked, intent);
-                        let what =
-                            format!("records are copied to a bucket of which nobody here says where it is{classes}");
-                        tell.fail(Kind::Elsewhere, to.at(node.line), what);
-                    }
+                if one_of(node, &["aws_s3_bucket"]).is_none() {
+                    let classes = elsewhere(asked, intent);
+                    let what = format!("records are copied to a bucket of which nobody here says where it is{classes}");
+                    tell.fail(Kind::Elsewhere, to.at(node.line), what);
                 }
             }
         }

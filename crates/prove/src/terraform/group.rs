@@ -74,7 +74,7 @@ pub(crate) fn read(root: &Root, asked: &Region<'_>, tell: &mut Tell<'_>) -> Grou
             let Some(at) = groups.find(&item.name, is_default) else { continue };
             for (side, is_out) in [("ingress", false), ("egress", true)] {
                 for rule in part.parts(side, tell) {
-                    let rules = groups.old(root, rule, at, tell);
+                    let rules = groups.old(rule, at, tell);
                     groups.put(at, is_out, rules);
                 }
             }
@@ -83,14 +83,14 @@ pub(crate) fn read(root: &Root, asked: &Region<'_>, tell: &mut Tell<'_>) -> Grou
     for (kind, is_out) in [("aws_vpc_security_group_ingress_rule", false), ("aws_vpc_security_group_egress_rule", true)]
     {
         for item in root.of(kind) {
-            let Some(group) = groups.led(root, item.part(), "security_group_id", tell) else { continue };
-            let rules = groups.one(root, item, group, tell);
+            let Some(group) = groups.led(item.part(), "security_group_id", tell) else { continue };
+            let rules = groups.one(item, tell);
             groups.put(group, is_out, rules);
         }
     }
     for item in root.of("aws_security_group_rule") {
         let part = item.part();
-        let Some(group) = groups.led(root, part, "security_group_id", tell) else { continue };
+        let Some(group) = groups.led(part, "security_group_id", tell) else { continue };
         let is_out = match part.text("type", tell) {
             Some("ingress") => false,
             Some("egress") => true,
@@ -99,7 +99,7 @@ pub(crate) fn read(root: &Root, asked: &Region<'_>, tell: &mut Tell<'_>) -> Grou
                 continue;
             }
         };
-        let rules = groups.old(root, part, group, tell);
+        let rules = groups.old(part, group, tell);
         groups.put(group, is_out, rules);
     }
     groups
@@ -125,21 +125,20 @@ impl Groups {
     }
 
     /// The group that an argument leads to.
-    pub(crate) fn led(&self, root: &Root, part: Part<'_>, name: &str, tell: &mut Tell<'_>) -> Option<usize> {
+    pub(crate) fn led(&self, part: Part<'_>, name: &str, tell: &mut Tell<'_>) -> Option<usize> {
         let Some(node) = part.get(name) else {
             tell.lost(part.here(), format!("nothing says `{name}`"));
             return None;
         };
-        self.named(root, part, node, tell)
+        self.named(part, node, tell)
     }
 
-    pub(crate) fn named(&self, root: &Root, part: Part<'_>, node: &Node, tell: &mut Tell<'_>) -> Option<usize> {
+    pub(crate) fn named(&self, part: Part<'_>, node: &Node, tell: &mut Tell<'_>) -> Option<usize> {
         if let Some(name) = crate::terraform::item::led(node, DEFAULT) {
             return self.find(name, true);
         }
-        let name = part.leads(node, GROUP, tell)?.to_owned();
-        root.find(GROUP, &name, part.at(node.line), tell)?;
-        self.find(&name, false)
+        let name = part.leads(node, GROUP, tell)?;
+        self.find(name, false)
     }
 
     fn put(&mut self, at: usize, is_out: bool, rules: Vec<Rule>) {
@@ -149,7 +148,7 @@ impl Groups {
     }
 
     /// A rule with one peer, as a resource of its own.
-    fn one(&self, root: &Root, item: &Item, own: usize, tell: &mut Tell<'_>) -> Vec<Rule> {
+    fn one(&self, item: &Item, tell: &mut Tell<'_>) -> Vec<Rule> {
         const KNOWN: &[&str] = &[
             "security_group_id",
             "description",
@@ -165,9 +164,8 @@ impl Groups {
         let nets = ["cidr_ipv4", "cidr_ipv6"].into_iter().filter_map(|name| part.get(name));
         let mut peers: Vec<Peer> = nets.filter_map(|node| part.range(node, tell).map(Peer::Net)).collect();
         if let Some(node) = part.get("referenced_security_group_id") {
-            peers.extend(self.named(root, part, node, tell).map(Peer::Group));
+            peers.extend(self.named(part, node, tell).map(Peer::Group));
         }
-        let _ = own;
         if peers.len() != 1 {
             tell.lost(item.at.clone(), "a rule has one peer");
         }
@@ -175,7 +173,7 @@ impl Groups {
     }
 
     /// A rule with lists of peers, as people write it in a group or beside it.
-    fn old(&self, root: &Root, part: Part<'_>, own: usize, tell: &mut Tell<'_>) -> Vec<Rule> {
+    fn old(&self, part: Part<'_>, own: usize, tell: &mut Tell<'_>) -> Vec<Rule> {
         const KNOWN: &[&str] = &[
             "type",
             "security_group_id",
@@ -199,7 +197,7 @@ impl Groups {
         }
         let sources = part.list("security_groups", tell).iter().chain(part.get("source_security_group_id"));
         for node in sources {
-            peers.extend(self.named(root, part, node, tell).map(Peer::Group));
+            peers.extend(self.named(part, node, tell).map(Peer::Group));
         }
         if part.truth("self", tell) == Some(true) {
             peers.push(Peer::Group(own));

@@ -218,7 +218,7 @@ fn route(root: &Root, part: Part<'_>, net: &str, tell: &mut Tell<'_>) -> Option<
         tell.lost(at, "a route that leads to what these files do not have");
         return None;
     };
-    root.find(kind, &name, at.clone(), tell)?;
+    root.find(kind, &name)?;
     let fits = match kind {
         "aws_nat_gateway" => part.get("nat_gateway_id").is_some(),
         "aws_vpc_peering_connection" => part.get("vpc_peering_connection_id").is_some(),

@@ -48,25 +48,21 @@ impl Root {
         &self.items
     }
 
-    /// The resource that an argument names; one that is not there is told.
-    pub(crate) fn find<'r>(&'r self, kind: &str, name: &str, at: At, tell: &mut Tell<'_>) -> Option<&'r Item> {
-        let found = self.by_name.get(&(kind.to_owned(), name.to_owned())).and_then(|at| self.items.get(*at));
-        if found.is_none() {
-            tell.fail(Kind::Dangling, at, format!("there is no resource `{kind}.{}`", shown(name)));
-        }
-        found
+    /// A resource. That one is not there is told once, by `references`.
+    pub(crate) fn find<'r>(&'r self, kind: &str, name: &str) -> Option<&'r Item> {
+        self.by_name.get(&(kind.to_owned(), name.to_owned())).and_then(|at| self.items.get(*at))
     }
 
     /// The resource of a kind that an argument leads to.
     pub(crate) fn led<'r>(&'r self, part: Part<'_>, name: &str, kind: &str, tell: &mut Tell<'_>) -> Option<&'r Item> {
         let label = part.refer(name, kind, tell)?;
-        self.find(kind, label, part.line_of(name), tell)
+        self.find(kind, label)
     }
 
     /// The resources of a kind that a list leads to.
     pub(crate) fn all_led<'r>(&'r self, part: Part<'_>, name: &str, kind: &str, tell: &mut Tell<'_>) -> Vec<&'r Item> {
         let labels = part.refers(name, kind, tell);
-        labels.into_iter().filter_map(|(line, label)| self.find(kind, label, part.at(line), tell)).collect()
+        labels.into_iter().filter_map(|(_, label)| self.find(kind, label)).collect()
     }
 }
 
@@ -191,7 +187,10 @@ impl Root {
             Value::Refer(names) => {
                 let at = At { file: Arc::clone(&item.at.file), line: node.line };
                 match names.as_slice() {
-                    [kind, name, ..] if kind.contains('_') => drop(self.find(kind, name, at, tell)),
+                    [kind, name, ..] if kind.contains('_') && self.find(kind, name).is_none() => {
+                        let what = format!("there is no resource `{}.{}`", shown(kind), shown(name));
+                        tell.fail(Kind::Dangling, at, what);
+                    }
                     [first, ..] if ["data", "module", "local", "each", "count"].contains(&first.as_str()) => {
                         tell.lost(at, format!("`{}` is not understood", shown(&names.join("."))));
                     }

@@ -182,8 +182,7 @@ impl<'g> Gather<'g, '_> {
     /// The groups that an argument names. Whoever names none is in the network's own.
     fn groups(&self, part: Part<'_>, name: &str, tell: &mut Tell<'_>) -> Vec<usize> {
         let nodes = part.list(name, tell);
-        let named: Vec<usize> =
-            nodes.iter().filter_map(|node| self.groups.named(self.root, part, node, tell)).collect();
+        let named: Vec<usize> = nodes.iter().filter_map(|node| self.groups.named(part, node, tell)).collect();
         if !nodes.is_empty() {
             return named;
         }
