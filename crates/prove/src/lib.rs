@@ -79,7 +79,7 @@ pub const TARGETS: [&str; 4] = ["compose", "kubernetes", "machine", "terraform"]
 pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
     let intent = Intent::new(planet, text);
     let mut report = Report { files: files.len(), ..Report::default() };
-    let mut is_deployed = false;
+    let mut roots = BTreeSet::new();
     for (scope, files) in scopes(files) {
         let failures = &mut report.failures;
         match scope.kind(&intent) {
@@ -93,11 +93,11 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
             Judge::Terraform(Some(region)) => {
                 let (scope, found) = (&scope.folder, (failures, &mut report.notes));
                 report.matrices.extend(terraform::prove(&intent, (scope, region), &files, found));
-                is_deployed = true;
+                roots.insert(region);
             }
             Judge::Terraform(None) => {
                 terraform::prove_global(&intent, &scope.folder, &files, failures);
-                is_deployed = true;
+                roots.insert("");
             }
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
@@ -107,11 +107,18 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
             }
         }
     }
-    if report.matrices.is_empty() && !is_deployed {
+    if report.matrices.is_empty() && roots.is_empty() {
         let at = At { file: Arc::from("."), line: 0 };
         report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, "no file of a deployment is here"));
     }
     report.notes.extend(absent(planet, &report.matrices));
+    let missing = planet.region.iter().filter(|region| region.provider.as_str() == terraform::PROVIDER);
+    let missing: Vec<&str> =
+        missing.map(|region| region.id.as_str()).filter(|id| !roots.is_empty() && !roots.contains(id)).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        report.notes.push(format!("terraform: no files of {missing} are here, so nothing is said of that"));
+    }
     // Regions of one planet have the same to say.
     let mut said = BTreeSet::new();
     report.notes.retain(|note| said.insert(note.clone()));

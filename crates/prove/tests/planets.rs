@@ -82,7 +82,7 @@ fn a_balancer_opens_its_own_region_and_zones_alone() {
 
 /// What a planet may ask of a cloud and cannot get there: agents in a tier that
 /// has no addresses of the Internet, and a balancer with nobody behind it, because
-/// no flow leads there or its machine may fetch nothing; and two tiers that both
+/// no flow leads there or its machine may fetch nothing, or in one zone; and two tiers that both
 /// have flows with the Internet at ports where replies go: a group that is open to
 /// the Internet is open to all, and no ACL tells a reply from a beginning. Each is
 /// told by name.
@@ -90,7 +90,8 @@ fn cannot_be(failure: &prove::Failure) -> bool {
     let no_way = ["NAT lets in replies alone", "no route leads back"];
     let from_outside = failure.path.as_ref().is_some_and(|path| path.from == "internet");
     let no_entry = failure.layer == prove::Layer::Balancer && failure.what.ends_with("takes it in");
-    let no_target = failure.layer == prove::Layer::Balancer && failure.what.ends_with("leads to nobody");
+    let no_target = failure.layer == prove::Layer::Balancer
+        && (failure.what.ends_with("leads to nobody") || failure.what.contains("stands in one zone"));
     let ports = failure.path.as_ref().map_or("", |path| path.ports.as_str());
     let is_replies = ["1024-65535", "8080", "7117"].iter().any(|port| ports.starts_with(port));
     let no_telling = failure.kind == prove::Kind::LetThrough && failure.layer == prove::Layer::Group && is_replies;

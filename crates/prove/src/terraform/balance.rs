@@ -43,6 +43,9 @@ pub(crate) struct Target {
     pub(crate) stands: Vec<usize>,
 }
 
+/// Pairs of a target group and who is in it. The largest region has two.
+const MOST_TARGETS: usize = 1_000;
+
 const BALANCER: &[&str] = &[
     "name",
     "name_prefix",
@@ -111,6 +114,14 @@ pub(crate) fn targets(root: &Root, stands: &[Stand], tell: &mut Tell<'_>) -> BTr
             (Some(_), None) => tell.lost(item.at.clone(), "a target that is no machine of these files"),
             _ => {}
         }
+    }
+    let mut left = MOST_TARGETS;
+    for target in targets.values_mut() {
+        if target.stands.len() > left {
+            tell.lost(target.at.clone(), format!("more than {MOST_TARGETS} targets of balancers"));
+            target.stands.truncate(left);
+        }
+        left = left.saturating_sub(target.stands.len());
     }
     targets
 }
@@ -203,11 +214,7 @@ fn act(root: &Root, action: Part<'_>, tell: &mut Tell<'_>) -> Option<String> {
     action.known("an action", &[&["type", "target_group_arn", "fixed_response", "redirect", "order"]], tell);
     match action.text("type", tell) {
         Some("forward") => {
-            let target = root.led(action, "target_group_arn", "aws_lb_target_group", tell);
-            if target.is_none() && action.get("target_group_arn").is_none() {
-                tell.lost(action.here(), "nothing says where this leads");
-            }
-            target.map(|target| target.name.clone())
+            root.led(action, "target_group_arn", "aws_lb_target_group", tell).map(|target| target.name.clone())
         }
         Some("fixed-response" | "redirect") => None,
         _ => {

@@ -1,7 +1,7 @@
 //! How the Internet comes in, and how what is inside goes out: what balancers open
 //! and whom they lead to, what groups open to everybody, and the ways of NAT.
 
-use crate::atoms::Range;
+use crate::atoms::cut;
 use crate::ports::{Ports, Protocol};
 use crate::read::form::shown;
 use crate::report::{Kind, Layer};
@@ -97,6 +97,12 @@ fn leads(site: &Site<'_>, balancer: &Balancer, tell: &mut Tell<'_>) {
     if balancer.is_open && balancer.listeners.is_empty() {
         tell.fail(Kind::Dangling, balancer.at.clone(), format!("balancer {name} listens to nobody"));
     }
+    let zone = |stand: &Stand| site.ways.network.subnets.get(stand.subnet).and_then(|subnet| subnet.is.zone);
+    let zones: BTreeSet<_> = stands(site, &balancer.stands).map(|(_, stand)| zone(stand)).collect();
+    if !balancer.is_network && zones.len() < 2 {
+        let what = format!("balancer {name} stands in one zone, and AWS takes one of requests in two at least");
+        tell.fail(Kind::Stopped, balancer.at.clone(), what);
+    }
     let named: BTreeSet<&String> = balancer.listeners.iter().flat_map(|listener| &listener.targets).collect();
     for target in named.into_iter().filter_map(|name| site.targets.get(name)) {
         if target.stands.is_empty() {
@@ -109,62 +115,65 @@ fn leads(site: &Site<'_>, balancer: &Balancer, tell: &mut Tell<'_>) {
                 tell.fail(Kind::Stopped, target.at.clone(), what);
             }
         }
-        let zone = |stand: &Stand| site.ways.network.subnets.get(stand.subnet).and_then(|subnet| subnet.is.zone);
         let there: BTreeSet<_> = stands(site, &target.stands).map(|(_, stand)| zone(stand)).collect();
         let alone = stands(site, &balancer.stands).map(|(_, stand)| zone(stand)).find(|zone| !there.contains(zone));
         if let Some(Some(zone)) = alone.filter(|_| !balancer.crosses && !there.is_empty()) {
             let what = format!("balancer {name} leads to nobody in {zone}, and not to other zones");
             tell.fail(Kind::Stopped, balancer.at.clone(), what);
         }
-        let mut told = BTreeSet::new();
-        for (from, one) in stands(site, &balancer.stands) {
-            for (to, two) in stands(site, &target.stands) {
-                for hop in between(site, (from, one), (to, two), (balancer, target)) {
-                    let missing = target.ports.minus(&hop.ports);
-                    let (at, why) = hop.blame(&missing, &site.ways.whole);
-                    if !missing.is_empty() && told.insert((hop.layer, at.clone())) {
-                        let what = format!("{why} ({} to {})", one.words, two.words);
-                        let path = (balancer.name.as_str(), tier(site, two), &missing);
-                        tell.at(hop.layer).path(Kind::Stopped, at, path, what);
-                    }
+        passes(site, balancer, target, tell);
+    }
+}
+
+/// Every layer between a balancer and those whom it leads to lets it through.
+fn passes(site: &Site<'_>, balancer: &Balancer, target: &Target, tell: &mut Tell<'_>) {
+    let mut told = BTreeSet::new();
+    let mut held = |hops: &[Hop], (from, to): (&str, &Stand)| {
+        for hop in hops {
+            let missing = target.ports.minus(&hop.ports);
+            if missing.is_empty() {
+                continue;
+            }
+            let (at, why) = hop.blame(&missing, &site.ways.whole);
+            if told.insert((hop.layer, at.clone())) {
+                let path = (balancer.name.as_str(), tier(site, to), &missing);
+                tell.at(hop.layer).path(Kind::Stopped, at, path, format!("{why} ({from} to {})", to.words));
+            }
+        }
+    };
+    // As itself, which is how it asks for health.
+    for (from, one) in stands(site, &balancer.stands) {
+        for (to, two) in stands(site, &target.stands) {
+            for begin in ends(site, from, one) {
+                for end in ends(site, to, two) {
+                    held(&site.ways.hops(&begin, &end), (&one.words, two));
                 }
             }
         }
     }
-}
-
-/// The layers between a balancer and one whom it leads to: as itself, which is
-/// how it asks for health, and with the addresses of agents where it keeps them.
-fn between(
-    site: &Site<'_>,
-    (from, one): (usize, &Stand),
-    (to, two): (usize, &Stand),
-    (balancer, target): (&Balancer, &Target),
-) -> Vec<Hop> {
-    let end = |number: usize, stand: &Stand| {
-        let subnet = site.ways.network.subnets.get(stand.subnet)?;
-        Some(End { piece: subnet.is.net, stand: Some(number), is_internet: false })
-    };
-    let (Some(begin), Some(end)) = (end(from, one), end(to, two)) else { return Vec::new() };
-    let mut hops = site.ways.hops(&begin, &end);
-    if balancer.is_network && target.keeps && balancer.is_open {
+    if !(balancer.is_network && target.keeps && balancer.is_open) {
+        return;
+    }
+    // And with the addresses of agents, where it keeps them. A group that the balancer
+    // is in is what the target's own sees; without one, the agent.
+    let is_free = stands(site, &balancer.stands).any(|(_, stand)| stand.groups.is_empty());
+    for (_, two) in stands(site, &target.stands) {
         for piece in &site.internet {
-            hops.extend(kept(site, *piece, one, two));
+            let acls = &site.ways.acls;
+            let mut hops =
+                vec![acls.hop(two.subnet, Side::Into, *piece), acls.replies(two.subnet, Side::OutOf, *piece)];
+            let agent = Other { piece: *piece, groups: &[] };
+            hops.extend(is_free.then(|| site.ways.groups.hop(&two.groups, false, agent)));
+            held(&hops, (&piece.to_string(), two));
         }
     }
-    hops
 }
 
-fn kept(site: &Site<'_>, piece: Range, balancer: &Stand, target: &Stand) -> Vec<Hop> {
-    let mut hops = vec![
-        site.ways.acls.hop(target.subnet, Side::Into, piece),
-        site.ways.acls.replies(target.subnet, Side::OutOf, piece),
-    ];
-    // A group that the balancer is in is what the target's sees; without one, the agent.
-    if balancer.groups.is_empty() {
-        hops.push(site.ways.groups.hop(&target.groups, false, Other { piece, groups: &[] }));
-    }
-    hops
+/// Where somebody is, in pieces that no rule divides.
+fn ends(site: &Site<'_>, number: usize, stand: &Stand) -> Vec<End> {
+    let nets = site.ways.network.subnets.get(stand.subnet).map(|subnet| subnet.is.net);
+    let pieces = nets.map_or_else(Vec::new, |net| cut(&[net], &[], &site.edges));
+    pieces.into_iter().map(|piece| End { piece, stand: Some(number), is_internet: false }).collect()
 }
 
 /// A group opens to everybody what the planet opens in its tier, and nothing else,

@@ -12,6 +12,7 @@ use crate::terraform::asked::Region;
 use crate::terraform::hop::{Hit, Hop};
 use crate::terraform::item::{Item, Part, Tell};
 use crate::terraform::root::Root;
+use std::collections::BTreeMap;
 
 pub(crate) const GROUP: &str = "aws_security_group";
 /// The one of a network, which whoever names no group is in.
@@ -47,6 +48,7 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     pub(crate) all: Vec<Group>,
+    by_name: BTreeMap<(String, bool), usize>,
 }
 
 /// Somebody, as a group sees them: where they are, and of which groups.
@@ -64,6 +66,7 @@ pub(crate) fn read(root: &Root, asked: &Region<'_>, tell: &mut Tell<'_>) -> Grou
             let part = item.part();
             let (at, name) = (item.at.clone(), item.name.clone());
             let tier = if is_default { None } else { tier(item, asked) };
+            groups.by_name.insert((name.clone(), is_default), groups.all.len());
             groups.all.push(Group { at, name, is_default, tier, into: Vec::new(), out_of: Vec::new() });
             root.led(part, "vpc_id", "aws_vpc", tell);
         }
@@ -121,7 +124,7 @@ fn tier(item: &Item, asked: &Region<'_>) -> Option<String> {
 
 impl Groups {
     pub(crate) fn find(&self, name: &str, is_default: bool) -> Option<usize> {
-        self.all.iter().position(|group| group.name == name && group.is_default == is_default)
+        self.by_name.get(&(name.to_owned(), is_default)).copied()
     }
 
     /// The group that an argument leads to.

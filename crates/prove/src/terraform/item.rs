@@ -12,7 +12,12 @@ use std::sync::Arc;
 
 /// What any resource may say and what changes no path: its marks, what it is made
 /// after, and how long it is waited for.
-const MARKS: &[&str] = &["tags", "tags_all", "depends_on", "lifecycle", "timeouts", "region"];
+const MARKS: &[&str] = &["tags", "tags_all", "depends_on", "lifecycle", "timeouts"];
+
+/// What makes one resource many, or none, or puts it elsewhere, or runs something.
+/// `root` tells each, of whatever kind the resource is.
+pub(crate) const MAKES_MORE: &[&str] =
+    &["count", "for_each", "provider", "region", "provisioner", "connection", "dynamic"];
 
 /// Gathers what is wrong, at one layer.
 pub(crate) struct Tell<'f> {
@@ -71,7 +76,7 @@ impl Item {
     /// Its arguments; those that are not known are told.
     pub(crate) fn known(&self, names: &[&str], tell: &mut Tell<'_>) -> Part<'_> {
         let part = self.part();
-        part.known(&self.words(), &[names, MARKS], tell);
+        part.known(&self.words(), &[names, MARKS, MAKES_MORE], tell);
         part
     }
 }
@@ -202,9 +207,13 @@ impl<'r> Part<'r> {
         port
     }
 
-    /// The name of a resource of a kind that an argument leads to.
+    /// The name of a resource of a kind that an argument leads to. It is to be there.
     pub(crate) fn refer(&self, name: &str, kind: &str, tell: &mut Tell<'_>) -> Option<&'r str> {
-        self.leads(self.get(name)?, kind, tell)
+        let Some(node) = self.get(name) else {
+            tell.lost(self.here(), format!("nothing says `{name}`"));
+            return None;
+        };
+        self.leads(node, kind, tell)
     }
 
     /// The names of resources of a kind that a list leads to, each with its line.

@@ -13,12 +13,14 @@ use crate::terraform::stands::{Role, Stand};
 use crate::terraform::ways::{End, Ways, works};
 use crate::terraform::{acl, data, entry, group, network, root, stands};
 use crate::wanted::{DNS, INTERNET, Wanted, Who};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Pairs of ends, each with the rules that it is held against. CARMA takes some
 /// 200,000 in a region; so many take a second or two.
 const MOST_WORK: usize = 20_000_000;
+/// Networks that addresses are cut by. CARMA's regions have some 40.
+const MOST_EDGES: usize = 1_000;
 
 /// What keeps a cluster, in the matrix.
 const CLUSTER: &str = "cluster";
@@ -32,6 +34,8 @@ pub(crate) struct Site<'p> {
     pub(crate) ways: Ways<'p>,
     pub(crate) balancers: Vec<Balancer>,
     pub(crate) targets: BTreeMap<String, Target>,
+    /// Every network that a rule, a route or the planet names.
+    pub(crate) edges: Vec<Range>,
     /// The Internet, in pieces.
     pub(crate) internet: Vec<Range>,
     places: Vec<Place>,
@@ -111,20 +115,24 @@ impl<'p> Site<'p> {
         let targets = balance::targets(root, &stands, &mut tell.at(Layer::Balancer));
         let wanted = Wanted::new(intent.planet, region);
         let ways = Ways { network, acls, groups, stands, whole: root.whole.clone() };
-        let mut site = Self { asked, wanted, ways, balancers, targets, internet: Vec::new(), places: Vec::new() };
-        site.places = site.places();
+        let named = wanted.edges().into_iter().chain(asked.vpns.iter().map(|(_, net)| *net));
+        let edges: BTreeSet<Range> = ways.edges().into_iter().chain(named).collect();
+        let edges = edges.into_iter().collect();
+        let (internet, places) = (Vec::new(), Vec::new());
+        let mut site = Self { asked, wanted, ways, balancers, targets, edges, internet, places };
+        if site.edges.len() <= MOST_EDGES {
+            site.places = site.places();
+        }
         Some(site)
     }
 
     fn places(&mut self) -> Vec<Place> {
-        let mut edges = self.ways.edges();
-        edges.extend(self.wanted.edges());
-        edges.extend(self.asked.vpns.iter().map(|(_, net)| *net));
+        let edges = &self.edges;
         let four = |pieces: Vec<Range>| pieces.into_iter().filter(|piece| !piece.six).collect::<Vec<_>>();
         let outside = |pieces: &[Range], is_internet: bool| {
             pieces.iter().map(|piece| End { piece: *piece, stand: None, is_internet }).collect::<Vec<_>>()
         };
-        self.internet = four(self.wanted.pieces(&Who::Internet, &edges));
+        self.internet = four(self.wanted.pieces(&Who::Internet, edges));
         let mut places =
             vec![Place { name: INTERNET.to_owned(), who: Who::Internet, ends: outside(&self.internet, true) }];
         let inside = |is_it: &dyn Fn(&Stand, &str) -> bool| {
@@ -132,7 +140,7 @@ impl<'p> Site<'p> {
             for (number, stand) in self.ways.stands.iter().enumerate() {
                 let Some(subnet) = self.ways.network.subnets.get(stand.subnet) else { continue };
                 if is_it(stand, subnet.is.tier) {
-                    let pieces = cut(&[subnet.is.net], &[], &edges);
+                    let pieces = cut(&[subnet.is.net], &[], edges);
                     ends.extend(pieces.into_iter().map(|piece| End { piece, stand: Some(number), is_internet: false }));
                 }
             }
@@ -149,11 +157,11 @@ impl<'p> Site<'p> {
         places.push(Place { name: DNS.to_owned(), who: Who::Dns, ends: Vec::new() });
         let vpns: Vec<Range> = self.asked.vpns.iter().map(|(_, net)| *net).collect();
         for (name, net) in &self.asked.vpns {
-            let ends = outside(&cut(&[*net], &[], &edges), false);
+            let ends = outside(&cut(&[*net], &[], edges), false);
             places.push(Place { name: format!("vpn:{name}"), who: Who::Private, ends });
         }
-        let regions = outside(&four(self.wanted.pieces(&Who::Regions, &edges)), false);
-        let private = four(self.wanted.pieces(&Who::Private, &edges));
+        let regions = outside(&four(self.wanted.pieces(&Who::Regions, edges)), false);
+        let private = four(self.wanted.pieces(&Who::Private, edges));
         // Addresses of this network that are no subnet's are nobody's.
         let own: Vec<Range> = vpns.into_iter().chain(self.asked.vpc).collect();
         let private: Vec<Range> =
@@ -167,7 +175,7 @@ impl<'p> Site<'p> {
         let ends: usize = self.places.iter().map(|place| place.ends.len()).sum();
         let rules = 1 + self.ways.acls.size() + self.ways.groups.size();
         let inside = self.ways.stands.len().saturating_mul(2).max(1);
-        ends.saturating_mul(inside).saturating_mul(rules) <= MOST_WORK
+        !self.places.is_empty() && ends.saturating_mul(inside).saturating_mul(rules) <= MOST_WORK
     }
 
     /// Whether the network answers names.

@@ -25,5 +25,7 @@ mod ways;
 pub(crate) use global::prove as prove_global;
 pub(crate) use judge::{prove, why};
 
+/// Whose regions have roots.
+pub(crate) const PROVIDER: &str = "aws";
 /// The folders of roots that are of no region.
 pub(crate) const GLOBAL: [&str; 2] = ["global", "cloudflare"];

@@ -147,7 +147,8 @@ fn subnets<'p>(root: &Root, asked: &Region<'p>, network: &mut Network<'p>, tell:
         };
         let at = part.line_of("cidr_block");
         if let Some((other, name)) = seen.iter().find(|(other, _)| other.overlaps(net)) {
-            tell.fail(Kind::Stopped, at.clone(), format!("{net} overlaps {other} of {}", shown(name)));
+            tell.fail(Kind::Stopped, at, format!("{net} overlaps {other} of {}", shown(name)));
+            continue;
         }
         seen.push((net, item.name.clone()));
         if network.vpc.is_some_and(|vpc| !vpc.contains(net)) {
@@ -196,8 +197,10 @@ fn nats(root: &Root, network: &mut Network<'_>, tell: &mut Tell<'_>) {
         if let Some(at) = network.subnet(&subnet.name) {
             network.nats.insert(item.name.clone(), (item.at.clone(), at));
         }
-        if root.led(part, "allocation_id", "aws_eip", tell).is_none() && part.get("allocation_id").is_none() {
+        if part.get("allocation_id").is_none() {
             tell.fail(Kind::Stopped, item.at.clone(), "a NAT gateway without an address of the Internet");
+        } else {
+            root.led(part, "allocation_id", "aws_eip", tell);
         }
     }
 }

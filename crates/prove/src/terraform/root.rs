@@ -10,16 +10,15 @@ use crate::read::hcl::{self, Block, Node, Value};
 use crate::read::yaml::Key;
 use crate::report::{At, Kind, Layer};
 use crate::secrets;
-use crate::terraform::item::{Item, Part, Tell, led};
+use crate::terraform::item::{Item, MAKES_MORE, Part, Tell, led};
 use crate::terraform::{kinds, secret};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Resources of a root that are judged; the largest that is rendered has 132.
 const MOST_ITEMS: usize = 5_000;
-
-/// What makes one resource many, or none, or puts it elsewhere, or runs something.
-const MAKES_MORE: [&str; 6] = ["count", "for_each", "provider", "provisioner", "connection", "dynamic"];
+/// Bytes of the files of one root. CARMA's have 70 KB.
+const MOST_BYTES: usize = 8 << 20;
 
 /// What Terraform keeps beside its files: which providers it took, by their sums.
 const LOCK: &str = ".terraform.lock.hcl";
@@ -71,6 +70,10 @@ pub(crate) fn read(intent: &Intent<'_>, scope: &str, files: &[(Arc<str>, &[u8])]
     let first = files.first().map_or_else(|| Arc::from(scope), |(file, _)| Arc::clone(file));
     let whole = At { file: first, line: 0 };
     let mut root = Root { items: Vec::new(), by_name: BTreeMap::new(), region: None, whole };
+    if files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > MOST_BYTES {
+        tell.lost(root.whole.clone(), format!("the files of this root have more than {MOST_BYTES} bytes"));
+        return root;
+    }
     for (file, bytes) in files {
         let whole = At { file: Arc::clone(file), line: 0 };
         let below = file.strip_prefix(scope).unwrap_or(file).trim_start_matches('/');

@@ -11,6 +11,10 @@ use crate::terraform::network::Network;
 use crate::terraform::root::Root;
 use crate::terraform::script;
 
+/// Machines, balancers and groups, each in each of its subnets. The largest region
+/// that is rendered has 29.
+const MOST_STANDS: usize = 500;
+
 /// What somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -149,6 +153,10 @@ pub(crate) fn read(
     gather.databases(tell);
     gather.balancers(tell);
     gather.whoever_comes(tell);
+    if gather.stands.len() > MOST_STANDS {
+        tell.lost(root.whole.clone(), format!("more than {MOST_STANDS} machines, balancers and groups in subnets"));
+        gather.stands.truncate(MOST_STANDS);
+    }
     gather.stands
 }
 
@@ -172,9 +180,6 @@ impl<'g> Gather<'g, '_> {
     }
 
     fn subnet(&self, part: Part<'_>, tell: &mut Tell<'_>) -> Vec<usize> {
-        if part.get("subnet_id").is_none() {
-            tell.lost(part.here(), "nothing says `subnet_id`: in which subnet it stands");
-        }
         let found = self.root.led(part, "subnet_id", "aws_subnet", tell);
         found.and_then(|subnet| self.network.subnet(&subnet.name)).into_iter().collect()
     }
@@ -233,7 +238,7 @@ impl<'g> Gather<'g, '_> {
         (role, is_cluster): (Role, bool),
         listens: Option<&Vec<u16>>,
     ) {
-        for subnet in subnets {
+        for subnet in subnets.iter().take(MOST_STANDS) {
             self.stands.push(Stand {
                 words: item.words(),
                 item: Some((item.kind.clone(), item.name.clone())),
@@ -297,7 +302,6 @@ impl<'g> Gather<'g, '_> {
         for item in self.root.of("aws_db_instance") {
             let part = item.known(DATABASE, tell);
             let Some(group) = self.root.led(part, "db_subnet_group_name", "aws_db_subnet_group", tell) else {
-                tell.lost(item.at.clone(), "nothing says in which subnets this database stands");
                 continue;
             };
             let subnets = self.subnets(group.part(), "subnet_ids", tell);
