@@ -65,6 +65,39 @@ fn no_record_has_a_path_to_where_it_may_not_be() {
     assert!(!told.contains("kubernetes/us/3-network.yaml: elsewhere") && told.contains("kubernetes/us"), "{told}");
 }
 
+/// Nor is a copy of one put there: neither by a root of Terraform that is put into
+/// another place, nor by a database or a bucket that copies another.
+#[test]
+fn no_copy_of_a_record_is_put_where_it_may_not_be() {
+    let text = "[planet]\nname = \"shop\"\nblocks = 3\n\n\
+        [[region]]\nid = \"eu\"\nsite = [50.1, 8.7]\njurisdictions = [\"EU\"]\nprovider_regions = [\"eu-central-1\"]\n\n\
+        [[region]]\nid = \"us\"\nsite = [39.0, -77.5]\njurisdictions = [\"US\"]\nprovider_regions = [\"us-east-1\"]\n\n\
+        [data]\nprimary = \"eu\"\nclass = [{ name = \"personal\", jurisdictions = [\"EU\"] }]\n";
+    let planet = planet::parse(text.as_bytes()).0.unwrap();
+    let told = |region: &str, place: &str, more: &str| {
+        let file = format!("provider \"aws\" {{\n  region = \"{place}\"\n}}\n{more}\n");
+        let path = format!("terraform/{region}/main.tf");
+        told(&prove::prove(&planet, text, &[(path, file.into_bytes())].into()))
+    };
+    let bucket = "resource \"aws_s3_bucket\" \"a\" {}\nresource \"aws_s3_bucket_public_access_block\" \"a\" {\n  bucket = aws_s3_bucket.a.id\n  \
+        block_public_acls = true\n  block_public_policy = true\n  ignore_public_acls = true\n  restrict_public_buckets = true\n}\n";
+    assert_eq!(told("eu", "eu-central-1", bucket), "");
+    assert!(told("eu", "us-east-1", bucket).contains("what is of region eu is put into us-east-1"));
+    let copy = "resource \"aws_db_instance\" \"a\" {\n  replicate_source_db = \"arn:aws:rds:eu-central-1:123456789012:db:main\"\n}\n";
+    let us = told("us", "us-east-1", copy);
+    assert!(
+        us.contains("main.tf:5: elsewhere: store: : records of personal may be in region eu and not in us"),
+        "{us}"
+    );
+    let back = copy.replace("eu-central-1", "us-east-1");
+    assert!(!told("eu", "eu-central-1", &back).contains("elsewhere"), "what is in us may be in eu");
+    let copies = format!(
+        "{bucket}resource \"aws_s3_bucket_replication_configuration\" \"a\" {{\n  bucket = aws_s3_bucket.a.id\n  \
+        rule {{\n    destination {{\n      bucket = var.other\n    }}\n  }}\n}}\n"
+    );
+    assert!(told("eu", "eu-central-1", &copies).contains("personal may not be in every region"));
+}
+
 /// A balancer of one region opens nothing in another.
 #[test]
 fn a_balancer_opens_its_own_region_and_zones_alone() {

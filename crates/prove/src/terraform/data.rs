@@ -9,6 +9,9 @@ use crate::terraform::item::{Part, Tell};
 use crate::terraform::root::{Root, one_of};
 use crate::wanted::barred;
 
+/// Kinds that `global` reads, and nothing in the root of a region does.
+const OF_NO_REGION: [&str; 4] = ["aws_globalaccelerator_", "aws_route53_", "aws_cloudfront_", "cloudflare_"];
+
 /// The root of a region is of the provider's place that the planet names.
 pub(crate) fn region(root: &Root, asked: &Region<'_>, intent: &Intent<'_>, tell: &mut Tell<'_>) {
     let tell = &mut tell.at(Layer::Store);
@@ -26,6 +29,9 @@ pub(crate) fn region(root: &Root, asked: &Region<'_>, intent: &Intent<'_>, tell:
         None if root.all().is_empty() => {}
         None => tell.lost(root.whole.clone(), "no provider says in which region this is"),
     }
+    for item in root.all().iter().filter(|item| OF_NO_REGION.iter().any(|kind| item.kind.starts_with(kind))) {
+        tell.lost(item.at.clone(), format!("{} is of no region, and this root of one", item.words()));
+    }
     copies(root, asked, intent, tell);
     buckets(root, tell);
 }
@@ -41,10 +47,10 @@ fn copies(root: &Root, asked: &Region<'_>, intent: &Intent<'_>, tell: &mut Tell<
     }
     for item in root.of("aws_db_instance") {
         let part = item.part();
-        if let Some(source) = part.get("replicate_source_db") {
-            if one_of(source, &["aws_db_instance"]).is_none() {
-                source_of(part, &part.at(source.line), (asked, intent), tell);
-            }
+        if let Some(source) = part.get("replicate_source_db")
+            && one_of(source, &["aws_db_instance"]).is_none()
+        {
+            source_of(part, &part.at(source.line), (asked, intent), tell);
         }
     }
     for item in root.of("aws_s3_bucket_replication_configuration") {
@@ -106,6 +112,9 @@ fn buckets(root: &Root, tell: &mut Tell<'_>) {
             }
         }
         closed.extend(root.led(part, "bucket", "aws_s3_bucket", tell).map(|bucket| bucket.name.clone()));
+    }
+    for bucket in root.of("aws_s3_bucket") {
+        bucket.known(&["bucket", "bucket_prefix", "force_destroy", "object_lock_enabled"], tell);
     }
     for bucket in root.of("aws_s3_bucket").filter(|bucket| !closed.contains(&bucket.name)) {
         let what = format!("nothing says that bucket {} is not for everybody", shown(&bucket.name));

@@ -195,6 +195,33 @@ fn record(intent: &Intent<'_>, root: &Root, item: &Item, tell: &mut Tell<'_>) {
     }
 }
 
+const DISTRIBUTION: &[&str] = &[
+    "enabled",
+    "comment",
+    "is_ipv6_enabled",
+    "http_version",
+    "price_class",
+    "aliases",
+    "web_acl_id",
+    "origin",
+    "default_cache_behavior",
+    "ordered_cache_behavior",
+    "restrictions",
+    "viewer_certificate",
+];
+
+const BEHAVIOR: &[&str] = &[
+    "path_pattern",
+    "target_origin_id",
+    "viewer_protocol_policy",
+    "allowed_methods",
+    "cached_methods",
+    "compress",
+    "cache_policy_id",
+    "origin_request_policy_id",
+    "response_headers_policy_id",
+];
+
 /// Nothing is kept on the way that a class of records may be in.
 fn delivery(intent: &Intent<'_>, root: &Root, tell: &mut Tell<'_>) {
     let is_bound = intent.planet.data.as_ref().is_some_and(|data| !data.class.is_empty());
@@ -205,9 +232,10 @@ fn delivery(intent: &Intent<'_>, root: &Root, tell: &mut Tell<'_>) {
         .map(|rule| rule.path.value.as_str())
         .collect();
     for item in root.of("aws_cloudfront_distribution") {
-        let part = item.part();
+        let part = item.known(DISTRIBUTION, tell);
         let ordered = part.parts("ordered_cache_behavior", tell);
         for behavior in part.parts("default_cache_behavior", tell).into_iter().chain(ordered) {
+            behavior.known("a behavior", &[BEHAVIOR], tell);
             let kept = behavior.get("cache_policy_id").is_some_and(|node| keeps(root, node, tell));
             let path = behavior.word("path_pattern").unwrap_or("*");
             if kept && !free.contains(&path) {
@@ -220,7 +248,10 @@ fn delivery(intent: &Intent<'_>, root: &Root, tell: &mut Tell<'_>) {
         }
     }
     for item in root.of("cloudflare_ruleset") {
-        for rule in item.part().parts("rules", tell) {
+        let part = item.known(&["zone_id", "name", "description", "kind", "phase", "rules"], tell);
+        for rule in part.parts("rules", tell) {
+            let known = ["ref", "description", "expression", "action", "action_parameters", "ratelimit", "enabled"];
+            rule.known("a rule", &[&known], tell);
             let Some(settings) = rule.part("action_parameters", tell) else { continue };
             if settings.truth("cache", tell) != Some(true) {
                 continue;

@@ -80,6 +80,7 @@ pub(crate) fn read(intent: &Intent<'_>, scope: &str, files: &[(Arc<str>, &[u8])]
         match below {
             LOCK => {}
             "planet.toml" => planet(intent, file, bytes, tell),
+            _ if below.ends_with(".tfvars") && !below.contains('/') => values(file, bytes, tell),
             _ if below.ends_with(".tf") && !below.contains('/') => match hcl::blocks(bytes) {
                 Ok(blocks) => blocks.into_iter().for_each(|block| root.take(file, block, tell)),
                 Err(why) => tell.lost(At { line: why.line, ..whole }, why.what),
@@ -101,6 +102,18 @@ fn planet(intent: &Intent<'_>, file: &Arc<str>, bytes: &[u8], tell: &mut Tell<'_
     }
     if let Some((line, what)) = secrets::in_text(text) {
         tell.fail(Kind::Secret, at(line.saturating_add(1)), what);
+    }
+}
+
+/// What variables are. Where one would decide who reaches whom, that is told where
+/// it is asked; so what is said here opens nothing, and may only be no secret.
+fn values(file: &Arc<str>, bytes: &[u8], tell: &mut Tell<'_>) {
+    let mut tell = tell.at(Layer::Settings);
+    let at = |line: u32| At { file: Arc::clone(file), line };
+    match std::str::from_utf8(bytes).map(secrets::in_text) {
+        Ok(None) => {}
+        Ok(Some((line, what))) => tell.fail(Kind::Secret, at(line.saturating_add(1)), what),
+        Err(_) => tell.lost(at(0), "this is not UTF-8"),
     }
 }
 

@@ -307,8 +307,7 @@ impl<'g> Gather<'g, '_> {
             let subnets = self.subnets(group.part(), "subnet_ids", tell);
             self.address(part, "publicly_accessible", &subnets, tell);
             let groups = self.groups(part, "vpc_security_group_ids", tell);
-            let port = part.port("port", tell).map(|port| vec![port]);
-            self.stand(item, (&subnets, &groups), (Role::Member, false), port.as_ref());
+            self.stand(item, (&subnets, &groups), (Role::Member, false), None);
         }
     }
 

@@ -90,8 +90,16 @@ pub(crate) fn ways() -> Vec<Break> {
             => NotUnderstood, File, None, "UTF-8";
         "no network at all": NETWORK, Gone
             => Dangling, File, None, "aws_vpc.main";
-        "variables of somebody": "terraform/dc-2/more.tfvars", Whole(b"account = 1\n")
+        "a password of somebody": "terraform/dc-2/terraform.tfvars", Whole(b"account = 1\ndb_password = \"hunter2\"\n")
+            => Secret, Settings, None, "db_password";
+        "a file of another kind": "terraform/dc-2/more.tf.json", Whole(b"{}")
             => NotUnderstood, File, None, "nothing here understands";
+        "names of the whole planet in a region": NETWORK, Add("resource \"aws_route53_record\" \"more\" {\n  name = \"a\"\n}\n")
+            => NotUnderstood, Store, None, "is of no region";
+        "a second network": NETWORK, Add("resource \"aws_vpc\" \"more\" {\n  cidr_block = \"10.7.0.0/16\"\n}\n")
+            => NotUnderstood, Subnet, None, "a second network";
+        "an ACL for a subnet that has one": PACKETS, Add("resource \"aws_network_acl\" \"more\" {\n  vpc_id = aws_vpc.main.id\n  subnet_ids = [aws_subnet.database_1.id]\n}\n")
+            => Dangling, Acl, None, "second ACL";
     })
 }
 
