@@ -5,6 +5,7 @@
 mod support;
 
 use proptest::prelude::*;
+use prove::Files;
 use std::path::Path;
 use support::{PLANETS, files_of, rendered, told};
 
@@ -96,6 +97,58 @@ fn no_copy_of_a_record_is_put_where_it_may_not_be() {
         rule {{\n    destination {{\n      bucket = var.other\n    }}\n  }}\n}}\n"
     );
     assert!(told("eu", "eu-central-1", &copies).contains("personal may not be in every region"));
+}
+
+/// What may be of a class is kept by no delivery network: mesh has classes, and says
+/// of two rules that what they keep is of none.
+#[test]
+fn no_delivery_network_keeps_what_may_be_of_a_class() {
+    let (planet, text, files) = rendered("mesh");
+    let path = "terraform/cloudflare/cdn.tf";
+    let cdn = String::from_utf8(files[path].clone()).unwrap();
+    let told = |cdn: &str| told(&prove::prove(&planet, &text, &[(path.to_owned(), cdn.as_bytes().to_vec())].into()));
+    assert_eq!(told(&cdn), "");
+    let line =
+        1 + cdn.lines().position(|line| line.contains("wildcard \"/*\\\"") || line.contains("\\\"/*\\\"")).unwrap();
+    let kept = told(&cdn.replacen("cache = false", "cache = true", 1));
+    assert!(kept.contains(&format!("{path}:{line}: elsewhere: store: : answers of")), "{kept}");
+    let other = told(&cdn.replace("/static/*", "/people/*"));
+    assert!(other.contains("/people/*") && other.contains("may hold records of a class"), "{other}");
+
+    let (planet, text, files) = rendered("bitcraps");
+    let path = "terraform/global/cdn.tf";
+    let cdn = String::from_utf8(files[path].clone()).unwrap();
+    let open = cdn.replacen("https-only\"\n    allowed", "allow-all\"\n    allowed", 1).replacen(
+        "\"/static/*\"",
+        "\"/people/*\"",
+        1,
+    );
+    let mut files: Files = files.into_iter().filter(|(path, _)| path.starts_with("terraform/global/")).collect();
+    assert!(prove::prove(&planet, &text, &files).is_proved());
+    files.insert(path.to_owned(), open.into_bytes());
+    let told = support::told(&prove::prove(&planet, &text, &files));
+    assert!(
+        told.contains("without TLS") && told.contains("answers of `/people/*` are kept all over the world"),
+        "{told}"
+    );
+}
+
+/// What AWS lets through whatever its groups and ACLs say is told.
+#[test]
+fn what_a_cloud_cannot_deny_is_told() {
+    let (planet, text, files) = rendered("erlmcp");
+    let notes = prove::prove(&planet, &text, &files).notes;
+    let names = notes.iter().filter(|note| note.starts_with("terraform: AWS answers names for database as well"));
+    assert_eq!(names.count(), 1, "{notes:?}");
+    let text = text.replace(
+        "{ from = \"private\", to = \"internet\", ports = [443] }",
+        "{ from = \"public\", to = \"internet\", ports = [443] }",
+    );
+    let (planet, files) = files_of(&text);
+    let report = prove::prove(&planet, &text, &files);
+    let is_it =
+        |note: &&String| note.starts_with("terraform: machines of public that share a subnet reach each other at 443");
+    assert_eq!(report.notes.iter().filter(is_it).count(), 1, "{:?}", report.notes);
 }
 
 /// A balancer of one region opens nothing in another.

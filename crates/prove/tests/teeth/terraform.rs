@@ -70,6 +70,8 @@ pub(crate) fn ways() -> Vec<Break> {
             => Open, Address, None, "for a machine";
         "a way to another region": VPN, Swap("aws_route\" \"private_1_corporate", "10.60.0.0/16", "10.0.0.0/16")
             => LetThrough, Group, Some(("private", "region:*")), "10.0.1.0/24";
+        "a peer in another region": NETWORK, Add("resource \"aws_vpc_peering_connection\" \"more\" {\n  vpc_id = aws_vpc.main.id\n  peer_vpc_id = \"vpc-1\"\n}\nresource \"aws_route\" \"more\" {\n  route_table_id = aws_route_table.private_1.id\n  destination_cidr_block = \"10.0.0.0/16\"\n  vpc_peering_connection_id = aws_vpc_peering_connection.more.id\n}\n")
+            => LetThrough, Group, Some(("private", "region:*")), "10.0.1.0/24";
         "a lookup": NETWORK, Swap("aws_subnet\" \"private_1", "\"10.1.1.0/24\"", "cidrsubnet(aws_vpc.main.cidr_block, 8, 1)")
             => NotUnderstood, Subnet, None, "`cidrsubnet` works out";
         "many of one": NETWORK, Swap("aws_subnet\" \"private_1", "vpc_id ", "count = 3\n  vpc_id ")
