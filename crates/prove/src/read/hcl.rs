@@ -233,7 +233,7 @@ fn reference(of: &Traversal) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
     use super::*;
     use proptest::prelude::*;
 
@@ -275,6 +275,40 @@ mod tests {
         assert!(blocks(&vec![b'#'; MOST_BYTES + 1]).is_err());
         assert!(blocks(format!("a {{ b = {} }}", "[".repeat(100_000)).as_bytes()).is_err());
         assert!(why(&format!("a {{\n  b = [{}]\n}}\n", "1, ".repeat(MOST_NODES + 1))).1.contains("nodes"));
+    }
+
+    /// Whatever lies in each other, or is begun and never ended, is refused at once.
+    #[test]
+    fn what_lies_deep_in_each_other_takes_no_time() {
+        let start = std::time::Instant::now();
+        for many in [10, 30, 60, 100, 5_000] {
+            for (open, close) in [
+                ("(", ")"),
+                ("[", "]"),
+                ("{a=", "}"),
+                ("{(a)=", "}"),
+                ("\"${", "}\""),
+                ("[for a in ", ": a]"),
+                ("{for a in ", ": a => a}"),
+                ("a(", ")"),
+                ("a[", "]"),
+                ("!", ""),
+                ("-", ""),
+                ("a ? ", " : b"),
+                ("a ? b : ", ""),
+                ("a + ", ""),
+                ("\"%{ if a }", "%{ endif }\""),
+                ("<<A\n", "\nA\n"),
+                ("<<A\n${", "}\nA\n"),
+            ] {
+                for end in [close.repeat(many), String::new()] {
+                    let _ = blocks(format!("a {{\n  b = {}c{end}\n}}\n", open.repeat(many)).as_bytes());
+                }
+            }
+            let _ = blocks("a {\n".repeat(many).as_bytes());
+            let _ = blocks(format!("{}{}", "a {\n".repeat(many), "}\n".repeat(many)).as_bytes());
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
     }
 
     proptest! {
