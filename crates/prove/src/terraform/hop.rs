@@ -55,7 +55,7 @@ impl Hop {
                 (hit.at.clone(), format!("{} lets {} through, not {missing}", self.what, self.ports))
             }
             _ if self.is_reply => (at, format!("{}: not all of 1024-65535 pass, where replies go", self.what)),
-            _ if self.layer == Layer::Route => (at, self.what.clone()),
+            _ if matches!(self.layer, Layer::Route | Layer::Address) => (at, self.what.clone()),
             _ => (at, format!("{}: no rule lets it through", self.what)),
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Subnet<'p> {
     pub(crate) at: At,
     pub(crate) name: String,
     pub(crate) is: Asked<'p>,
+    /// Whether what begins in it gets an address of the Internet.
+    pub(crate) gives: bool,
     table: Option<usize>,
 }
 
@@ -159,12 +161,19 @@ fn subnets<'p>(root: &Root, asked: &Region<'p>, network: &mut Network<'p>, tell:
             continue;
         };
         zone(is, asked, part, tell);
-        if part.truth("map_public_ip_on_launch", tell) == Some(true) && !is.is_public {
+        let gives = part.truth("map_public_ip_on_launch", tell) == Some(true);
+        if gives && !is.is_public {
             let what =
                 format!("what stands in tier {} gets an address of the Internet, and the tier is not public", is.tier);
             tell.at(Layer::Address).fail(Kind::Open, part.line_of("map_public_ip_on_launch"), what);
         }
-        network.subnets.push(Subnet { at: item.at.clone(), name: item.name.clone(), is: is.clone(), table: None });
+        network.subnets.push(Subnet {
+            at: item.at.clone(),
+            name: item.name.clone(),
+            is: is.clone(),
+            gives,
+            table: None,
+        });
     }
     for missing in asked.subnets.iter().filter(|asked| !network.subnets.iter().any(|known| known.is.net == asked.net)) {
         let what = format!("the subnet {} of tier {} is not here", missing.net, missing.tier);

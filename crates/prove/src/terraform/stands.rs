@@ -37,6 +37,8 @@ pub(crate) struct Stand {
     pub(crate) role: Role,
     /// Whether it is of a cluster, whose members talk to each other.
     pub(crate) is_cluster: bool,
+    /// Whether it has an address of the Internet, when somebody says so.
+    pub(crate) address: Option<bool>,
     /// The ports that its script opens, when it says so.
     pub(crate) listens: Option<Vec<u16>>,
 }
@@ -204,31 +206,39 @@ impl<'g> Gather<'g, '_> {
         self.network.subnets.get(subnet).map_or("", |subnet| subnet.is.tier)
     }
 
-    /// An address of the Internet where the planet wants none.
-    fn address(&self, part: Part<'_>, name: &str, subnets: &[usize], tell: &mut Tell<'_>) {
-        if part.truth(name, tell) != Some(true) {
-            return;
+    /// Whether it is given an address of the Internet, which is told where the planet
+    /// wants none.
+    fn address(&self, part: Part<'_>, name: &str, subnets: &[usize], tell: &mut Tell<'_>) -> Option<bool> {
+        let said = part.truth(name, tell);
+        if said != Some(true) {
+            return said;
         }
         if let Some(tier) = subnets.iter().map(|subnet| self.tier(*subnet)).find(|tier| !self.asked.is_public(tier)) {
             let what = format!("it has an address of the Internet, and tier {tier} is not public");
             tell.at(Layer::Address).fail(Kind::Open, part.line_of(name), what);
         }
+        said
     }
 
     fn machines(&mut self, item: &Item, template: Option<&'g Item>, subnets: &[usize], tell: &mut Tell<'_>) {
         let Some(template) = template else { return };
         let part = template.part();
-        self.address(item.part(), "associate_public_ip_address", subnets, tell);
+        let mut address = self.address(item.part(), "associate_public_ip_address", subnets, tell);
         let groups = match part.part("network_interfaces", tell) {
             Some(inner) => {
                 inner.known("network_interfaces", &[&["security_groups", "associate_public_ip_address"]], tell);
-                self.address(inner, "associate_public_ip_address", subnets, tell);
+                address = self.address(inner, "associate_public_ip_address", subnets, tell).or(address);
                 self.groups(inner, "security_groups", tell)
             }
             None => self.groups(part, "vpc_security_group_ids", tell),
         };
         let listens = script::read(self.asked, part, tell);
+        let known = self.stands.len();
         self.stand(item, (subnets, &groups), (Role::Member, false), listens.as_ref());
+        for stand in self.stands.iter_mut().skip(known) {
+            let given = self.network.subnets.get(stand.subnet).is_some_and(|subnet| subnet.gives);
+            stand.address = Some(address.unwrap_or(given));
+        }
     }
 
     fn stand(
@@ -246,6 +256,7 @@ impl<'g> Gather<'g, '_> {
                 groups: groups.to_vec(),
                 role,
                 is_cluster,
+                address: None,
                 listens: listens.cloned(),
             });
         }
@@ -353,6 +364,7 @@ impl<'g> Gather<'g, '_> {
                     groups: vec![number],
                     role: Role::Member,
                     is_cluster: false,
+                    address: None,
                     listens: None,
                 });
             }

@@ -57,15 +57,20 @@ impl Ways<'_> {
             (Some(one), None) => {
                 let mut hops = vec![out(one), self.acls.hop(one.subnet, Side::OutOf, to.piece)];
                 hops.extend(self.leaves(one.subnet, from.piece, to));
+                hops.extend(self.addressed(one, to));
                 hops.push(self.acls.replies(one.subnet, Side::Into, to.piece));
                 hops
             }
-            (None, Some(two)) => vec![
-                self.enters(two.subnet, from),
-                self.acls.hop(two.subnet, Side::Into, from.piece),
-                into(two),
-                self.acls.replies(two.subnet, Side::OutOf, from.piece),
-            ],
+            (None, Some(two)) => {
+                let mut hops = vec![self.enters(two.subnet, from)];
+                hops.extend(self.addressed(two, from));
+                hops.extend([
+                    self.acls.hop(two.subnet, Side::Into, from.piece),
+                    into(two),
+                    self.acls.replies(two.subnet, Side::OutOf, from.piece),
+                ]);
+                hops
+            }
             (None, None) => Vec::new(),
         }
     }
@@ -74,6 +79,14 @@ impl Ways<'_> {
         let table = self.network.table(subnet).map(|table| table.at.clone());
         let own = self.network.subnets.get(subnet).map(|subnet| subnet.at.clone());
         table.or(own).unwrap_or_else(|| self.whole.clone())
+    }
+
+    /// The gateway to the Internet takes what has an address of it, and nothing else.
+    fn addressed(&self, stand: &Stand, other: &End) -> Option<Hop> {
+        let route = self.network.way(stand.subnet, other.piece)?;
+        let has_none = other.is_internet && route.to == Target::Gateway && stand.address == Some(false);
+        let what = format!("{} has no address of the Internet", stand.words);
+        has_none.then(|| Hop::shut(Layer::Address, what, self.table(stand.subnet)))
     }
 
     /// Out of the network.
