@@ -20,11 +20,15 @@ fuzz_target!(|bytes: &[u8]| {
         files.insert(format!("compose/eu/{name}"), bytes.to_vec());
     }
     files.insert("machine/compose.yaml".to_owned(), bytes.to_vec());
+    files.insert("terraform/eu/one.tf".to_owned(), one.to_vec());
+    files.insert("terraform/eu/two.tf".to_owned(), two.to_vec());
+    files.insert("terraform/global/main.tf".to_owned(), bytes.to_vec());
     let report = prove::prove(&PLANET, SHOP, &files);
     // One file cannot be all of these, so nothing is proved.
     assert!(!report.is_proved());
     let mut whole = Files::new();
     whole.insert("kubernetes/eu/all.yaml".to_owned(), bytes.to_vec());
+    whole.insert("terraform/eu/main.tf".to_owned(), bytes.to_vec());
     let _ = prove::prove(&PLANET, SHOP, &whole);
     let _ = prove::why(&PLANET, SHOP, &whole, "internet", "database", Some(5432));
 });

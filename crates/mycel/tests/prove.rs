@@ -11,7 +11,7 @@ use std::path::Path;
 
 fn rendered() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let judged = ["--target", "compose,kubernetes,machine"];
+    let judged = ["--target", "compose,kubernetes,machine,terraform"];
     let render = ["render", "erlmcp.toml", "--out", folder.path().to_str().unwrap()];
     assert_eq!(code(&[&render[..], &judged].concat()), 0);
     folder
@@ -54,6 +54,37 @@ fn one_line_of_one_file_is_named_with_its_path_and_layer() {
     let why = ["prove", "erlmcp.toml", "--rendered", text(folder.path()), "--why", "private", "database:5432"];
     assert_eq!(code(&why), 1);
     assert!(out(&why).contains("kubernetes/dc-2: private to database at 5432: is stopped, and the planet wants it"));
+}
+
+/// The erlmcp original's mistake, which Terraform takes for valid: no replies.
+#[test]
+fn an_acl_without_replies_is_named_and_walked() {
+    let folder = rendered();
+    let file = folder.path().join("terraform/dc-2/packets.tf");
+    let packets = fs::read_to_string(&file).unwrap();
+    let (before, after) = packets.split_once("resource \"aws_network_acl\" \"database\"").unwrap();
+    let after = after.replace("to_port    = 65535", "to_port    = 1024");
+    fs::write(&file, format!("{before}resource \"aws_network_acl\" \"database\"{after}")).unwrap();
+    let arguments = ["prove", "erlmcp.toml", "--rendered", text(folder.path())];
+    assert_eq!(code(&arguments), 1);
+    let line = 1 + before.lines().count();
+    let told = out(&arguments);
+    let wanted = format!(
+        "terraform/dc-2/packets.tf:{line}: stopped: network ACL: private to database at 5432: replies out of database"
+    );
+    assert!(told.contains(&wanted), "{wanted}\n{told}");
+    let why = ["prove", "erlmcp.toml", "--rendered", text(folder.path()), "--why", "private", "database:5432"];
+    assert_eq!(code(&why), 1);
+    let walked = out(&why);
+    assert!(
+        walked.contains("terraform/dc-2: private to database at 5432: is stopped, and the planet wants it"),
+        "{walked}"
+    );
+    assert!(walked.contains("terraform/dc-1: private to database at 5432: works, and the planet wants it"), "{walked}");
+    // And nobody outside gets there, by any layer that stands before it.
+    let why = ["prove", "erlmcp.toml", "--why", "internet", "database:5432"];
+    assert_eq!(code(&why), 0);
+    assert!(out(&why).contains("stop security group: into database"), "{}", out(&why));
 }
 
 #[test]

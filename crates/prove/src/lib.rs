@@ -14,12 +14,13 @@ mod program;
 mod read;
 mod report;
 mod secrets;
+mod terraform;
 mod wanted;
 
 pub use report::{At, Cell, Failure, Kind, Layer, Matrix, Path, Report, Step, Walk};
 
 use planet::Planet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Files that are judged, by their paths below one folder; the parts of a path
@@ -70,7 +71,7 @@ impl<'p> Intent<'p> {
 
 /// The targets whose files are judged. Those of any other are told as not
 /// understood.
-pub const TARGETS: [&str; 3] = ["compose", "kubernetes", "machine"];
+pub const TARGETS: [&str; 4] = ["compose", "kubernetes", "machine", "terraform"];
 
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
@@ -78,6 +79,7 @@ pub const TARGETS: [&str; 3] = ["compose", "kubernetes", "machine"];
 pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
     let intent = Intent::new(planet, text);
     let mut report = Report { files: files.len(), ..Report::default() };
+    let mut roots = BTreeSet::new();
     for (scope, files) in scopes(files) {
         let failures = &mut report.failures;
         match scope.kind(&intent) {
@@ -88,6 +90,15 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
                 let (scope, found) = (&scope.folder, (failures, &mut report.notes));
                 report.matrices.push(compose::prove(&intent, (scope, region), &files, found));
             }
+            Judge::Terraform(Some(region)) => {
+                let (scope, found) = (&scope.folder, (failures, &mut report.notes));
+                report.matrices.extend(terraform::prove(&intent, (scope, region), &files, found));
+                roots.insert(region);
+            }
+            Judge::Terraform(None) => {
+                terraform::prove_global(&intent, &scope.folder, &files, failures);
+                roots.insert("");
+            }
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -96,11 +107,21 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
             }
         }
     }
-    if report.matrices.is_empty() {
+    if report.matrices.is_empty() && roots.is_empty() {
         let at = At { file: Arc::from("."), line: 0 };
         report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, "no file of a deployment is here"));
     }
     report.notes.extend(absent(planet, &report.matrices));
+    let missing = planet.region.iter().filter(|region| region.provider.as_str() == terraform::PROVIDER);
+    let missing: Vec<&str> =
+        missing.map(|region| region.id.as_str()).filter(|id| !roots.is_empty() && !roots.contains(id)).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        report.notes.push(format!("terraform: no files of {missing} are here, so nothing is said of that"));
+    }
+    // Regions of one planet have the same to say.
+    let mut said = BTreeSet::new();
+    report.notes.retain(|note| said.insert(note.clone()));
     report.failures.sort();
     report.failures.dedup();
     if let Some(more) = report.failures.len().checked_sub(MOST_FAILURES).filter(|more| *more > 0) {
@@ -135,7 +156,8 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
     let walks = scopes(files).into_iter().filter_map(|(scope, files)| match scope.kind(&intent) {
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
-        Judge::Nobody(_) => None,
+        Judge::Terraform(Some(region)) => terraform::why(&intent, (&scope.folder, region), &files, asked),
+        Judge::Terraform(None) | Judge::Nobody(_) => None,
     });
     walks.collect()
 }
@@ -150,6 +172,8 @@ enum Judge<'p> {
     Kubernetes(&'p str),
     /// Of a region, or of all on one machine.
     Compose(Option<&'p str>),
+    /// Of a region, or of none.
+    Terraform(Option<&'p str>),
     Nobody(String),
 }
 
@@ -161,6 +185,8 @@ impl Scope {
             ("kubernetes", Some(region)) => Judge::Kubernetes(region),
             ("compose", Some(region)) => Judge::Compose(Some(region)),
             ("machine", None) if region.is_empty() => Judge::Compose(None),
+            ("terraform", Some(region)) => Judge::Terraform(Some(region)),
+            ("terraform", None) if terraform::GLOBAL.contains(&region) => Judge::Terraform(None),
             ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }

@@ -73,6 +73,26 @@ pub enum Layer {
     Network,
     /// Ports that Compose opens on its machine.
     Published,
+    /// A network of a cloud and its subnets.
+    Subnet,
+    /// Where a subnet's packets are led.
+    Route,
+    /// Which packets pass between subnets, each by itself.
+    Acl,
+    /// Who may open a connection to whom.
+    Group,
+    /// A load balancer of a cloud, and whom it leads to.
+    Balancer,
+    /// An address of the Internet.
+    Address,
+    /// A machine, a database or a cluster of a cloud.
+    Machine,
+    /// Where records are kept, and copied to.
+    Store,
+    /// What names lead to.
+    Names,
+    /// What Terraform writes into its state.
+    Output,
 }
 
 impl Layer {
@@ -88,6 +108,16 @@ impl Layer {
             Self::Container => "container",
             Self::Network => "network",
             Self::Published => "published port",
+            Self::Subnet => "subnet",
+            Self::Route => "route",
+            Self::Acl => "network ACL",
+            Self::Group => "security group",
+            Self::Balancer => "load balancer",
+            Self::Address => "public address",
+            Self::Machine => "machine",
+            Self::Store => "store",
+            Self::Names => "names",
+            Self::Output => "state",
         }
     }
 }

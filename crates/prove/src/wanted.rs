@@ -171,6 +171,12 @@ impl<'p> Wanted<'p> {
         Some((region, self.barred.get(region).map_or(&[], Vec::as_slice)))
     }
 
+    /// What flows from one to another, by the names that they have in the planet.
+    pub(crate) fn named(&self, from: &str, to: &str) -> Ports {
+        let own = self.flows.iter().filter(|flow| flow.from.as_str() == from && flow.to.as_str() == to);
+        own.map(ports).fold(Ports::none(), |all, more| all.or(&more))
+    }
+
     /// Whether somebody is what a flow names.
     fn is(&self, who: &Who, name: &str) -> bool {
         match who {
@@ -217,7 +223,7 @@ impl<'p> Wanted<'p> {
 
 /// For each region, the residency classes whose records may be in one and not in
 /// the other.
-fn barred<'p>(planet: &'p Planet, region: &str) -> BTreeMap<&'p str, Vec<&'p str>> {
+pub(crate) fn barred<'p>(planet: &'p Planet, region: &str) -> BTreeMap<&'p str, Vec<&'p str>> {
     let mut barred = BTreeMap::<&str, Vec<&str>>::new();
     let laws = Laws::new(planet);
     for class in planet.data.iter().flat_map(|data| &data.class) {

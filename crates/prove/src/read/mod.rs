@@ -2,4 +2,5 @@
 //! with its line; it must never pass over anything in silence.
 
 pub(crate) mod form;
+pub(crate) mod hcl;
 pub(crate) mod yaml;

@@ -77,11 +77,11 @@ pub(crate) fn documents(bytes: &[u8]) -> Result<Vec<Node>, Unreadable> {
     Ok(build.documents)
 }
 
-fn count(number: usize) -> u32 {
+pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn unreadable(line: u32, what: impl Into<String>) -> Unreadable {
+pub(super) fn unreadable(line: u32, what: impl Into<String>) -> Unreadable {
     Unreadable { line: line.max(1), what: what.into() }
 }
 

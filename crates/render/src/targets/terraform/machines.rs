@@ -209,11 +209,14 @@ fn template(site: &Site<'_>, door: &Door<'_>, kind: &str) -> Block {
 
 /// One machine, and another when it is lost.
 fn group(site: &Site<'_>, door: &Door<'_>, zone: &str) -> Block {
-    let subnets = site.of_tier(door.back).filter(|subnet| subnet.zone == Some(zone));
-    let labels: Vec<&str> = subnets.map(|subnet| subnet.label.as_str()).collect();
-    let subnets = labels.iter().map(|label| format!("aws_subnet.{label}.id"));
+    let subnets: Vec<_> = site.of_tier(door.back).filter(|subnet| subnet.zone == Some(zone)).collect();
+    // Subnets that the Internet can reach share one way out.
+    let mut routes: Vec<&str> =
+        subnets.iter().map(|subnet| if subnet.is_public { "open" } else { subnet.label.as_str() }).collect();
+    routes.dedup();
     let mut before = vec!["aws_iam_role_policy.host".to_owned()];
-    before.extend(labels.iter().map(|label| format!("aws_route.{label}")));
+    before.extend(routes.iter().map(|route| format!("aws_route.{route}")));
+    let subnets = subnets.iter().map(|subnet| format!("aws_subnet.{}.id", subnet.label));
     let anew = block("preferences")
         .set("min_healthy_percentage", 0_u64)
         .why("The one that was ends first: its disk is the other's.");
