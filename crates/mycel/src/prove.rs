@@ -28,9 +28,10 @@ const MOST_ALIKE: usize = 8;
 pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure> {
     let tables = Tables::builtin();
     let (planet, text) = files::planet_and_text(&args.file, &tables, screen)?;
+    let (judged, others) = parted(&args.target)?;
     let files = match &args.rendered {
-        Some(folder) => read(folder)?,
-        None => rendered(&planet, &text, &tables, screen)?,
+        Some(folder) => of_targets(read(folder)?, args, &others, screen),
+        None => rendered((&planet, &text, &tables), &judged, &others, screen)?,
     };
     if let Some([from, to]) = args.why.as_deref() {
         return why((&planet, &text, &files), from, to, screen);
@@ -44,18 +45,50 @@ pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure>
     Ok(if report.is_proved() { Verdict::Good } else { Verdict::Bad })
 }
 
+/// The targets that are judged, and those that are not.
+fn parted(named: &[String]) -> Result<(Vec<&'static Target>, Vec<&'static Target>), Failure> {
+    if let Some(other) = named.iter().find(|name| !prove::TARGETS.contains(&name.as_str())) {
+        let what = format!("`{}` is no target that is judged", other.escape_debug());
+        return Err(Failure::told(what, format!("name some of {}", prove::TARGETS.join(", "))));
+    }
+    let is_wanted = |name: &str| named.is_empty() || named.iter().any(|wanted| wanted == name);
+    let is_judged = |target: &&Target| prove::TARGETS.contains(&target.name) && is_wanted(target.name);
+    Ok(targets::ALL.iter().copied().partition(is_judged))
+}
+
+/// The files of a folder: all of them, unless somebody says which are judged.
+fn of_targets(mut files: Files, args: &ProveArgs, others: &[&Target], screen: &Screen) -> Files {
+    for other in others {
+        let is_its = |path: &str| path.split_once('/').is_some_and(|(folder, _)| folder == other.name);
+        let many = files.keys().filter(|path| is_its(path)).count() as u64;
+        if many > 0 && !args.target.is_empty() {
+            files.retain(|path, _| !is_its(path));
+            screen.say(format_args!("note: {} of {} are not judged", counted(many, "file"), other.name));
+        } else if many > 0 {
+            let read = prove::TARGETS.join(",");
+            screen
+                .say(format_args!("note: nothing here reads files of {}: --target {read} leaves them out", other.name));
+        }
+    }
+    files
+}
+
 /// What would be written.
-fn rendered(planet: &Planet, text: &str, tables: &Tables, screen: &Screen) -> Result<Files, Failure> {
+fn rendered(
+    (planet, text, tables): (&Planet, &str, &Tables),
+    judged: &[&'static Target],
+    others: &[&Target],
+    screen: &Screen,
+) -> Result<Files, Failure> {
     let plan = Plan::new(planet, tables)?;
     let version = env!("CARGO_PKG_VERSION");
     let image = format!("mycel:{version}");
     let scene = Scene::new((planet, text), &plan, (&image, version))?;
-    let (judged, others): (Vec<&Target>, Vec<&Target>) =
-        targets::ALL.iter().copied().partition(|target| prove::TARGETS.contains(&target.name));
     for other in others {
-        screen.say(format_args!("note: {} is not judged: nothing here reads its files yet", other.name));
+        let why = if prove::TARGETS.contains(&other.name) { "" } else { ": nothing here reads its files yet" };
+        screen.say(format_args!("note: {} is not judged{why}", other.name));
     }
-    let tree = render::render(&scene, &judged, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
+    let tree = render::render(&scene, judged, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
     Ok(tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect())
 }
 

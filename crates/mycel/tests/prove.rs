@@ -56,7 +56,24 @@ fn one_line_of_one_file_is_named_with_its_path_and_layer() {
     assert!(out(&why).contains("kubernetes/dc-2: private to database at 5432: is stopped, and the planet wants it"));
 }
 
-/// The erlmcp original's mistake, which Terraform takes for valid: no replies.
+/// Whatever is rendered goes into one folder, and not all of it is read here.
+#[test]
+fn of_a_folder_with_every_target_those_are_judged_that_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (planet, into) = ("garden.toml", text(folder.path()));
+    assert_eq!(code(&["render", planet, "--out", into]), 0);
+    let all = ["prove", planet, "--rendered", into];
+    assert_eq!(code(&all), 1);
+    assert!(err(&all).contains("nothing here reads files of nginx: --target compose,kubernetes"), "{}", err(&all));
+    let named = [&all[..], &["--target", "compose,kubernetes"]].concat();
+    assert_eq!(code(&named), 0, "{}", out(&named));
+    assert!(err(&named).contains("files of nginx are not judged"), "{}", err(&named));
+    assert!(err(&["prove", planet, "--target", "nginx"]).contains("is no target that is judged"));
+    // What is none of a target is nobody's to leave out.
+    std::fs::write(folder.path().join("more.yaml"), "a: b").unwrap();
+    assert_eq!(code(&named), 1);
+}
+
 #[test]
 fn an_acl_without_replies_is_named_and_walked() {
     let folder = rendered();
