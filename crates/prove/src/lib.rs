@@ -9,6 +9,7 @@
 mod atoms;
 mod compose;
 mod kubernetes;
+mod pipeline;
 mod ports;
 mod program;
 mod read;
@@ -70,7 +71,7 @@ impl<'p> Intent<'p> {
 
 /// The targets whose files are judged. Those of any other are told as not
 /// understood.
-pub const TARGETS: [&str; 3] = ["compose", "kubernetes", "machine"];
+pub const TARGETS: [&str; 4] = ["compose", "kubernetes", "machine", "pipeline"];
 
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
@@ -88,6 +89,7 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
                 let (scope, found) = (&scope.folder, (failures, &mut report.notes));
                 report.matrices.push(compose::prove(&intent, (scope, region), &files, found));
             }
+            Judge::Pipeline => pipeline::prove(&intent, &files, failures),
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -135,7 +137,7 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
     let walks = scopes(files).into_iter().filter_map(|(scope, files)| match scope.kind(&intent) {
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
-        Judge::Nobody(_) => None,
+        Judge::Pipeline | Judge::Nobody(_) => None,
     });
     walks.collect()
 }
@@ -150,6 +152,8 @@ enum Judge<'p> {
     Kubernetes(&'p str),
     /// Of a region, or of all on one machine.
     Compose(Option<&'p str>),
+    /// What leads to a deployment, and is none.
+    Pipeline,
     Nobody(String),
 }
 
@@ -161,6 +165,7 @@ impl Scope {
             ("kubernetes", Some(region)) => Judge::Kubernetes(region),
             ("compose", Some(region)) => Judge::Compose(Some(region)),
             ("machine", None) if region.is_empty() => Judge::Compose(None),
+            ("pipeline", _) => Judge::Pipeline,
             ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }

@@ -10,9 +10,11 @@
 mod comment;
 mod flows;
 mod hcl;
+mod markdown;
 mod name;
 pub mod program;
 mod scene;
+mod shell;
 pub mod targets;
 mod tree;
 pub mod write;

@@ -11,7 +11,8 @@ pub(crate) struct RenderArgs {
     /// The folder to write to; nothing outside of it is touched.
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
-    /// What to render: compose, kubernetes, machine, observe, terraform; or all.
+    /// What to render: compose, kubernetes, machine, observe, pipeline, terraform;
+    /// or all.
     #[arg(long, value_name = "TARGETS", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
     /// Only these regions of the targets that have files for each.

@@ -5,6 +5,7 @@ mod compose;
 mod kubernetes;
 mod machine;
 mod observe;
+mod pipeline;
 mod terraform;
 
 use crate::{Place, Refused, Scene, Tree};
@@ -35,7 +36,7 @@ pub struct Target {
 
 /// Every target, by name.
 pub static ALL: &[&Target] =
-    &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &observe::TARGET, &terraform::TARGET];
+    &[&compose::TARGET, &kubernetes::TARGET, &machine::TARGET, &observe::TARGET, &pipeline::TARGET, &terraform::TARGET];
 
 /// Says what the plan wants of a region and the program cannot do yet.
 fn one_process(place: &Place<'_>, tree: &mut Tree) {
