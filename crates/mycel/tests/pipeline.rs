@@ -131,7 +131,7 @@ impl Bench {
     }
 
     fn script(&self, name: &str) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = Command::new("/bin/sh");
         let mycel = Path::new(env!("CARGO_BIN_EXE_mycel")).parent().unwrap();
         let folders = [self.bin.path(), mycel, self.jq.parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")];
         command.arg(self.rendered.path().join("pipeline").join(name)).stdin(Stdio::null());
@@ -151,6 +151,16 @@ impl Bench {
         let steps = regions.flat_map(|region| region["steps"].as_array().unwrap());
         steps.flat_map(|step| step[what].as_array().unwrap()).map(|line| line.as_str().unwrap().to_owned()).collect()
     }
+}
+
+/// A folder with these programs, and no others.
+fn bare(names: &[&str]) -> TempDir {
+    let bare = tempfile::tempdir().unwrap();
+    for name in names {
+        let mut places = ["/usr/bin", "/bin"].into_iter().map(|folder| Path::new(folder).join(name));
+        std::os::unix::fs::symlink(places.find(|file| file.exists()).unwrap(), bare.path().join(name)).unwrap();
+    }
+    bare
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -175,6 +185,17 @@ fn a_dry_run_shows_every_step_and_carries_nothing_out() {
     assert!(shown.contains("nothing was carried out") && bench.recorded().is_empty(), "{shown}");
     // What it says beside that: nobody knows what ran before.
     assert!(text(&output.stderr).contains("--before"));
+}
+
+/// Roots of Terraform as well, in the plan's order; what no region is of comes last.
+#[test]
+fn a_dry_run_of_roots_shows_them_in_the_order_of_the_plan() {
+    let Some(bench) = Bench::new("erlmcp", &["--target", "terraform,pipeline"]) else { return };
+    let output = bench.deploy(&["--target", "terraform", "--dry-run"]);
+    let shown = text(&output.stdout);
+    let lines: Vec<String> = shown.lines().filter_map(|line| line.strip_prefix("+ ")).map(str::to_owned).collect();
+    assert_eq!(lines, bench.plan("erlmcp", "terraform", "run"), "{}", text(&output.stderr));
+    assert!(lines.len() == 10 && lines[9].contains("/terraform/global/ apply"), "{lines:?}");
 }
 
 #[test]
@@ -252,16 +273,11 @@ fn what_cannot_be_carried_out_is_not_begun() {
     refused(&["--target", "compose", "--file", garden.to_str().unwrap(), "--gate", "true"], 3, "no plan to carry out");
     assert!(bench.recorded().is_empty());
     // Without jq it says what one can do by hand.
-    let bare = tempfile::tempdir().unwrap();
-    for name in ["dirname", "cat"] {
-        let file =
-            ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name)).into_iter().find(|file| file.exists());
-        std::os::unix::fs::symlink(file.unwrap(), bare.path().join(name)).unwrap();
-    }
+    let bare = bare(&["dirname", "cat"]);
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mycel"), bare.path().join("mycel")).unwrap();
-    let sh = ["/bin/sh", "/usr/bin/sh"].into_iter().find(|file| Path::new(file).exists()).unwrap();
     let script = bench.rendered.path().join("pipeline/deploy.sh");
-    let output = Command::new(sh).arg(script).args(["--target", "compose"]).env("PATH", bare.path()).output().unwrap();
+    let output =
+        Command::new("/bin/sh").arg(script).args(["--target", "compose"]).env("PATH", bare.path()).output().unwrap();
     let said = text(&output.stderr);
     assert!(
         output.status.code() == Some(3) && said.contains("jq is not on the PATH") && said.contains("--plan"),
@@ -287,7 +303,18 @@ fn health_is_what_a_planet_says_that_runs_and_nothing_when_it_does_not() {
     // An address at which there is something else.
     let (code, told) = ask(&[&format!("eu={url}/elsewhere")]);
     assert!(code == 1 && told.contains("eu: /health: BAD"), "{told}");
+    // By wget as well as by curl.
+    let Some(wget) = tool("MYCEL_WGET", "wget") else { return };
+    let bare = bare(&["cat", "tr"]);
+    std::os::unix::fs::symlink(wget, bare.path().join("wget")).unwrap();
+    let by_wget = |at: &str| {
+        let output = bench.script("health.sh").arg(at).env("PATH", bare.path()).output().unwrap();
+        (output.status.code().unwrap(), text(&output.stdout))
+    };
+    let (code, told) = by_wget(&eu);
+    assert!(code == 0 && told.contains("eu: /health: good\neu: /ready: good\n"), "{told}");
     up.stop();
+    assert_eq!(by_wget(&eu).0, 1);
     let (code, told) = ask(&[&eu]);
     assert!(code == 1 && told.contains("eu: /health: BAD") && told.contains("eu: /ready: BAD"), "{told}");
     for bad in ["mars=http://127.0.0.1:9", "eu", "eu=", "eu=file:///etc/passwd", ""] {

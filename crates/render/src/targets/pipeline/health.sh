@@ -24,7 +24,7 @@ ask() {
     if [ "$program" = curl ]; then
         said=$(curl --silent --show-error --fail --max-time "$patience" "$1" 2>&1)
     else
-        said=$(wget -q -O - -T "$patience" "$1" 2>&1)
+        said=$(wget -q -O - -t 1 -T "$patience" "$1" 2>&1)
     fi
 }
 

@@ -170,24 +170,31 @@ fn keys(scene: &Scene<'_>) -> String {
 
 /// Where one looks first.
 fn look(text: &mut String, scene: &Scene<'_>, name: &str, regions: &Regions<'_>) {
-    let ids: Vec<&str> = regions.iter().map(|(place, _)| place.id()).collect();
-    let _ = writeln!(
-        text,
-        "\n## First look\nIn the folder that was rendered to; `.mycel` is the directory of the planet's keys. Of the lines for `kubectl`\n\
-         and `docker` those are yours that the region was deployed with; no file says which.\n"
-    );
-    if let Some(id) = ids.first() {
-        let others = if ids.len() > 1 { format!("; {}", ids[1..].join(", ")) } else { String::new() };
-        let _ = writeln!(text, "    region={id} # the one that the alert names{others}");
-        let _ = writeln!(text, "    url=https://{id}.example # where agents come to it: nobody but you knows");
+    let lines = looks::commands(scene, name);
+    let has = |what: &str| lines.iter().any(|line| line.contains(what));
+    text.push_str("\n## First look\nIn the folder that was rendered to.");
+    if has(".mycel") {
+        text.push_str(" `.mycel` is the directory of the planet's keys.");
     }
-    for line in looks::commands(scene, name) {
+    if has("kubectl ") {
+        text.push_str("\nOf the last lines those are yours that the region was deployed with; no file says which.");
+    }
+    text.push_str("\n\n");
+    let ids: Vec<&str> = regions.iter().map(|(place, _)| place.id()).collect();
+    if let Some((id, others)) = ids.split_first() {
+        let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "    region={id} # the one that the alert names{others}");
+        if has("$url") {
+            let _ = writeln!(text, "    url=https://{id}.example # where agents come to it: nobody but you knows");
+        }
+    }
+    for line in &lines {
         let _ = writeln!(text, "    {line}");
     }
-    if !matches!(looks::about(name), About::Keys | About::Measuring) {
-        let _ = writeln!(
-            text,
-            "\nOn a machine of Terraform the program's log is that of its container: `docker logs --tail 100 mycel`."
+    if has("kubectl ") {
+        text.push_str(
+            "\nOn a machine of Terraform the program's log is that of its container: `docker logs --tail 100 mycel`.\n",
         );
     }
 }

@@ -12,6 +12,12 @@ use serde_json::{Value, json};
 const CHECKOUT: &str = "actions/checkout@v4";
 const RUNNER: &str = "ubuntu-24.04";
 
+/// In minutes: reading and proving take seconds, fetching an image some more.
+const CHECKS: u32 = 15;
+/// GitHub ends a job after six hours; a planet whose gates take longer is deployed
+/// a region at a time.
+const DEPLOYS: u32 = 350;
+
 /// The program comes out of the image that is deployed: the same one plans and runs.
 const PROGRAM: &str = "mkdir -p \"$RUNNER_TEMP/bin\"\n\
     made=$(docker create \"$MYCEL_IMAGE\")\n\
@@ -87,7 +93,7 @@ fn check(scene: &Scene<'_>) -> Value {
         json!({ "name": "Flows work, and nothing else does", "run": "mycel prove \"$PLANET_FILE\"\n" }),
         json!({ "name": "What would be done", "run": PLAN }),
     ]);
-    json!({ "runs-on": RUNNER, "timeout-minutes": 15, "steps": steps })
+    json!({ "runs-on": RUNNER, "timeout-minutes": CHECKS, "steps": steps })
 }
 
 fn deploy() -> Value {
@@ -109,7 +115,7 @@ fn deploy() -> Value {
         // Two at once would have two regions in between.
         "concurrency": { "group": "deploy", "cancel-in-progress": false },
         "runs-on": format!("${{{{ vars.DEPLOY_RUNNER || '{RUNNER}' }}}}"),
-        "timeout-minutes": 350,
+        "timeout-minutes": DEPLOYS,
         "steps": steps,
     })
 }
