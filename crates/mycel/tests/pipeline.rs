@@ -409,6 +409,17 @@ fn a_gate_holds_when_errors_are_few_and_never_by_silence() {
         assert!(code == 1 && told.contains(why), "{told}");
     }
     assert_eq!(gate(&says(None, None, None), "mars").0, 2);
+    // What is of no region is felt in all of them, and each is asked for.
+    let of_all = |bad: &'static str| {
+        Said::new(move |query| {
+            let is_bad = query.contains(&format!("region=\"{bad}\""));
+            Some(if query.starts_with("mycel:answers") || is_bad { "1" } else { "0" }.to_owned())
+        })
+    };
+    let (code, told) = gate(&of_all("none"), "global");
+    assert!(code == 0 && told.matches("no faster").count() == 5, "{told}");
+    let (code, told) = gate(&of_all("eu-west-1"), "global");
+    assert!(code == 1 && told.contains("eu-west-1: errors use"), "{told}");
     // What was not promised cannot be kept.
     let Some(bench) = Bench::new("garden", &["--target", "pipeline"]) else { return };
     let mut command = bench.script("gate.sh");

@@ -114,10 +114,10 @@ trap 'exit 143' TERM
 
 # Carries out the commands of a step, one after the other: `run` or `back`.
 carry_out() {
-    last=$(of_step "$1" ".$2 | length")
+    last=$(of_step "$1" ".$2 | length") || return 1
     index=0
     while [ "$index" -lt "$last" ]; do
-        line=$(of_step "$1" ".$2[$index]")
+        line=$(of_step "$1" ".$2[$index]") || return 1
         printf '+ %s\n' "$line"
         [ "$dry" = yes ] || sh -c "$line" < /dev/null || return 1
         index=$((index + 1))

@@ -25,9 +25,11 @@ pub(super) fn file(scene: &Scene<'_>) -> String {
         let _ = writeln!(budgets, "        {}) echo '{share}' ;;", shell::word(place.id()));
     }
     budgets.push_str("        *) return 1 ;;\n    esac\n}\n\n");
-    // `of` and `over` are the script's: whose series, and over how long.
+    // Whose, and over how long, the script fills in; no name has capitals.
     let whose = ",planet=\"PLANET\",region=\"REGION\"";
     let (failed, all) = (requests("OVER", &format!("{whose},status=~\"5..\"")), requests("OVER", whose));
     let long = format!("({failed} or 0 * {all}) / ({all} > 0)");
-    super::script(&about, &[("planet", scene.name()), ("long", &long)], &(budgets + BODY))
+    let ids: Vec<&str> = scene.planet.region.iter().map(|region| region.id.as_str()).collect();
+    let said = [("planet", scene.name()), ("regions", &ids.join(" ")), ("long", &long)];
+    super::script(&about, &said, &(budgets + BODY))
 }

@@ -3,7 +3,8 @@ usage() {
 usage: sh gate.sh --prometheus URL [--every SECONDS] REGION
 
 Waits until the region's host answers Prometheus, watches it, and says whether
-errors came no faster than the gate lets them. {region} in URL is the region.
+errors came no faster than the gate lets them. {region} in URL is the region. For
+global and cloudflare, which are of no region, every region is watched.
 deploy.sh says what has to hold, in GATE_WATCH_MS, GATE_CALM_THOUSANDTHS,
 GATE_PAGE_THOUSANDTHS and GATE_PATIENCE_MS:
 
@@ -33,7 +34,23 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ -n "$url" ] && [ -n "$region" ] || wrong 'say --prometheus, and a region'
-budget=$(budget_of "$region") || wrong "planet $planet has no region '$region'"
+if ! budget=$(budget_of "$region"); then
+    case $region in
+        # A step of no region is felt in all of them, which are watched at once.
+        global | cloudflare)
+            watchers='' held=0
+            for each in $regions; do
+                sh "$0" --prometheus "$url" --every "$every" "$each" &
+                watchers="$watchers $!"
+            done
+            for watcher in $watchers; do
+                wait "$watcher" || held=1
+            done
+            exit "$held"
+            ;;
+    esac
+    wrong "planet $planet has no region '$region'"
+fi
 for program in curl jq; do
     command -v "$program" > /dev/null || { printf 'gate.sh: %s is not on the PATH\n' "$program" >&2; exit 3; }
 done
