@@ -9,21 +9,21 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/prometheus.rs"]
+mod prometheus;
 #[path = "support/run.rs"]
 mod run;
 #[path = "support/tool.rs"]
 mod tool;
 
 use process::{Folder, Up};
+use prometheus::Said;
 use run::{code, json};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use tempfile::TempDir;
 use tool::{PLANETS, said, tool};
 
@@ -321,49 +321,6 @@ fn health_is_what_a_planet_says_that_runs_and_nothing_when_it_does_not() {
         assert_eq!(ask(&[bad]).0, 2, "{bad}");
     }
     assert_eq!(ask(&["--list"]), (0, "na\tNorth America\neu\tEurope\nap\tAsia Pacific\n".to_owned()));
-}
-
-/// What stands in for Prometheus: it says of each expression what a test wants.
-struct Said {
-    url: String,
-}
-
-impl Said {
-    fn new(of: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let of = Arc::new(of);
-        // It ends with the test's process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let mut lines = BufReader::new(&stream);
-                let (mut head, mut line) = (String::new(), String::new());
-                while lines.read_line(&mut line).is_ok_and(|read| read > 2) {
-                    head.push_str(&std::mem::take(&mut line));
-                }
-                let query = head.split_once("query=").unwrap().1.split(' ').next().unwrap().to_owned();
-                let value = of(&decoded(&query));
-                let result = value.map_or_else(|| "[]".to_owned(), |value| format!("[{{\"value\":[0,\"{value}\"]}}]"));
-                let body = format!("{{\"status\":\"success\",\"data\":{{\"result\":{result}}}}}");
-                let _ = write!(
-                    &stream,
-                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-            }
-        });
-        Self { url }
-    }
-}
-
-fn decoded(query: &str) -> String {
-    let mut parts = query.split('%');
-    let mut bytes = parts.next().unwrap().replace('+', " ").into_bytes();
-    for part in parts {
-        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-        bytes.extend(part[2..].replace('+', " ").bytes());
-    }
-    String::from_utf8(bytes).unwrap()
 }
 
 #[test]
