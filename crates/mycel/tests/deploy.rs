@@ -88,3 +88,58 @@ fn files_of_another_planet_are_not_deployed() {
     // Only the plan is there.
     assert_eq!(code(&["deploy", "garden.toml", "--target", "compose", "--out", out]), 2);
 }
+
+#[test]
+fn roots_of_regions_come_before_what_refers_to_them() {
+    let folder = rendered("erlmcp.toml", &["--target", "terraform"]);
+    let at = folder.path().to_str().unwrap();
+    let plan = ["deploy", "erlmcp.toml", "--target", "terraform", "--out", at, "--plan", "--json"];
+    let told = json(&plan);
+    let order: Vec<_> = told["regions"].as_array().unwrap().iter().map(|region| region["region"].clone()).collect();
+    assert_eq!(order, ["dc-1", "dc-2", "global"]);
+    let line = |region: usize, step: usize, what: &str, index: usize| {
+        told["regions"][region]["steps"][step][what][index].as_str().unwrap_or_default().to_owned()
+    };
+    // What is applied is what was planned, and nothing is planned that could not be read first.
+    let root = format!("terraform -chdir={at}/terraform/dc-1/");
+    assert_eq!(line(0, 0, "run", 0), format!("{root} init -input=false"));
+    assert_eq!(line(0, 0, "run", 1), format!("{root} plan -input=false -out=mycel.tfplan"));
+    assert_eq!(line(0, 1, "run", 0), format!("{root} apply -input=false mycel.tfplan"));
+    let watched = |step: usize| told["regions"][0]["steps"][step]["watched"].as_bool().unwrap();
+    assert!(!watched(0) && watched(1));
+    // The root of no region is told by the others first, each of which it has a variable for.
+    let entries = line(2, 0, "run", 0);
+    for id in ["dc-1", "dc-2"] {
+        assert!(entries.contains(&format!("{at}/terraform/{id}/ output -json entry")), "{entries}");
+    }
+    assert!(entries.ends_with(&format!("> {at}/terraform/global/entries.auto.tfvars")), "{entries}");
+    // There is no undo, and that is said.
+    assert!(told["notes"].to_string().contains("--before"), "{told}");
+    assert_eq!(told["regions"][0]["steps"][1]["back"], serde_json::json!([]));
+    let told = json(&[&plan[..], &["--before", "old"]].concat());
+    assert!(told["notes"].to_string().contains("has no undo"), "{told}");
+    let back = &told["regions"][0]["steps"][1]["back"];
+    assert_eq!(back[2], "terraform -chdir=old/terraform/dc-1/ apply -input=false mycel.tfplan");
+}
+
+/// Where a region does not say where it is entered, what follows is not told less.
+#[test]
+fn a_region_that_does_not_say_where_it_is_entered_stops_the_rollout() {
+    let folder = rendered("erlmcp.toml", &["--target", "terraform"]);
+    let at = folder.path().to_str().unwrap();
+    let told = json(&["deploy", "erlmcp.toml", "--target", "terraform", "--out", at, "--plan", "--json"]);
+    let line = told["regions"][2]["steps"][0]["run"][0].as_str().unwrap().to_owned();
+    // In the place of Terraform a program that knows one region's word alone.
+    let bin = tempfile::tempdir().unwrap();
+    let terraform = bin.path().join("terraform");
+    std::fs::write(&terraform, "#!/bin/sh\ncase $1 in *dc-1/) echo '{\"arn\":\"a\\n\"}' ;; *) exit 1 ;; esac\n")
+        .unwrap();
+    std::fs::set_permissions(&terraform, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let run = || Command::new("sh").args(["-c", &line]).env("PATH", &path).status().unwrap().success();
+    assert!(!run());
+    std::fs::write(&terraform, "#!/bin/sh\nprintf '%s\\n' '{\"arn\":\"a\\nb\"}'\n").unwrap();
+    assert!(run());
+    let entries = std::fs::read_to_string(folder.path().join("terraform/global/entries.auto.tfvars")).unwrap();
+    assert_eq!(entries, "entry_dc-1 = {\"arn\":\"a\\nb\"}\nentry_dc-2 = {\"arn\":\"a\\nb\"}\n");
+}

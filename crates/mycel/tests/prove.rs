@@ -11,7 +11,7 @@ use std::path::Path;
 
 fn rendered() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let judged = ["--target", "compose,kubernetes,machine,terraform"];
+    let judged = ["--target", "compose,kubernetes,machine,pipeline,terraform"];
     let render = ["render", "erlmcp.toml", "--out", folder.path().to_str().unwrap()];
     assert_eq!(code(&[&render[..], &judged].concat()), 0);
     folder

@@ -9,6 +9,7 @@
 mod atoms;
 mod compose;
 mod kubernetes;
+mod pipeline;
 mod ports;
 mod program;
 mod read;
@@ -71,7 +72,7 @@ impl<'p> Intent<'p> {
 
 /// The targets whose files are judged. Those of any other are told as not
 /// understood.
-pub const TARGETS: [&str; 4] = ["compose", "kubernetes", "machine", "terraform"];
+pub const TARGETS: [&str; 5] = ["compose", "kubernetes", "machine", "pipeline", "terraform"];
 
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
@@ -99,6 +100,7 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
                 terraform::prove_global(&intent, &scope.folder, &files, failures);
                 roots.insert("");
             }
+            Judge::Pipeline => pipeline::prove(&intent, &files, failures),
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -157,7 +159,7 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Terraform(Some(region)) => terraform::why(&intent, (&scope.folder, region), &files, asked),
-        Judge::Terraform(None) | Judge::Nobody(_) => None,
+        Judge::Terraform(None) | Judge::Pipeline | Judge::Nobody(_) => None,
     });
     walks.collect()
 }
@@ -174,6 +176,8 @@ enum Judge<'p> {
     Compose(Option<&'p str>),
     /// Of a region, or of none.
     Terraform(Option<&'p str>),
+    /// What leads to a deployment, and is none.
+    Pipeline,
     Nobody(String),
 }
 
@@ -187,6 +191,7 @@ impl Scope {
             ("machine", None) if region.is_empty() => Judge::Compose(None),
             ("terraform", Some(region)) => Judge::Terraform(Some(region)),
             ("terraform", None) if terraform::GLOBAL.contains(&region) => Judge::Terraform(None),
+            ("pipeline", _) => Judge::Pipeline,
             ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }

@@ -31,6 +31,28 @@ fn regions_that_are_not_there_are_told() {
     assert!(!prove::prove(&planet, &text, &files).is_proved());
 }
 
+/// What leads to a deployment decides about no path; it has no secret, and is of this planet.
+#[test]
+fn what_leads_to_a_deployment_is_looked_through() {
+    let (planet, text, files) = rendered("mesh");
+    let broken = |path: &str, bytes: &str| {
+        let mut files = files.clone();
+        files.insert(path.to_owned(), bytes.as_bytes().to_vec());
+        told(&prove::prove(&planet, &text, &files))
+    };
+    let script = String::from_utf8(files["pipeline/deploy.sh"].clone()).unwrap();
+    let found = broken("pipeline/deploy.sh", &format!("{script}\napi_token=abc\n"));
+    assert!(found.contains("pipeline/deploy.sh") && found.contains("secret"), "{found}");
+    let found = broken("pipeline/planet.toml", &text.replace("10k rps", "11k rps"));
+    assert!(found.contains("pipeline/planet.toml") && found.contains("another planet"), "{found}");
+    let found = broken("pipeline/more.sh", "#!/bin/sh\n");
+    assert!(found.contains("pipeline/more.sh") && found.contains("not understood"), "{found}");
+    // Alone it is no deployment.
+    let mut alone = files.clone();
+    alone.retain(|path, _| path.starts_with("pipeline/"));
+    assert!(told(&prove::prove(&planet, &text, &alone)).contains("no file of a deployment"));
+}
+
 /// A path to the stores of another region is told with the classes of records that
 /// may not be there.
 #[test]

@@ -10,6 +10,8 @@ pub(crate) enum Onto {
     Compose,
     /// A cluster for each region, by `kubectl`, whose contexts have their names.
     Kubernetes,
+    /// AWS, by `terraform`: a root for each region, and then what is of none.
+    Terraform,
 }
 
 impl Onto {
@@ -17,6 +19,7 @@ impl Onto {
         match self {
             Self::Compose => "compose",
             Self::Kubernetes => "kubernetes",
+            Self::Terraform => "terraform",
         }
     }
 }
@@ -32,7 +35,8 @@ pub(crate) struct DeployArgs {
     /// The folder that `mycel render` has written from this file.
     #[arg(long, value_name = "DIR", default_value = "deploy", value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
-    /// The folder of what runs now, for going back to it (compose).
+    /// The folder of what runs now, for going back to it (compose,
+    /// terraform).
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) before: Option<PathBuf>,
     /// Show the commands and their order, and carry nothing out: it is all that

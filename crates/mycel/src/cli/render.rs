@@ -12,7 +12,7 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
     /// What to render: compose, haproxy, kubernetes, machine, nginx, observe,
-    /// terraform, vlan; or all.
+    /// pipeline, terraform, vlan; or all.
     #[arg(long, value_name = "TARGETS", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
     /// Only these regions of the targets that have files for each.

@@ -7,6 +7,7 @@ mod kubernetes;
 mod machine;
 mod nginx;
 mod observe;
+mod pipeline;
 mod terraform;
 mod vlan;
 
@@ -44,6 +45,7 @@ pub static ALL: &[&Target] = &[
     &machine::TARGET,
     &nginx::TARGET,
     &observe::TARGET,
+    &pipeline::TARGET,
     &terraform::TARGET,
     &vlan::TARGET,
 ];

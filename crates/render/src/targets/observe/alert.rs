@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// How much somebody is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Severity {
+pub(in crate::targets) enum Severity {
     /// At once, whatever the hour.
     Page,
     /// In the hours of work.
@@ -19,7 +19,7 @@ pub(super) enum Severity {
 }
 
 impl Severity {
-    pub(super) fn word(self) -> &'static str {
+    pub(in crate::targets) fn word(self) -> &'static str {
         match self {
             Self::Page => "page",
             Self::Ticket => "ticket",
@@ -28,20 +28,20 @@ impl Severity {
 }
 
 /// An alert.
-pub(super) struct Alert {
-    pub(super) name: &'static str,
-    pub(super) severity: Severity,
-    pub(super) expr: String,
+pub(in crate::targets) struct Alert {
+    pub(in crate::targets) name: &'static str,
+    pub(in crate::targets) severity: Severity,
+    pub(in crate::targets) expr: String,
     /// How long it has to be so before somebody is told.
-    pub(super) hold: &'static str,
+    pub(in crate::targets) hold: &'static str,
     /// What is wrong, behind the name of the region. `LABEL` in brackets is a
     /// label's value.
-    pub(super) summary: String,
-    pub(super) description: String,
+    pub(in crate::targets) summary: String,
+    pub(in crate::targets) description: String,
     /// Alerts that tell its cause: while one of them fires, nobody is told of this.
-    pub(super) follows: &'static [&'static str],
+    pub(in crate::targets) follows: &'static [&'static str],
     /// What to look at, and what to do, one after the other.
-    pub(super) steps: &'static [&'static str],
+    pub(in crate::targets) steps: &'static [&'static str],
     /// When it fires, and when it does not.
     pub(super) stories: Vec<Story>,
 }
@@ -81,9 +81,10 @@ impl Alert {
         ["instance", "key"].into_iter().filter(said).collect()
     }
 
-    /// Where its runbook is, beside the file of alerts.
+    /// Where its runbook is, below the folder that was rendered to: target
+    /// `pipeline` writes it.
     fn runbook(&self) -> String {
-        format!("runbooks.md#{}", self.name.to_lowercase())
+        format!("pipeline/runbooks/{}.md", self.name)
     }
 }
 

@@ -157,7 +157,7 @@ fn few_heirs() -> Alert {
         description: "When the last one's time is over, no node gets a certificate.".to_owned(),
         follows: &[],
         steps: &[
-            "Bring the root key back for a moment (`mycel trust recover`), run `mycel trust init` again while the planet is down, and move the root key away again.",
+            "Bring the root key back for a moment (`mycel trust recover`), run `mycel trust init planet.toml` again while the planet is down, and move the root key away again.",
             "Carry `ca.pem` and `ca.endorsed` to machines apart.",
         ],
         stories: vec![Story::fires(of(1)), Story::quiet(of(2))],

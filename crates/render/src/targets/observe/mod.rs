@@ -18,7 +18,6 @@ mod prometheus;
 mod promise;
 mod room;
 mod rules;
-mod runbooks;
 mod stack;
 mod story;
 mod thanos;
@@ -27,8 +26,9 @@ mod traces;
 use super::{Scope, Target};
 use crate::scene::digest;
 use crate::{Place, Refused, Scene, Tree, yaml};
-use alert::Alert;
-use promise::Promise;
+pub(in crate::targets) use alert::Alert;
+pub(in crate::targets) use promise::Promise;
+pub(in crate::targets) use rules::requests;
 use serde_json::{Value, json};
 use vocab::Millis;
 
@@ -77,16 +77,23 @@ impl View<'_> {
     }
 }
 
+/// The alerts of a region.
+pub(super) fn alerts(scene: &Scene<'_>, place: &Place<'_>) -> Vec<Alert> {
+    of_view(&View { scene, place, promise: Promise::of(scene, place) })
+}
+
+fn of_view(view: &View<'_>) -> Vec<Alert> {
+    promise::alerts(view).into_iter().chain(causes::alerts(view)).chain(room::alerts(view)).collect()
+}
+
 fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), Refused> {
     let view = View { scene, place, promise: Promise::of(scene, place) };
     view.promise.notes(place.id()).into_iter().for_each(|note| tree.note(note));
-    let alerts: Vec<Alert> =
-        promise::alerts(&view).into_iter().chain(causes::alerts(&view)).chain(room::alerts(&view)).collect();
+    let alerts = of_view(&view);
     tree.add("prometheus.yaml", prometheus::file(&view)?);
     tree.add("rules.yaml", rules::file(&view)?);
     tree.add("alerts.yaml", alert::file(&view, &alerts)?);
     tree.add("alerts_test.yaml", cases::file(&view, &alerts)?);
-    tree.add("runbooks.md", runbooks::file(&view, &alerts));
     tree.add("alertmanager.yaml", alertmanager::file(&view, &alerts)?);
     thanos::files(&view, tree)?;
     logs::files(&view, tree)?;

@@ -62,11 +62,11 @@ const BURNS: [Burn; 4] = [
 ];
 
 /// What the users of a region were promised.
-pub(super) struct Promise {
+pub(in crate::targets) struct Promise {
     /// The share of time in which it may be away.
-    pub(super) time: Option<Ppm>,
+    pub(in crate::targets) time: Option<Ppm>,
     /// The share of requests that may fail.
-    pub(super) requests: Option<Ppm>,
+    pub(in crate::targets) requests: Option<Ppm>,
     /// 99 and 95 of 100 requests are answered within.
     within: [(Option<Millis>, u64, &'static str); 2],
     /// The planet promises something of an edge.
@@ -76,7 +76,7 @@ pub(super) struct Promise {
 impl Promise {
     /// The region's own promise; else that of a primary region, when it is one;
     /// else the planet's.
-    pub(super) fn of(scene: &Scene<'_>, place: &Place<'_>) -> Self {
+    pub(in crate::targets) fn of(scene: &Scene<'_>, place: &Place<'_>) -> Self {
         let (sla, data) = (scene.planet.sla.as_ref(), scene.planet.data.as_ref());
         let is_primary = data.is_some_and(|data| data.primary.as_str() == place.id());
         let primary = sla.and_then(|sla| sla.primary.as_ref()).filter(|_| is_primary);
@@ -231,7 +231,7 @@ fn slow(time: Millis, percent: u64, name: &'static str) -> Option<Alert> {
         follows: &["MycelIndexBehind"],
         steps: &[
             "The dashboard of the region shows how long ops take, and whether there are more of them than usual.",
-            "A disk that is slow to sync shows in every op that writes: `mycel bench` on the host measures it.",
+            "A disk that is slow to sync shows in every op that writes: `iostat -x 5` on the host shows how long it takes.",
             "An agent that sends more than its rate waits in its block's queue; that is the time that its ops take.",
         ],
         stories: vec![Story::fires(asked(989 - 10 * percent)), Story::quiet(asked(1_001 - 10 * percent))],

@@ -32,7 +32,7 @@ fn no_slots(view: &View<'_>) -> Alert {
         follows: &[],
         steps: &[
             "See who holds slots (`GET /v1/agents`) and whether somebody has taken more than they should: `[enrol] quota` limits a source.",
-            "More blocks for the region are a change of the planet file: `mycel plan --diff` shows who moves.",
+            "More blocks for the region are a change of the planet file: `mycel plan planet.toml --diff new.toml` shows who moves.",
         ],
         stories: vec![Story::fires(slots(view, 0, 60)), Story::quiet(slots(view, 1, 59))],
     }
@@ -69,7 +69,7 @@ fn index_behind(view: &View<'_>) -> Alert {
         ),
         follows: &[],
         steps: &[
-            "The disk is too slow for what is written, or something else uses it: `mycel bench` on the host measures it.",
+            "The disk is too slow for what is written, or something else uses it: `iostat -x 5` on the host shows which.",
             "Fewer ops help at once: the dashboard of the region shows who asks for what.",
         ],
         stories: vec![Story::fires([stays(&series, BEHIND + 1)]), Story::quiet([stays(&series, BEHIND)])],

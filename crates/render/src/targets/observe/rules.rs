@@ -54,6 +54,7 @@ pub(super) fn file(view: &View<'_>) -> Result<String, Refused> {
     view.file("what is computed ahead.", groups)
 }
 
-fn requests(window: &str, more: &str) -> String {
+/// How many requests of agents a second there were, over a window.
+pub(in crate::targets) fn requests(window: &str, more: &str) -> String {
     format!("sum(rate(mycel_http_requests_total{{{NOT_AGENTS}{more}}}[{window}]))")
 }
