@@ -9,6 +9,7 @@
 mod atoms;
 mod compose;
 mod kubernetes;
+mod nftables;
 mod ports;
 mod program;
 mod read;
@@ -70,7 +71,7 @@ impl<'p> Intent<'p> {
 
 /// The targets whose files are judged. Those of any other are told as not
 /// understood.
-pub const TARGETS: [&str; 3] = ["compose", "kubernetes", "machine"];
+pub const TARGETS: [&str; 4] = ["compose", "kubernetes", "machine", "vlan"];
 
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
@@ -88,6 +89,7 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
                 let (scope, found) = (&scope.folder, (failures, &mut report.notes));
                 report.matrices.push(compose::prove(&intent, (scope, region), &files, found));
             }
+            Judge::Vlan => report.matrices.push(nftables::prove(&intent, &scope.folder, &files, failures)),
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -101,6 +103,10 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
         report.failures.push(Failure::new(Kind::NotUnderstood, Layer::File, at, "no file of a deployment is here"));
     }
     report.notes.extend(absent(planet, &report.matrices));
+    let has_vlans = planet.network.as_ref().is_some_and(|network| !network.vlan.is_empty());
+    if has_vlans && !report.matrices.iter().any(|matrix| matrix.scope == "vlan") {
+        report.notes.push("vlan: no rules for the planet's VLANs are here, so nothing is said of them".to_owned());
+    }
     report.failures.sort();
     report.failures.dedup();
     if let Some(more) = report.failures.len().checked_sub(MOST_FAILURES).filter(|more| *more > 0) {
@@ -135,6 +141,7 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
     let walks = scopes(files).into_iter().filter_map(|(scope, files)| match scope.kind(&intent) {
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
+        Judge::Vlan => nftables::why(&intent, &scope.folder, &files, asked),
         Judge::Nobody(_) => None,
     });
     walks.collect()
@@ -150,6 +157,8 @@ enum Judge<'p> {
     Kubernetes(&'p str),
     /// Of a region, or of all on one machine.
     Compose(Option<&'p str>),
+    /// Of the router between VLANs.
+    Vlan,
     Nobody(String),
 }
 
@@ -161,6 +170,7 @@ impl Scope {
             ("kubernetes", Some(region)) => Judge::Kubernetes(region),
             ("compose", Some(region)) => Judge::Compose(Some(region)),
             ("machine", None) if region.is_empty() => Judge::Compose(None),
+            ("vlan", None) if region.is_empty() => Judge::Vlan,
             ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }

@@ -73,6 +73,8 @@ pub enum Layer {
     Network,
     /// Ports that Compose opens on its machine.
     Published,
+    /// Rules of nftables on the router between VLANs.
+    Nftables,
 }
 
 impl Layer {
@@ -88,6 +90,7 @@ impl Layer {
             Self::Container => "container",
             Self::Network => "network",
             Self::Published => "published port",
+            Self::Nftables => "nftables",
         }
     }
 }
