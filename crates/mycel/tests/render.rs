@@ -30,7 +30,8 @@ fn rendered() -> TempDir {
         let out = folder.path().join(planet);
         assert_eq!(code(&["render", &format!("{planet}.toml"), "--out", out.to_str().unwrap()]), 0, "{planet}");
         let (file, out) = (format!("{planet}.toml"), folder.path().join(format!("{planet}-apart")));
-        let apart = ["--out", out.to_str().unwrap(), "--target", "kubernetes", "--office", "office.example:7116"];
+        let apart =
+            ["--out", out.to_str().unwrap(), "--target", "compose,kubernetes", "--office", "office.example:7116"];
         assert_eq!(code(&[&["render", &file], apart.as_slice()].concat()), 0, "{planet}");
     }
     folder
@@ -58,8 +59,8 @@ fn compose_files_satisfy_the_schema_of_compose() {
     let Some(validator) = tool("MYCEL_CHECK_JSONSCHEMA", "check-jsonschema") else { return };
     let folder = rendered();
     let compose = files(folder.path(), |path| path.ends_with("compose.yaml"));
-    // A region on a machine, what measures it, and a planet on a machine.
-    assert_eq!(compose.len(), 25 + 25 + PLANETS.len());
+    // A region on a machine, with a gateway and without, what measures it, and a planet on a machine.
+    assert_eq!(compose.len(), 25 * 2 + 25 + PLANETS.len());
     let schema = ["--builtin-schema", "vendor.compose-spec"];
     let (good, text) = said(Command::new(&validator).args(schema).args(&compose));
     assert!(good, "{text}");
@@ -79,6 +80,7 @@ fn compose_itself_takes_them_where_it_is() {
     for file in files(folder.path(), |path| path.ends_with("compose.yaml")) {
         let mut command = Command::new(&compose);
         command.arg("-f").arg(&file).arg("config").env("MYCEL_DATA", folder.path());
+        command.env("MYCEL_GATEWAY_DATA", folder.path());
         let (good, text) = said(&mut command);
         assert!(good, "{}: {text}", file.display());
     }
