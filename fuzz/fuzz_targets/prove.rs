@@ -23,6 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     files.insert("terraform/eu/one.tf".to_owned(), one.to_vec());
     files.insert("terraform/eu/two.tf".to_owned(), two.to_vec());
     files.insert("terraform/global/main.tf".to_owned(), bytes.to_vec());
+    files.insert("vlan/vlan.nft".to_owned(), bytes.to_vec());
     let report = prove::prove(&PLANET, SHOP, &files);
     // One file cannot be all of these, so nothing is proved.
     assert!(!report.is_proved());
@@ -31,4 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
     whole.insert("terraform/eu/main.tf".to_owned(), bytes.to_vec());
     let _ = prove::prove(&PLANET, SHOP, &whole);
     let _ = prove::why(&PLANET, SHOP, &whole, "internet", "database", Some(5432));
+    // Rules for VLANs alone, which may be right.
+    let rules = Files::from([("vlan/vlan.nft".to_owned(), bytes.to_vec())]);
+    let _ = prove::prove(&PLANET, SHOP, &rules);
+    let _ = prove::why(&PLANET, SHOP, &rules, "office", "servers", None);
 });

@@ -54,14 +54,14 @@ impl Tools {
             "MYCEL_NCA",
             python_program("network-config-analyzer", "2.1.0", "nca"),
         )?;
-        // Not installed for this: it comes with an engine of containers.
-        match on_path("docker-compose") {
-            Some(found) => tools.variables.push(("MYCEL_DOCKER_COMPOSE", found)),
-            None => {
-                tools.missing.push("docker-compose, so rendered files by Compose itself: it is not here".to_owned());
-            }
-        }
-        // Neither is this: its providers come from a folder, or from the Internet.
+        tools.keep(
+            allow_missing,
+            "docker-compose",
+            "rendered files by Compose itself",
+            "MYCEL_DOCKER_COMPOSE",
+            docker_compose(),
+        )?;
+        // Not installed for this: its providers come from a folder, or from the Internet.
         match terraform() {
             Ok([program, mirror]) => {
                 tools.variables.extend([("MYCEL_TERRAFORM", program), ("MYCEL_TERRAFORM_MIRROR", mirror)]);
@@ -258,6 +258,18 @@ fn packet_filter() -> Result<PathBuf, String> {
     let nested = "unshare --map-root-user --net nft list tables";
     quiet(world.args(["sh", "-c", &format!("{possible} && {nested}")]))?;
     Ok(nft)
+}
+
+/// Compose, without the engine of containers that Debian recommends beside it:
+/// what reads a file needs none.
+fn docker_compose() -> Result<PathBuf, String> {
+    let find = || on_path("docker-compose");
+    if find().is_none() {
+        apt(&["docker-compose"])?;
+    }
+    let program = find().ok_or_else(|| "docker-compose was installed but is not on the PATH".to_owned())?;
+    quiet(command(&program).arg("version"))?;
+    Ok(program)
 }
 
 /// HAProxy, with its libraries: these begin nothing.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 fn rendered() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let judged = ["--target", "compose,kubernetes,machine,pipeline,terraform"];
+    let judged = ["--target", "compose,kubernetes,machine,pipeline,terraform,vlan"];
     let render = ["render", "erlmcp.toml", "--out", folder.path().to_str().unwrap()];
     assert_eq!(code(&[&render[..], &judged].concat()), 0);
     folder
@@ -102,6 +102,32 @@ fn an_acl_without_replies_is_named_and_walked() {
     let why = ["prove", "erlmcp.toml", "--why", "internet", "database:5432"];
     assert_eq!(code(&why), 0);
     assert!(out(&why).contains("stop security group: into database"), "{}", out(&why));
+}
+
+#[test]
+fn a_way_between_vlans_is_walked_with_its_replies() {
+    let why = ["prove", "erlmcp.toml", "--why", "core", "app"];
+    assert_eq!(code(&why), 0);
+    let told = out(&why);
+    let is_told =
+        ["vlan: core to app at all: works, and the planet wants it", "pass nftables: its replies", "vlan/vlan.nft:"];
+    assert!(is_told.iter().all(|part| told.contains(part)), "{told}");
+    let folder = rendered();
+    let file = folder.path().join("vlan/vlan.nft");
+    let rules = fs::read_to_string(&file).unwrap();
+    fs::write(&file, rules.replace("ct state established,related accept", "ct state related accept")).unwrap();
+    let there = ["prove", "erlmcp.toml", "--rendered", text(folder.path())];
+    let told = json(&[&there[..], &["--json"]].concat());
+    let line = 1 + rules.lines().position(|line| line.contains("policy drop")).unwrap();
+    let is_it = |one: &serde_json::Value| {
+        one["layer"] == "nftables"
+            && one["path"]["from"] == "core"
+            && one["path"]["to"] == "app"
+            && one["at"]["line"] == line
+    };
+    assert!(told["failures"].as_array().unwrap().iter().any(is_it), "{told}");
+    assert_eq!(code(&[&there[..], &["--why", "core", "app"]].concat()), 1);
+    assert_eq!(code(&[&there[..], &["--why", "app", "core"]].concat()), 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `mycel render` as a person uses it, and what it writes by the word of programs
 //! that are not ours: check-jsonschema, kubernetes-validate and checkov from PyPI,
-//! and docker-compose where it is.
+//! and docker-compose.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
@@ -30,7 +30,8 @@ fn rendered() -> TempDir {
         let out = folder.path().join(planet);
         assert_eq!(code(&["render", &format!("{planet}.toml"), "--out", out.to_str().unwrap()]), 0, "{planet}");
         let (file, out) = (format!("{planet}.toml"), folder.path().join(format!("{planet}-apart")));
-        let apart = ["--out", out.to_str().unwrap(), "--target", "kubernetes", "--office", "office.example:7116"];
+        let apart =
+            ["--out", out.to_str().unwrap(), "--target", "compose,kubernetes", "--office", "office.example:7116"];
         assert_eq!(code(&[&["render", &file], apart.as_slice()].concat()), 0, "{planet}");
     }
     folder
@@ -58,8 +59,8 @@ fn compose_files_satisfy_the_schema_of_compose() {
     let Some(validator) = tool("MYCEL_CHECK_JSONSCHEMA", "check-jsonschema") else { return };
     let folder = rendered();
     let compose = files(folder.path(), |path| path.ends_with("compose.yaml"));
-    // A region on a machine, what measures it, and a planet on a machine.
-    assert_eq!(compose.len(), 25 + 25 + PLANETS.len());
+    // A region on a machine, with a gateway and without, what measures it, and a planet on a machine.
+    assert_eq!(compose.len(), 25 * 2 + 25 + PLANETS.len());
     let schema = ["--builtin-schema", "vendor.compose-spec"];
     let (good, text) = said(Command::new(&validator).args(schema).args(&compose));
     assert!(good, "{text}");
@@ -70,15 +71,27 @@ fn compose_files_satisfy_the_schema_of_compose() {
 }
 
 #[test]
-fn compose_itself_takes_them_where_it_is() {
-    let Some(compose) = std::env::var_os("MYCEL_DOCKER_COMPOSE") else {
-        eprintln!("SKIPPED: docker-compose is missing");
-        return;
-    };
+fn compose_itself_takes_them() {
+    let Some(compose) = tool("MYCEL_DOCKER_COMPOSE", "docker-compose") else { return };
     let folder = rendered();
-    for file in files(folder.path(), |path| path.ends_with("compose.yaml")) {
+    // Of a target one region: it starts anew for each, and the schema has been asked about all.
+    let mut compose_files = files(folder.path(), |path| path.ends_with("compose.yaml"));
+    compose_files.dedup_by_key(|file| file.parent().and_then(Path::parent).map(Path::to_owned));
+    assert_eq!(compose_files.len(), 4 * PLANETS.len());
+    for file in compose_files {
         let mut command = Command::new(&compose);
-        command.arg("-f").arg(&file).arg("config").env("MYCEL_DATA", folder.path());
+        command.arg("-f").arg(&file).arg("config");
+        // What an operator has to say.
+        for name in [
+            "MYCEL_DATA",
+            "MYCEL_GATEWAY_DATA",
+            "OBSERVE_LOGS",
+            "OBSERVE_OBJECTS",
+            "OBSERVE_RECEIVERS",
+            "OBSERVE_TARGETS",
+        ] {
+            command.env(name, folder.path());
+        }
         let (good, text) = said(&mut command);
         assert!(good, "{}: {text}", file.display());
     }

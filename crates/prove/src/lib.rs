@@ -9,6 +9,7 @@
 mod atoms;
 mod compose;
 mod kubernetes;
+mod nftables;
 mod pipeline;
 mod ports;
 mod program;
@@ -72,7 +73,7 @@ impl<'p> Intent<'p> {
 
 /// The targets whose files are judged. Those of any other are told as not
 /// understood.
-pub const TARGETS: [&str; 5] = ["compose", "kubernetes", "machine", "pipeline", "terraform"];
+pub const TARGETS: [&str; 6] = ["compose", "kubernetes", "machine", "pipeline", "terraform", "vlan"];
 
 /// Proves rendered files against the planet that they are of. `text` is what the
 /// planet was read from, which its processes read again.
@@ -101,6 +102,7 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
                 roots.insert("");
             }
             Judge::Pipeline => pipeline::prove(&intent, &files, failures),
+            Judge::Vlan => report.matrices.push(nftables::prove(&intent, &scope.folder, &files, failures)),
             Judge::Nobody(what) => {
                 let at = |file: &Arc<str>| At { file: Arc::clone(file), line: 0 };
                 failures.extend(
@@ -124,6 +126,10 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
     // Regions of one planet have the same to say.
     let mut said = BTreeSet::new();
     report.notes.retain(|note| said.insert(note.clone()));
+    let has_vlans = planet.network.as_ref().is_some_and(|network| !network.vlan.is_empty());
+    if has_vlans && !report.matrices.iter().any(|matrix| matrix.scope == "vlan") {
+        report.notes.push("vlan: no rules for the planet's VLANs are here, so nothing is said of them".to_owned());
+    }
     report.failures.sort();
     report.failures.dedup();
     if let Some(more) = report.failures.len().checked_sub(MOST_FAILURES).filter(|more| *more > 0) {
@@ -158,6 +164,7 @@ pub fn why(planet: &Planet, text: &str, files: &Files, from: &str, to: &str, por
     let walks = scopes(files).into_iter().filter_map(|(scope, files)| match scope.kind(&intent) {
         Judge::Kubernetes(region) => kubernetes::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Compose(region) => compose::why(&intent, (&scope.folder, region), &files, asked),
+        Judge::Vlan => nftables::why(&intent, &scope.folder, &files, asked),
         Judge::Terraform(Some(region)) => terraform::why(&intent, (&scope.folder, region), &files, asked),
         Judge::Terraform(None) | Judge::Pipeline | Judge::Nobody(_) => None,
     });
@@ -178,6 +185,8 @@ enum Judge<'p> {
     Terraform(Option<&'p str>),
     /// What leads to a deployment, and is none.
     Pipeline,
+    /// Of the router between VLANs.
+    Vlan,
     Nobody(String),
 }
 
@@ -192,6 +201,7 @@ impl Scope {
             ("terraform", Some(region)) => Judge::Terraform(Some(region)),
             ("terraform", None) if terraform::GLOBAL.contains(&region) => Judge::Terraform(None),
             ("pipeline", _) => Judge::Pipeline,
+            ("vlan", None) if region.is_empty() => Judge::Vlan,
             ("kubernetes" | "compose", None) => Judge::Nobody("the planet has no such region".to_owned()),
             _ => Judge::Nobody("nothing here understands this file".to_owned()),
         }

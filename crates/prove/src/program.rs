@@ -23,6 +23,18 @@ pub(crate) struct Begun {
     pub(crate) planet: Option<String>,
 }
 
+impl Begun {
+    /// Whether nobody but who is on the same machine reaches it.
+    pub(crate) fn is_at_loopback(&self) -> bool {
+        is_loopback(&self.address)
+    }
+}
+
+/// Whether an address is this machine's alone.
+pub(crate) fn is_loopback(address: &str) -> bool {
+    address.starts_with("127.") || ["[::1]", "localhost"].contains(&address)
+}
+
 /// Reads a command line. `region` is where it stands, when it stands in one.
 pub(crate) fn begun(
     form: &mut Form<'_>,
@@ -64,7 +76,11 @@ pub(crate) fn begun(
             "--regions" => begun.is_whole = true,
             "--no-kernel-bans" | "--log-json" => {}
             path if !path.starts_with('-') && begun.planet.is_none() => begun.planet = Some(path.to_owned()),
-            other => form.lost(*at, format!("the program is begun with `{}`", shown(other))),
+            other => {
+                // What stands behind it may be a secret.
+                let name = other.split_once('=').map_or(other, |(name, _)| name);
+                form.lost(*at, format!("the program is begun with `{}`", shown(name)));
+            }
         }
     }
     Some(begun)

@@ -93,6 +93,8 @@ pub enum Layer {
     Names,
     /// What Terraform writes into its state.
     Output,
+    /// Rules of nftables on the router between VLANs.
+    Nftables,
 }
 
 impl Layer {
@@ -118,6 +120,7 @@ impl Layer {
             Self::Store => "store",
             Self::Names => "names",
             Self::Output => "state",
+            Self::Nftables => "nftables",
         }
     }
 }

@@ -27,6 +27,7 @@ fn regions_that_are_not_there_are_told() {
     files.retain(|path, _| path.starts_with("kubernetes/dc-2/"));
     let report = prove::prove(&planet, &text, &files);
     assert!(report.is_proved() && report.notes.iter().any(|note| note.contains("no files of dc-1")), "{report:?}");
+    assert!(report.notes.iter().any(|note| note.contains("no rules for the planet's VLANs")), "{:?}", report.notes);
     files.clear();
     assert!(!prove::prove(&planet, &text, &files).is_proved());
 }

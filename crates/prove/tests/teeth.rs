@@ -163,6 +163,14 @@ fn objects() -> Vec<Break> {
             => Open, Pod, None, "NET_ADMIN";
         "the program listens elsewhere": HOST, Swap("args:", "0.0.0.0:7117", "0.0.0.0:7118")
             => Stopped, Pod, None, "7118";
+        "it serves every region": HOST, Swap("args:", "        - --only\n        - dc-2\n", "")
+            => Elsewhere, Pod, None, "every region";
+        "by a word of its own": HOST, Swap("args:", "        - --only\n        - dc-2\n", "        - --regions\n")
+            => Elsewhere, Pod, None, "every region";
+        "it listens where nobody else is": HOST, Swap("args:", "0.0.0.0:7117", "127.0.0.1:7117")
+            => Stopped, Pod, None, "where nobody else is";
+        "what stands behind a word is not told": HOST, Swap("args:", "        - --only\n", "        - --pin=123456\n        - --only\n")
+            => NotUnderstood, Pod, None, "begun with `--pin`";
         "the port has another name": HOST, Swap("        ports:", "- name: agents", "- name: web")
             => Dangling, Pod, None, "startupProbe asks at `agents`";
         "and no policy opens it": HOST, Swap("        ports:", "- name: agents", "- name: web")

@@ -6,7 +6,7 @@ mod support;
 use render::Tree;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
-use support::{named, objects, text_of, told};
+use support::{named, objects, text, text_of, told, yaml};
 
 /// A region of a planet whose gateways run apart, from a CA's office.
 fn apart(name: &str, region: &str) -> (Vec<Value>, Tree) {
@@ -128,4 +128,58 @@ fn a_gateway_copies_its_own_key_and_no_other() {
     let mut copied: Vec<String> = copied.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     copied.sort();
     assert_eq!(copied, ["gateway-1.key", "gateway-1.sealed", "root.pub"]);
+}
+
+/// In Compose there is one gateway, and its host is behind it: no port of the
+/// machine leads there, and nothing else on the machine shares a network with it.
+#[test]
+fn in_compose_agents_reach_the_gateway_and_only_that_the_host() {
+    for (name, region, port) in [("carma", "eu", 8443), ("mesh", "us-east-1", 7118)] {
+        let (_, tree) = told(&text_of(name), "mycel:0.1.0", &[region], Some("office.example:7116")).unwrap();
+        let file = yaml(&tree, &format!("compose/{region}/compose.yaml"));
+        let (host, gateway) = (&file["services"]["host"], &file["services"]["gateway"]);
+        let words = |service: &Value| Vec::<String>::deserialize(&service["command"]).unwrap().join(" ");
+        let wanted = format!("--gateway {region} --number 0 --host {region}=host:{port} --office office.example:7116");
+        assert!(words(gateway).contains(&wanted), "{}", words(gateway));
+        let wanted = format!("--node-listen 0.0.0.0:{port} --office office.example:7116");
+        assert!(words(host).contains(&wanted) && !words(host).contains("--gateway"), "{}", words(host));
+        assert_eq!(host.get("ports"), None);
+        assert_eq!(gateway["ports"], json!(["${MYCEL_LISTEN:-127.0.0.1:7117}:7117"]));
+        assert_eq!((&gateway["networks"], &host["networks"]), (&json!(["front", "inside"]), &json!(["out", "inside"])));
+        assert_eq!(file["networks"]["inside"], json!({ "internal": true }));
+        for (service, what) in file["services"].as_object().unwrap() {
+            let is_on = |network: &str| match &what["networks"] {
+                Value::Array(on) => on.contains(&json!(network)),
+                on => on.get(network).is_some(),
+            };
+            assert_eq!(is_on("out"), service == "host", "{service}");
+            assert_eq!(is_on("inside"), ["host", "gateway", "prometheus"].contains(&service.as_str()), "{service}");
+        }
+        // Each has a folder of its own, and is otherwise held to the same.
+        let source = |service: &Value| service["volumes"][1]["source"].as_str().unwrap().to_owned();
+        assert!(source(host).starts_with("${MYCEL_DATA:?") && source(gateway).starts_with("${MYCEL_GATEWAY_DATA:?"));
+        for key in [
+            "image",
+            "entrypoint",
+            "read_only",
+            "cap_drop",
+            "security_opt",
+            "user",
+            "restart",
+            "stop_grace_period",
+            "ulimits",
+        ] {
+            assert!(gateway.get(key).is_some() && gateway[key] == host[key], "{key}");
+        }
+        // Prometheus asks both, and is begun after them.
+        let scrape = yaml(&tree, &format!("compose/{region}/prometheus.yaml"));
+        assert_eq!(scrape["scrape_configs"][0]["static_configs"][0]["targets"], json!(["host:7117", "gateway:7117"]));
+        assert_eq!(file["services"]["prometheus"]["depends_on"], json!(["host", "gateway"]));
+        assert!(text(&tree, &format!("compose/{region}/compose.yaml")).contains("folder gateways/"));
+        // Without an office there is none, as before.
+        let (_, tree) = told(&text_of(name), "mycel:0.1.0", &[region], None).unwrap();
+        let file = yaml(&tree, &format!("compose/{region}/compose.yaml"));
+        assert!(file["services"].get("gateway").is_none() && file["networks"].get("out").is_none());
+        assert!(file["services"]["host"].get("ports").is_some());
+    }
 }

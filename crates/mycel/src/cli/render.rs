@@ -29,7 +29,7 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
     /// Where `mycel trust office` can be reached from the hosts: gateways are
-    /// rendered apart from them (kubernetes).
+    /// rendered apart from them (compose, kubernetes).
     #[arg(long, value_name = "HOST:PORT", value_parser = super::up::place)]
     pub(crate) office: Option<String>,
 }

@@ -77,7 +77,7 @@ impl<'p> Judge<'p> {
             failures.push(Failure::new(kind, Layer::Container, at, what));
         };
         match begun.listens {
-            Some((_, line)) if begun.address.starts_with("127.") || begun.address == "[::1]" => {
+            Some((_, line)) if begun.is_at_loopback() => {
                 fail(Kind::Stopped, line, "the program listens inside of its container only: nobody comes to it");
             }
             Some(_) => {}

@@ -198,7 +198,22 @@ fn container(
         {
             form.fail(Kind::Stopped, line, format!("the program listens at {port}, and no port of the pod is that"));
         }
+        if let Some(begun) = &begun {
+            is_for_this_region(form, line.first().map_or(0, |(line, _)| *line), begun);
+        }
         workload.program = begun.or(workload.program.take());
+    }
+}
+
+/// A program that nobody can reach serves nobody; one that names no region keeps
+/// the records of all.
+fn is_for_this_region(form: &mut Form<'_>, first: u32, begun: &Begun) {
+    if begun.only.is_none() {
+        let what = "the program is begun without `--only`: it keeps the blocks of every region here";
+        form.fail(Kind::Elsewhere, first, what);
+    }
+    if let Some((_, line)) = begun.listens.filter(|_| begun.is_at_loopback()) {
+        form.fail(Kind::Stopped, line, format!("the program listens at {}, where nobody else is", begun.address));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::yaml::{Node, Value};
 use crate::report::{At, Failure, Kind, Layer};
+use crate::secrets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -191,9 +192,13 @@ fn looks_numeric(text: &str) -> bool {
     plain.parse::<f64>().is_ok() || prefixed("0x", 16) || prefixed("0o", 8) || prefixed("0b", 2) || sixty
 }
 
-/// A text of a file in a message: never with control characters, never long.
+/// A text of a file in a message: never with control characters, never long, and
+/// never a secret, since messages are kept where files are not.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
+    if secrets::in_text(text).is_some() {
+        return "(not shown: it looks like a secret)".to_owned();
+    }
     let mut shown: String = text.escape_debug().take(MOST).collect();
     if text.chars().count() > MOST {
         shown.push('…');

@@ -2,6 +2,7 @@
 //! that it opens. Only what it says of the program is read; what else a script
 //! does is not known.
 
+use crate::program::is_loopback;
 use crate::read::form::shown;
 use crate::read::hcl::{Node, Value};
 use crate::report::Kind;
@@ -14,21 +15,26 @@ pub(crate) fn read(asked: &Region<'_>, part: Part<'_>, tell: &mut Tell<'_>) -> O
     let mut lines = Vec::new();
     gather(node, &mut lines);
     let mut opened = Vec::new();
-    let mut listens = None;
+    let (mut listens, mut is_of_one) = (None, false);
     for (line, text) in &lines {
         let mut words = text.split_whitespace();
         while let Some(word) = words.next() {
             match word {
                 "--only" => {
                     let only = words.next().unwrap_or_default();
+                    is_of_one = true;
                     if only != asked.id {
                         let what = format!("the blocks of region {} are kept in region {}", shown(only), asked.id);
                         tell.fail(Kind::Elsewhere, part.at(*line), what);
                     }
                 }
                 "--listen" => {
-                    let port = words.next().and_then(|word| word.rsplit_once(':')).map(|(_, port)| port);
-                    listens = port.and_then(|port| port.parse::<u16>().ok());
+                    let (host, port) = words.next().and_then(|word| word.rsplit_once(':')).unwrap_or_default();
+                    if is_loopback(host) {
+                        let what = format!("the program listens at {}, where nobody else is", shown(host));
+                        tell.fail(Kind::Stopped, part.at(*line), what);
+                    }
+                    listens = port.parse::<u16>().ok().map(|port| (*line, port));
                 }
                 "--publish" => {
                     let pair = words.next().and_then(|word| word.rsplit_once(':'));
@@ -44,10 +50,14 @@ pub(crate) fn read(asked: &Region<'_>, part: Part<'_>, tell: &mut Tell<'_>) -> O
         }
     }
     for (line, outside, inside) in &opened {
-        if listens.is_some_and(|listens| listens != *inside) {
+        if listens.is_some_and(|(_, listens)| listens != *inside) {
             let what = format!("port {outside} leads to {inside}, where the program does not listen");
             tell.fail(Kind::Stopped, part.at(*line), what);
         }
+    }
+    if let Some((line, _)) = listens.filter(|_| !is_of_one) {
+        let what = "the program is begun without `--only`: it keeps the blocks of every region here".to_owned();
+        tell.fail(Kind::Elsewhere, part.at(line), what);
     }
     (!opened.is_empty()).then(|| opened.into_iter().map(|(_, outside, _)| outside).collect())
 }

@@ -202,6 +202,10 @@ pub(crate) fn things() -> Vec<Break> {
             => Open, Address, None, "tier private is not public";
         "another region's blocks, on the machine": MACHINES, Swap("up /etc", "--only dc-2", "--only dc-1")
             => Elsewhere, Machine, None, "the blocks of region dc-1";
+        "every region's blocks, on the machine": MACHINES, Swap("up /etc", "--only dc-2", "")
+            => Elsewhere, Machine, None, "every region";
+        "the machine listens to itself": MACHINES, Swap("up /etc", "--listen 0.0.0.0", "--listen 127.0.0.1")
+            => Stopped, Machine, None, "where nobody else is";
         "the machine's port leads nowhere": MACHINES, Swap("docker run", "8080:7117", "8080:7118")
             => Stopped, Machine, None, "does not listen";
         "a password in the script": MACHINES, Swap("#!/bin/bash", "umask 077", "export DB_PASSWORD=hunter2")

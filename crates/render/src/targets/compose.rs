@@ -5,8 +5,10 @@
 //! is doubled (`plain`). There is no top-level `name`, which older programs
 //! refuse: the project's name is in `.env` beside the file.
 
-use super::{Scope, Target, no_gateways, one_process};
-use crate::{Place, Refused, Scene, Tree, program, yaml};
+use super::{Scope, Target, no_gateways, one_process, own_host};
+use crate::flows::Flows;
+use crate::program::{self, Apart};
+use crate::{Place, Refused, Scene, Tree, yaml};
 use planet::plan::layout::Host;
 use serde_json::{Map, Value, json};
 use vocab::BlockId;
@@ -28,38 +30,81 @@ const SHOWN: u64 = 3;
 /// own files.
 const FILES: u32 = 65_536;
 
+/// What an operator says of where keys and records are.
+const DATA: &str = "${MYCEL_DATA:?the folder that mycel trust init made}";
+const GATEWAY_DATA: &str = "${MYCEL_GATEWAY_DATA:?the folder that mycel trust init --apart made}";
+
 fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), Refused> {
-    let mut services = Map::new();
-    services.insert("host".to_owned(), process(scene, &program::host(place.id(), false, None)));
-    watchers(&mut services, "host");
-    let mut networks = networks();
+    let (mut services, mut networks) = (Map::new(), networks());
+    let ours: &[&str] = match apart(scene, place) {
+        Some(apart) => {
+            gateway(scene, (place, apart), &mut services, &mut networks);
+            own_host(place, tree);
+            &["host", "gateway"]
+        }
+        None => {
+            services.insert("host".to_owned(), process(scene, &program::host(place.id(), false, None)));
+            no_gateways(tree);
+            &["host"]
+        }
+    };
+    watchers(&mut services, ours);
     blocks(scene, place, &mut services, &mut networks);
-    let comments = [
+    let mut comments = vec![
         format!("Region {} of planet {}: `mycel render` wrote this, and what it says comes", place.id(), scene.name()),
         "from the planet file. docs/guides/deploy.md says how it is run. MYCEL_DATA is the".to_owned(),
         format!("folder regions/{} that `mycel trust init` made, and MYCEL_USER who owns it.", place.id()),
-        "The host is the region: agents come to it, because a gateway alone cannot run yet.".to_owned(),
-        "Profile `blocks` shows a few blocks literally, apart from the region itself.".to_owned(),
     ];
+    match ours {
+        [_] => comments.push("The host is the region: agents come to it.".to_owned()),
+        _ => comments.extend([
+            format!("MYCEL_GATEWAY_DATA is the folder gateways/{}, which `--apart` makes. Agents come", place.id()),
+            "to the gateway, and nobody but that and Prometheus to the host.".to_owned(),
+        ]),
+    }
+    comments.push("Profile `blocks` shows a few blocks literally, apart from the region itself.".to_owned());
     let labelled = labels(services, scene, Some(place));
     let file = json!({ "services": labelled, "networks": networks });
     tree.add("compose.yaml", yaml::file(&comments, &[file])?);
     tree.add(".env", format!("COMPOSE_PROJECT_NAME={}-{}\n", scene.name(), place.id()));
     tree.add("block.toml", one_block(scene, place));
-    beside(scene, tree, "host")?;
+    beside(scene, tree, ours)?;
     one_process(place, tree);
-    no_gateways(tree);
     Ok(())
 }
 
+/// Where the gateway comes to the host, when it runs apart from it: at the port
+/// of the planet's own flow between the two, where it names one.
+fn apart<'s>(scene: &'s Scene<'_>, place: &Place<'_>) -> Option<Apart<'s>> {
+    let port = Flows::new(scene.planet, place).behind.and_then(|(_, port)| port).unwrap_or(program::NODES);
+    scene.office.map(|office| Apart { port, office })
+}
+
+/// One gateway, to which agents come, and the host behind it: no port of the
+/// machine leads there. It asks the office by a network of its own.
+fn gateway(
+    scene: &Scene<'_>,
+    (place, apart): (&Place<'_>, Apart<'_>),
+    services: &mut Map<String, Value>,
+    networks: &mut Value,
+) {
+    let host = contained(scene, &program::host(place.id(), false, Some(apart)), DATA);
+    let line = program::gateway(place.id(), "0", "host", false, apart);
+    let gateway = with(contained(scene, &line, GATEWAY_DATA), door());
+    services.insert("host".to_owned(), with(host, json!({ "networks": ["out", "inside"] })));
+    services.insert("gateway".to_owned(), gateway);
+    networks["out"] = json!({});
+}
+
 /// What stands beside every such file: the planet, and what measures it.
-pub(super) fn beside(scene: &Scene<'_>, tree: &mut Tree, service: &str) -> Result<(), Refused> {
+pub(super) fn beside(scene: &Scene<'_>, tree: &mut Tree, services: &[&str]) -> Result<(), Refused> {
     tree.add("planet.toml", scene.text);
+    let targets: Vec<String> = services.iter().map(|service| format!("{service}:{}", program::PORT)).collect();
     let scrape = json!({
         "global": { "scrape_interval": "15s" },
         "scrape_configs": [{
             "job_name": "mycel",
-            "static_configs": [{ "targets": [format!("{service}:{}", program::PORT)], "labels": { "planet": scene.name() } }],
+            "static_configs": [{ "targets": targets, "labels": { "planet": scene.name() } }],
         }],
     });
     tree.add("prometheus.yaml", yaml::file(&["What Prometheus measures.".to_owned()], &[scrape])?);
@@ -110,35 +155,44 @@ pub(super) fn read_only(source: &str, target: &str) -> Value {
     json!({ "type": "bind", "source": source, "target": target, "read_only": true })
 }
 
-/// The program, with the planet and its data.
+/// The program to which agents come from the machine.
 pub(super) fn process(scene: &Scene<'_>, command: &[String]) -> Value {
-    let data = json!({
-        "type": "bind", "source": "${MYCEL_DATA:?the folder that mycel trust init made}", "target": program::HOME,
-    });
+    with(contained(scene, command, DATA), door())
+}
+
+/// Where agents come, and where it is measured.
+fn door() -> Value {
+    json!({
+        "ports": [format!("${{MYCEL_LISTEN:-127.0.0.1:7117}}:{}", program::PORT)],
+        "networks": ["front", "inside"],
+    })
+}
+
+/// The program, with the planet and its data.
+fn contained(scene: &Scene<'_>, command: &[String], data: &str) -> Value {
+    let data = json!({ "type": "bind", "source": data, "target": program::HOME });
     with(
         held(scene.image, command),
         json!({
             "user": "${MYCEL_USER:-1000:1000}",
             "restart": "unless-stopped",
             "stop_grace_period": format!("{}s", program::STOPS_SECONDS),
-            "ports": [format!("${{MYCEL_LISTEN:-127.0.0.1:7117}}:{}", program::PORT)],
             "ulimits": { "nofile": { "soft": FILES, "hard": FILES } },
             "volumes": [read_only("./planet.toml", program::PLANET), data],
-            "networks": ["front", "inside"],
         }),
     )
 }
 
 /// Prometheus and Grafana. Nobody can change anything in Grafana: there is no
 /// administrator, and so no password that a file would have to hold.
-pub(super) fn watchers(services: &mut Map<String, Value>, service: &str) {
+pub(super) fn watchers(services: &mut Map<String, Value>, ours: &[&str]) {
     let held = json!({
         "read_only": true, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "restart": "unless-stopped",
     });
     let prometheus = json!({
         "image": PROMETHEUS,
         "command": ["--config.file=/etc/prometheus/prometheus.yaml", "--storage.tsdb.path=/prometheus"],
-        "depends_on": [service],
+        "depends_on": ours,
         "volumes": [read_only("./prometheus.yaml", "/etc/prometheus/prometheus.yaml")],
         // Measurements of a demonstration: they end with it.
         "tmpfs": ["/prometheus:mode=1777"],

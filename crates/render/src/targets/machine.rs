@@ -12,7 +12,7 @@ pub(super) static TARGET: Target =
 fn render(scene: &Scene<'_>, tree: &mut Tree) -> Result<(), Refused> {
     let mut services = Map::new();
     services.insert("planet".to_owned(), process(scene, &program::planet()));
-    watchers(&mut services, "planet");
+    watchers(&mut services, &["planet"]);
     let comments = [
         format!("Planet {} on one machine: `mycel render` wrote this, and what it says comes from", scene.name()),
         "the planet file. docs/guides/deploy.md says how it is run. MYCEL_DATA is the folder".to_owned(),
@@ -21,5 +21,5 @@ fn render(scene: &Scene<'_>, tree: &mut Tree) -> Result<(), Refused> {
     let file = json!({ "services": labels(services, scene, None), "networks": networks() });
     tree.add("compose.yaml", yaml::file(&comments, &[file])?);
     tree.add(".env", format!("COMPOSE_PROJECT_NAME={}\n", scene.name()));
-    beside(scene, tree, "planet")
+    beside(scene, tree, &["planet"])
 }

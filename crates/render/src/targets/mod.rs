@@ -63,6 +63,14 @@ fn one_process(place: &Place<'_>, tree: &mut Tree) {
 /// Says that agents come to hosts themselves.
 fn no_gateways(tree: &mut Tree) {
     tree.note(
-        "gateways: rendered in `kubernetes` with --office HOST:PORT, and in `machine`; elsewhere agents come to hosts",
+        "gateways: rendered in `compose` and `kubernetes` with --office HOST:PORT, and in `machine`; elsewhere agents come to hosts",
     );
+}
+
+/// Says whom gateways that run apart reach.
+fn own_host(place: &Place<'_>, tree: &mut Tree) {
+    tree.note(format!(
+        "{}: gateways reach the host of their region; no flow of the planet leads to those of others",
+        place.id()
+    ));
 }

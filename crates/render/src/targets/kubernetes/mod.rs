@@ -12,7 +12,7 @@ mod host;
 mod network;
 mod pod;
 
-use super::{Scope, Target, no_gateways, one_process};
+use super::{Scope, Target, no_gateways, one_process, own_host};
 use crate::flows::Flows;
 use crate::program::{self, Apart};
 use crate::{Place, Refused, Scene, Tree, name, yaml};
@@ -112,10 +112,7 @@ fn render(scene: &Scene<'_>, place: &Place<'_>, tree: &mut Tree) -> Result<(), R
         let (objects, note) = gateway::objects(&cluster, apart);
         tree.add("5-gateway.yaml", cluster.file("the gateways in front of it.", &objects)?);
         note.into_iter().for_each(|note| tree.note(note));
-        tree.note(format!(
-            "{}: gateways reach the host of their region; no flow of the planet leads to those of others",
-            place.id()
-        ));
+        own_host(place, tree);
     } else {
         no_gateways(tree);
     }
