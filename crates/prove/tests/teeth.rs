@@ -106,6 +106,14 @@ fn policies() -> Vec<Break> {
             => LetThrough, NetworkPolicy, Some(("pod:*", "pod:*")), "no policy selects either end";
         "in another namespace": NET, Swap("name: deny", "namespace: erlmcp", "namespace: other")
             => Dangling, Pod, None, "no namespace `other`";
+        "open for those of a tier with another label": NET, Add("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: more\n  namespace: erlmcp\nspec:\n  podSelector:\n    matchLabels:\n      tier.mycel.dev/database: \"yes\"\n      role: primary\n  policyTypes: [Ingress]\n  ingress:\n  - from:\n    - ipBlock:\n        cidr: 0.0.0.0/0\n    ports:\n    - protocol: TCP\n      port: 5432\n")
+            => LetThrough, NetworkPolicy, Some(("internet", "database")), "role: primary";
+        "open for another label, which one of a tier may have": NET, Add("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: more\n  namespace: erlmcp\nspec:\n  podSelector:\n    matchLabels:\n      role: primary\n  policyTypes: [Ingress]\n  ingress:\n  - from:\n    - ipBlock:\n        cidr: 0.0.0.0/0\n    ports:\n    - protocol: TCP\n      port: 5432\n")
+            => LetThrough, NetworkPolicy, Some(("internet", "database")), "role: primary";
+        "a port by a name that no pod has": NET, Swap("name: flow-3-in", "port: 5432", "port: postgres")
+            => Dangling, NetworkPolicy, None, "`postgres`";
+        "a way out for those of two tiers": NET, Add("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: more\n  namespace: erlmcp\nspec:\n  podSelector:\n    matchLabels:\n      tier.mycel.dev/database: \"yes\"\n      tier.mycel.dev/private: \"yes\"\n  policyTypes: [Egress]\n  egress:\n  - to:\n    - ipBlock:\n        cidr: 0.0.0.0/0\n")
+            => LetThrough, NetworkPolicy, Some(("database+private", "internet")), "internet";
         "every port instead of one": NET, Swap("name: flow-3-in", "    ports:\n    - protocol: TCP\n      port: 5432\n", "")
             => LetThrough, NetworkPolicy, Some(("net:private", "database")), "no such flow";
         "a range of ports instead of one": NET, Swap("name: flow-2-in", "port: 8080", "port: 8080\n      endPort: 8090")
@@ -163,6 +171,12 @@ fn objects() -> Vec<Break> {
             => Open, Pod, None, "NET_ADMIN";
         "the program listens elsewhere": HOST, Swap("args:", "0.0.0.0:7117", "0.0.0.0:7118")
             => Stopped, Pod, None, "7118";
+        "nobody serves the region": HOST, Swap("kind: StatefulSet", "replicas: 1", "replicas: 0")
+            => Stopped, Pod, None, "nobody serves";
+        "two serve it": HOST, Swap("kind: StatefulSet", "replicas: 1", "replicas: 2")
+            => Elsewhere, Pod, None, "the same slots";
+        "what keeps no disks keeps the host": HOST, Swap("apiVersion: apps/v1", "kind: StatefulSet", "kind: Deployment")
+            => NotUnderstood, Pod, None, "volumeClaimTemplates";
         "it serves every region": HOST, Swap("args:", "        - --only\n        - dc-2\n", "")
             => Elsewhere, Pod, None, "every region";
         "by a word of its own": HOST, Swap("args:", "        - --only\n        - dc-2\n", "        - --regions\n")

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod agree;
+mod hosts;
 mod judge;
 mod objects;
 mod places;

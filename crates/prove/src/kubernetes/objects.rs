@@ -2,8 +2,9 @@
 //! another kind is told: nobody here could say what it opens.
 
 use crate::Intent;
+use crate::kubernetes::hosts;
 use crate::kubernetes::pod::{self, Workload};
-use crate::kubernetes::policy::{self, Policy};
+use crate::kubernetes::policy::{self, Policy, Port};
 use crate::kubernetes::selector::{OWN_NAME, Selector};
 use crate::kubernetes::service::{self, Service};
 use crate::kubernetes::{Labels, Meta};
@@ -129,21 +130,20 @@ impl Objects<'_> {
 
     /// Whatever keeps pods of one template.
     fn set(&mut self, form: &mut Form<'_>, meta: Meta, spec: &Node) {
-        let known = [
-            "minReadySeconds",
-            "persistentVolumeClaimRetentionPolicy",
-            "podManagementPolicy",
-            "progressDeadlineSeconds",
-            "replicas",
-            "revisionHistoryLimit",
-            "selector",
-            "serviceName",
-            "strategy",
-            "template",
-            "updateStrategy",
-            "volumeClaimTemplates",
-        ];
-        let fields = form.fields(spec, &meta.kind, &[&known]);
+        let common = ["minReadySeconds", "revisionHistoryLimit", "selector", "template"];
+        let own: &[&str] = match meta.kind.as_str() {
+            "StatefulSet" => &[
+                "persistentVolumeClaimRetentionPolicy",
+                "podManagementPolicy",
+                "replicas",
+                "serviceName",
+                "updateStrategy",
+                "volumeClaimTemplates",
+            ],
+            "Deployment" => &["progressDeadlineSeconds", "replicas", "strategy"],
+            _ => &["updateStrategy"],
+        };
+        let fields = form.fields(spec, &meta.kind, &[&common, own]);
         let selector = fields.get("selector").map(|node| (node.line, Selector::read(form, node, "selector")));
         if let Some(name) = form.text(fields.get("serviceName"), "serviceName") {
             let at = form.at(fields.get("serviceName").map_or(fields.line, |node| node.line));
@@ -168,7 +168,11 @@ impl Objects<'_> {
             form.lost(template.line, "a template without a spec");
             return;
         };
-        let workload = pod::read(form, self, (meta, labels), spec, &claims);
+        let mut workload = pod::read(form, self, (meta, labels), spec, &claims);
+        workload.replicas = fields.get("replicas").map(|node| {
+            let many = form.loose(Some(node), "replicas").unwrap_or_default().to_owned();
+            (form.at(node.line), many)
+        });
         self.workloads.push(workload);
     }
 
@@ -196,6 +200,8 @@ impl Objects<'_> {
 
     /// What refers to something, and whether that is there.
     fn check(&self, failures: &mut Vec<Failure>) {
+        hosts::check(self, failures);
+        self.names_of_ports(failures);
         let dangling = |at: &At, layer: Layer, what: String| Failure::new(Kind::Dangling, layer, at.clone(), what);
         for workload in &self.workloads {
             for mounted in &workload.mounted {
@@ -227,6 +233,28 @@ impl Objects<'_> {
                     shown(&meta.namespace)
                 );
                 failures.push(dangling(&meta.at, Layer::Pod, what));
+            }
+        }
+    }
+
+    /// A port that has a name is that of some pod: where none of the files has it,
+    /// nobody can tell what is opened.
+    fn names_of_ports(&self, failures: &mut Vec<Failure>) {
+        for policy in &self.policies {
+            let own: Vec<&Workload> = self.selected(&policy.meta.namespace, &policy.pods).collect();
+            let all: Vec<&Workload> = self.workloads.iter().collect();
+            let ends = [(policy.ingress.as_ref(), own), (policy.egress.as_ref(), all)];
+            let rules = ends
+                .iter()
+                .flat_map(|(rules, pods)| rules.iter().flat_map(|rules| *rules).map(move |rule| (rule, pods)));
+            for (rule, pods) in rules {
+                for (protocol, port) in &rule.ports {
+                    let Port::Named(name) = port else { continue };
+                    if !pods.iter().any(|pod| pod.port_named(name, *protocol).is_some()) {
+                        let what = format!("no pod of these files has a port `{}` there", shown(name));
+                        failures.push(Failure::new(Kind::Dangling, Layer::NetworkPolicy, rule.at.clone(), what));
+                    }
+                }
             }
         }
     }

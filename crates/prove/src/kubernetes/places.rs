@@ -76,17 +76,10 @@ pub(crate) fn places(objects: &Objects<'_>, wanted: &Wanted<'_>) -> Option<Vec<P
     }
     places.push(address("net:*", Who::Private));
     places.extend(pods(objects, own));
-    for tier in &wanted.tiers {
-        let labels = Labels::from([(format!("{TIER}{tier}"), "yes".to_owned())]);
-        let end = end(objects, own, labels);
-        let who = Who::Pod(BTreeSet::from([(*tier).to_owned()]));
-        places.push(Place {
-            name: (*tier).to_owned(),
-            who,
-            ends: vec![Stand::new(end, format!("a pod of tier {tier}"), None)],
-        });
-    }
-    places.push(others(objects, own));
+    let free = free(objects, own);
+    places.extend(wanted.tiers.iter().map(|tier| of_tier(objects, own, tier, &free)));
+    places.extend(free.iter().filter(|labels| tiers(labels).len() > 1).map(|labels| of_tiers(objects, own, labels)));
+    places.push(others(objects, own, &free));
     places.push(known(objects, "dns", Who::Dns, DNS));
     places.push(known(objects, "prometheus", Who::Prometheus, PROMETHEUS));
     places.push(strangers(objects, own, wanted));
@@ -156,13 +149,43 @@ fn selectors<'o>(objects: &'o Objects<'_>) -> (BTreeSet<&'o Selector>, BTreeSet<
     (of_pods, of_spaces)
 }
 
-/// Pods that somebody could add to the namespace: without a label, and with what
-/// each selector asks for that selects no pod of the files.
-fn others(objects: &Objects<'_>, own: &str) -> Place {
+/// What each selector asks for that selects no pod of the files.
+fn free(objects: &Objects<'_>, own: &str) -> BTreeSet<Labels> {
     let (of_pods, _) = selectors(objects);
     let is_free = |selector: &&Selector| objects.selected(own, selector).next().is_none();
-    let asked: BTreeSet<Labels> = of_pods.into_iter().filter(is_free).filter_map(Selector::witness).collect();
-    let free = asked.into_iter().filter(|labels| tiers(labels).is_empty() && !labels.is_empty());
+    of_pods.into_iter().filter(is_free).filter_map(Selector::witness).filter(|labels| !labels.is_empty()).collect()
+}
+
+/// Pods of a tier: with its label alone, and with it what else a selector asks for.
+fn of_tier(objects: &Objects<'_>, own: &str, tier: &str, free: &BTreeSet<Labels>) -> Place {
+    let label = (format!("{TIER}{tier}"), "yes".to_owned());
+    let stands_elsewhere = |labels: &Labels| tiers(labels).iter().any(|other| other != tier);
+    let with = |labels: &Labels| {
+        labels.iter().map(|(key, value)| (key.clone(), value.clone())).chain([label.clone()]).collect()
+    };
+    let mut all: BTreeSet<Labels> = free.iter().filter(|labels| !stands_elsewhere(labels)).map(with).collect();
+    all.remove(&Labels::from([label.clone()]));
+    let more = all.into_iter().map(|labels| {
+        let words = words(&format!("a pod of tier {tier}"), &labels);
+        Stand::new(end(objects, own, labels), words, None)
+    });
+    let alone = Stand::new(end(objects, own, Labels::from([label.clone()])), format!("a pod of tier {tier}"), None);
+    let who = Who::Pod(BTreeSet::from([tier.to_owned()]));
+    Place { name: tier.to_owned(), who, ends: std::iter::once(alone).chain(more).collect() }
+}
+
+/// A pod that a selector wants in several tiers at once.
+fn of_tiers(objects: &Objects<'_>, own: &str, labels: &Labels) -> Place {
+    let tiers = tiers(labels);
+    let name = tiers.iter().map(String::as_str).collect::<Vec<_>>().join("+");
+    let stand = Stand::new(end(objects, own, labels.clone()), words("a pod", labels), None);
+    Place { name, who: Who::Pod(tiers), ends: vec![stand] }
+}
+
+/// Pods that somebody could add to the namespace, in no tier: without a label, and
+/// with what each selector asks for.
+fn others(objects: &Objects<'_>, own: &str, free: &BTreeSet<Labels>) -> Place {
+    let free = free.iter().filter(|labels| tiers(labels).is_empty()).cloned();
     let ends = std::iter::once(Labels::new()).chain(free).map(|labels| {
         let words = words("a pod", &labels);
         Stand::new(end(objects, own, labels), words, None)

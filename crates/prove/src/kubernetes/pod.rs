@@ -22,6 +22,8 @@ pub(crate) struct Workload {
     pub(crate) program: Option<Begun>,
     /// Where the planet file is mounted from.
     pub(crate) mounted: Vec<Mounted>,
+    /// How many there are, where that is said.
+    pub(crate) replicas: Option<(At, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +98,7 @@ pub(crate) fn read(
     claims: &[String],
 ) -> Workload {
     let fields = form.fields(spec, "the pod", &[HARMLESS, JUDGED]);
-    let mut workload = Workload { meta, labels, ports: Vec::new(), program: None, mounted: Vec::new() };
+    let mut workload = Workload { meta, labels, ports: Vec::new(), program: None, mounted: Vec::new(), replicas: None };
     if form.truth(fields.get("hostNetwork"), "hostNetwork") == Some(true) {
         let line = fields.get("hostNetwork").map_or(fields.line, |node| node.line);
         form.fail(Kind::Open, line, "hostNetwork: the pod is its node, and no policy holds it");
