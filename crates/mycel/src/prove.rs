@@ -29,14 +29,15 @@ pub(crate) fn run(args: &ProveArgs, screen: &Screen) -> Result<Verdict, Failure>
     let tables = Tables::builtin();
     let (planet, text) = files::planet_and_text(&args.file, &tables, screen)?;
     let (judged, others) = parted(&args.target)?;
-    let files = match &args.rendered {
-        Some(folder) => of_targets(read(folder)?, args, &others, screen),
-        None => rendered((&planet, &text, &tables), &judged, &others, screen)?,
+    let (files, left_out) = match &args.rendered {
+        Some(folder) => of_targets(read(folder)?, args, &others),
+        None => (rendered((&planet, &text, &tables), &judged)?, not_judged(&others)),
     };
     if let Some([from, to]) = args.why.as_deref() {
         return why((&planet, &text, &files), from, to, screen);
     }
-    let report = prove::prove(&planet, &text, &files);
+    let mut report = prove::prove(&planet, &text, &files);
+    report.notes.splice(0..0, left_out);
     if screen.is_json() {
         screen.json(&as_json(&report))?;
     } else {
@@ -56,38 +57,35 @@ fn parted(named: &[String]) -> Result<(Vec<&'static Target>, Vec<&'static Target
     Ok(targets::ALL.iter().copied().partition(is_judged))
 }
 
-/// The files of a folder: all of them, unless somebody says which are judged.
-fn of_targets(mut files: Files, args: &ProveArgs, others: &[&Target], screen: &Screen) -> Files {
+/// The files of a folder: all of them, unless somebody says which are judged. And
+/// what is to be told of those that nothing here reads.
+fn of_targets(mut files: Files, args: &ProveArgs, others: &[&Target]) -> (Files, Vec<String>) {
+    let mut told = Vec::new();
     for other in others {
         let is_its = |path: &str| path.split_once('/').is_some_and(|(folder, _)| folder == other.name);
         let many = files.keys().filter(|path| is_its(path)).count() as u64;
         if many > 0 && !args.target.is_empty() {
             files.retain(|path, _| !is_its(path));
-            screen.say(format_args!("note: {} of {} are not judged", counted(many, "file"), other.name));
+            told.push(format!("{} of {} are not judged", counted(many, "file"), other.name));
         } else if many > 0 {
             let read = prove::TARGETS.join(",");
-            screen
-                .say(format_args!("note: nothing here reads files of {}: --target {read} leaves them out", other.name));
+            told.push(format!("nothing here reads files of {}: --target {read} leaves them out", other.name));
         }
     }
-    files
+    (files, told)
+}
+
+fn not_judged(others: &[&Target]) -> Vec<String> {
+    let why = |name| if prove::TARGETS.contains(&name) { "" } else { ": nothing here reads its files yet" };
+    others.iter().map(|other| format!("{} is not judged{}", other.name, why(other.name))).collect()
 }
 
 /// What would be written.
-fn rendered(
-    (planet, text, tables): (&Planet, &str, &Tables),
-    judged: &[&'static Target],
-    others: &[&Target],
-    screen: &Screen,
-) -> Result<Files, Failure> {
+fn rendered((planet, text, tables): (&Planet, &str, &Tables), judged: &[&'static Target]) -> Result<Files, Failure> {
     let plan = Plan::new(planet, tables)?;
     let version = env!("CARGO_PKG_VERSION");
     let image = format!("mycel:{version}");
     let scene = Scene::new((planet, text), &plan, (&image, version))?;
-    for other in others {
-        let why = if prove::TARGETS.contains(&other.name) { "" } else { ": nothing here reads its files yet" };
-        screen.say(format_args!("note: {} is not judged{why}", other.name));
-    }
     let tree = render::render(&scene, judged, &[]).map_err(|why| Failure::told(why.what, why.hint))?;
     Ok(tree.files().iter().map(|file| (file.path.clone(), file.bytes.clone())).collect())
 }
@@ -249,9 +247,19 @@ fn why(
     to: &str,
     screen: &Screen,
 ) -> Result<Verdict, Failure> {
-    // Names of places have a `:` of their own: a port is the number behind the last.
-    let numbered = to.rsplit_once(':').and_then(|(to, port)| Some((to, port.parse::<u16>().ok()?)));
-    let (to, port) = numbered.map_or((to, None), |(to, port)| (to, Some(port)));
+    let (to, port) = match to.rsplit_once(':') {
+        // Names of places have a `:` of their own.
+        Some((place, port)) if is_number(port.split('/').next().unwrap_or_default()) => {
+            let what = || {
+                Failure::told(
+                    format!("`{}` is no port", port.escape_debug()),
+                    "a port is a number of TCP, as in database:5432",
+                )
+            };
+            (place, Some(port.parse::<u16>().map_err(|_| what())?))
+        }
+        _ => (to, None),
+    };
     let walks = prove::why(planet, text, files, from, to, port);
     if walks.is_empty() {
         let what = format!("no deployment has both `{}` and `{}`", from.escape_debug(), to.escape_debug());
@@ -269,6 +277,10 @@ fn why(
         }
     }
     Ok(if walks.iter().all(|walk| walk.works() == walk.wanted) { Verdict::Good } else { Verdict::Bad })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn show_walk(walk: &Walk, screen: &Screen) -> Result<(), Failure> {

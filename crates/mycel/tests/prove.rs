@@ -130,6 +130,23 @@ fn a_way_between_vlans_is_walked_with_its_replies() {
     assert_eq!(code(&[&there[..], &["--why", "app", "core"]].concat()), 0);
 }
 
+/// Whoever reads JSON learns as much.
+#[test]
+fn what_is_not_judged_is_told_to_programs_as_well() {
+    let told = json(&["prove", "garden.toml", "--target", "compose", "--json"]);
+    let notes: Vec<&str> = told["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
+    assert!(notes.contains(&"kubernetes is not judged"), "{notes:?}");
+    assert!(notes.contains(&"nginx is not judged: nothing here reads its files yet"), "{notes:?}");
+    for wrong in ["database:99999", "database:53/UDP"] {
+        let why = ["prove", "erlmcp.toml", "--why", "internet", wrong];
+        assert!(code(&why) == 1 && err(&why).contains("is no port"), "{}", err(&why));
+    }
+    let folder = rendered();
+    fs::remove_dir_all(folder.path().join("terraform/global")).unwrap();
+    let there = json(&["prove", "erlmcp.toml", "--rendered", text(folder.path()), "--json"]);
+    assert!(there["notes"].to_string().contains("nothing is said of names and accelerators"), "{}", there["notes"]);
+}
+
 #[test]
 fn what_leads_out_of_the_folder_is_refused() {
     let folder = rendered();

@@ -123,6 +123,11 @@ pub fn prove(planet: &Planet, text: &str, files: &Files) -> Report {
         let missing = missing.join(", ");
         report.notes.push(format!("terraform: no files of {missing} are here, so nothing is said of that"));
     }
+    if !roots.is_empty() && !roots.contains("") {
+        report.notes.push(
+            "terraform: what is of no region is not here, so nothing is said of names and accelerators".to_owned(),
+        );
+    }
     // Regions of one planet have the same to say.
     let mut said = BTreeSet::new();
     report.notes.retain(|note| said.insert(note.clone()));
