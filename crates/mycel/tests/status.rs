@@ -122,6 +122,23 @@ fn whatever_is_damaged_is_a_row_that_says_so_and_the_others_stay() {
     assert_eq!(bad_rows(&folder.0), []);
 }
 
+/// As keys.md has it: the office needs the public half alone.
+#[test]
+fn a_key_that_went_to_its_machine_is_not_missing_where_its_public_half_stays() {
+    let folder = Folder::new("status-apart");
+    folder.planet(KEPT);
+    good(&folder.0, &["trust", "init", "planet.toml", "--data", "data", "--apart"]);
+    let keys = folder.0.join("data/gateways/one/keys");
+    let public = folder::known(&keys, "gateway-0").unwrap().unwrap();
+    fs::remove_file(keys.join("gateway-0.key")).unwrap();
+    let rows = bad_rows(&folder.0);
+    let is_told =
+        |(file, state): &(String, String)| file == "gateways/one/keys/gateway-0.key" && state.starts_with("MISSING: ");
+    assert!(rows.len() == 1 && is_told(&rows[0]), "{rows:?}");
+    folder::write_public(&keys, "gateway-0", public).unwrap();
+    assert_eq!(bad_rows(&folder.0), []);
+}
+
 #[test]
 fn how_often_recovery_is_rehearsed_is_not_known_without_the_planet_file() {
     let folder = Folder::new("status-drill");

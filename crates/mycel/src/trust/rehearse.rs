@@ -44,8 +44,8 @@ const PLANET: &[u8] = b"[planet]";
 /// Refuses what cannot be a planet file before anybody reads it as one: mistakes
 /// are shown with their lines, and those of a share are for nobody to see.
 fn is_no_share(file: &Path) -> Result<(), Failure> {
-    // Standard input can be read once.
     let hint = "the planet file comes first, then the shares: mycel trust drill planet.toml SHARE SHARE ...";
+    // Standard input can be read once.
     if file == Path::new("-") {
         return Ok(());
     }

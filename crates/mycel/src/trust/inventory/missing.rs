@@ -1,7 +1,8 @@
 //! What is not in a planet's directory any more, as what is beside it shows.
 //!
 //! It must never ask for what was never there, or what has been taken away on
-//! purpose: the root key, and keys that were destroyed with their copies.
+//! purpose: the root key, keys that were destroyed with their copies, and those
+//! of machines apart of which the public half stays.
 
 use super::{Item, Look, State, folders, known};
 use crate::failure::Failure;
@@ -25,7 +26,8 @@ impl Look<'_> {
         }
         for name in sealed::names(keys, ".sealed")? {
             let file = keys.join(format!("{name}.key"));
-            if !file.exists() {
+            // Where its public half was written beside it, the key went to its machine.
+            if !file.exists() && !keys.join(format!("{name}.pub")).exists() {
                 let (what, purpose, _) = known(&name, self.ages);
                 items.push(self.gone(&file, what, purpose, COPY));
             }
